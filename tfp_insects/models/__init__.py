@@ -1,0 +1,1 @@
+"""AlexNet, its Bayesian twin, and their pretrained weights."""

@@ -1,0 +1,1 @@
+"""A grid of runs, its records, tables and pictures."""

@@ -1,0 +1,1 @@
+"""The loss, its schedules, the training loop and its checkpoints."""

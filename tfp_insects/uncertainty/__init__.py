@@ -1,0 +1,1 @@
+"""Monte Carlo predictions and what is measured on them."""
