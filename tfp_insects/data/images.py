@@ -1,0 +1,53 @@
+"""One way from an encoded image to a model's input, shared by training, prediction and the exported graph."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+
+
+def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
+    """Decodes a JPEG or PNG to RGB; grey-scale and palette images become RGB, transparency is dropped.
+
+    Orientation tags (EXIF) are ignored: pixels are taken as they are stored. An image that is larger than `max_size` on both
+    sides is shrunk to `max_size` x `max_size` here, so that a cache of decoded images stays small whatever the camera.
+
+    Args:
+        encoded: Scalar string, the file's content.
+        max_size: The model's input size in pixels.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: The content is no JPEG or PNG.
+    """
+    is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+    is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
+    with tf.control_dependencies([tf.debugging.Assert(is_jpeg | is_png, ["Neither JPEG nor PNG."])]):
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    image.set_shape([None, None, 3])
+    is_large = tf.reduce_all(tf.shape(image)[:2] > max_size)
+    return tf.cond(is_large, lambda: _shrink(image, max_size), lambda: image)
+
+
+def _shrink(image: tf.Tensor, max_size: int) -> tf.Tensor:
+    small = tf.image.resize(image, [max_size, max_size], antialias=True)
+    return tf.cast(tf.round(small), tf.uint8)
+
+
+def normalise(image: tf.Tensor, image_size: int, mean: Sequence[float], std: Sequence[float]) -> tf.Tensor:
+    """Resizes (bilinear), scales to [0, 1] and normalises each channel.
+
+    Args:
+        image: uint8 `[height, width, 3]`, or float32 in [0, 255].
+        image_size: Side of the model's square input in pixels; the aspect ratio is not kept, as in the study.
+        mean: Three channel means, in units of [0, 1].
+        std: Three channel standard deviations, in units of [0, 1].
+
+    Returns:
+        float32 `[image_size, image_size, 3]`.
+    """
+    resized = tf.image.resize(tf.cast(image, tf.float32), [image_size, image_size])
+    return (resized / 255.0 - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)
