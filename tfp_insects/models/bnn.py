@@ -1,0 +1,84 @@
+"""The Bayesian twin."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.models import alexnet
+from tfp_insects.models.cnn import initializer, layer_seed
+from tfp_insects.models.flipout import Convolution2DFlipout, DenseFlipout, VariationalKernel
+from tfp_insects.models.noise import NoiseTable
+
+
+@dataclasses.dataclass(frozen=True)
+class Bayesian:
+    """Which layers are Bayesian, and how.
+
+    Attributes:
+        layers: Scope, see `alexnet.bayesian_layer_names`.
+        body: Plain configuration (`priors.Variational` without `num_train_examples`) of all Bayesian layers but the last.
+        head: The same for the last layer, which is new and has no pretrained weights.
+    """
+
+    layers: str
+    body: Mapping[str, Any]
+    head: Mapping[str, Any]
+
+
+def build_bnn(
+    architecture: alexnet.Architecture, bayesian: Bayesian, num_train_examples: int, seed: int
+) -> tf_keras.Sequential:
+    """AlexNet with Flipout layers, no dropout; layers outside the scope are the CNN's.
+
+    Args:
+        architecture: Widths, input and precision.
+        bayesian: Scope, priors and posteriors.
+        num_train_examples: Number of training images, by which the divergence is divided.
+        seed: Integer that determines initial weights, noise and signs.
+    """
+    names = alexnet.bayesian_layer_names(bayesian.layers)
+
+    def make(flipout: type, deterministic: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:
+        start = initializer(name, seed)
+        if name not in names:
+            return deterministic(*sizes, name=name, kernel_initializer=start, **kwargs)
+        config = bayesian.head if name == alexnet.HEAD else bayesian.body
+        variational = {**config, "num_train_examples": num_train_examples}
+        return flipout(
+            *sizes, name=name, kernel_initializer=start, variational=variational, seed=layer_seed(name, seed), **kwargs
+        )
+
+    model = alexnet.build_sequential(
+        architecture,
+        lambda *sizes, **kwargs: make(Convolution2DFlipout, tf_keras.layers.Conv2D, *sizes, **kwargs),
+        lambda *sizes, **kwargs: make(DenseFlipout, tf_keras.layers.Dense, *sizes, **kwargs),
+    )
+    _share_noise(model, seed)
+    return model
+
+
+def bayesian_layers(model: tf_keras.Model) -> list[VariationalKernel]:
+    """The model's Bayesian layers, from input to output; none for the CNN."""
+    return [layer for layer in model.layers if isinstance(layer, VariationalKernel)]
+
+
+def kl_divergence(model: tf_keras.Model) -> tf.Tensor:
+    """KL(posterior || prior) in nats over all Bayesian layers, float32 scalar, not weighted; 0 for the CNN."""
+    return tf.add_n([tf.zeros([]), *[layer.kl_divergence() for layer in bayesian_layers(model)]])
+
+
+def set_kl_weight(model: tf_keras.Model, weight: float) -> None:
+    """Sets the weight of the divergence in the loss; it takes effect in compiled steps too."""
+    for layer in bayesian_layers(model):
+        layer.kl_weight.assign(weight)
+
+
+def _share_noise(model: tf_keras.Model, seed: int) -> None:
+    layers = bayesian_layers(model)
+    lengths = [layer.loc.shape.num_elements() for layer in layers]
+    table = NoiseTable(sum(lengths), max(lengths), seed, layers[0].compute_dtype)
+    for i, layer in enumerate(layers):
+        layer.use_noise_table(table, position=sum(lengths[:i]))

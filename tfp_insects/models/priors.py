@@ -1,0 +1,105 @@
+"""Priors of a kernel, from plain configuration."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfp_insects.errors import InputError
+
+KINDS = ("standard_normal", "normal", "scaled_normal", "pretrained")
+
+
+@dataclasses.dataclass(frozen=True)
+class Prior:
+    """A normal prior, independent for each weight.
+
+    Its location is 0 or the pretrained kernel; its scale is one rule for all kinds:
+    `prior_scale = factor * max(|prior_loc|, floor)`. So the scale needs no array of its own.
+
+    Attributes:
+        kind: One of `standard_normal` (N(0, 1)), `normal` (N(0, scale²)), `scaled_normal` (N(0, scale² / fan_in)) and
+            `pretrained` (centred on the pretrained kernel w0, scale proportional to |w0|).
+        scale: Scale of the prior in the unit of its kind.
+        floor: Smallest |w0| that `pretrained` reckons with, as a share of the root mean square of w0.
+    """
+
+    kind: str = "standard_normal"
+    scale: float = 1.0
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"prior kind {self.kind!r} is unknown; expected one of {', '.join(KINDS)}")
+        if not self.scale > 0.0 or not self.floor > 0.0:
+            raise InputError(f"a prior's scale and floor must be positive; got scale={self.scale}, floor={self.floor}")
+
+    @property
+    def is_centred_on_pretrained(self) -> bool:
+        """Whether the prior needs a pretrained kernel."""
+        return self.kind == "pretrained"
+
+    def factor_and_floor(self, fan_in: int, pretrained: np.ndarray | None = None) -> tuple[float, float]:
+        """The two numbers of the rule for the scale.
+
+        Args:
+            fan_in: Number of inputs of one unit of the layer.
+            pretrained: Pretrained kernel, for `pretrained` only.
+
+        Returns:
+            `(factor, floor)`.
+        """
+        if self.kind == "pretrained":
+            if pretrained is None:
+                return self.scale, self.floor
+            root_mean_square = float(np.sqrt(np.mean(np.square(pretrained, dtype=np.float64))))
+            return self.scale, self.floor * max(root_mean_square, 1e-6)
+        scale = {"standard_normal": 1.0, "normal": self.scale, "scaled_normal": self.scale / math.sqrt(fan_in)}[self.kind]
+        return scale, 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Variational:
+    """How a kernel is Bayesian: plain configuration of its posterior, its prior and their divergence.
+
+    Attributes:
+        prior: The prior.
+        num_train_examples: Number of training images, by which the divergence is divided.
+        posterior_ratio: Initial scale of the posterior in units of the prior's scale. 1 starts at the prior's scale.
+        scale_per_weight: Whether each weight has a ratio of its own, or all weights of the layer share one.
+        learn_scale: Whether the ratio is trained. If not, the posterior's scale stays what `posterior_ratio` makes it.
+        noise_multiplier: Factor of the noise; 0 gives the deterministic twin (for tests).
+    """
+
+    prior: Prior
+    num_train_examples: int
+    posterior_ratio: float = 1.0
+    scale_per_weight: bool = True
+    learn_scale: bool = True
+    noise_multiplier: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.posterior_ratio > 0.0:
+            raise InputError(f"posterior_ratio must be positive; got {self.posterior_ratio}")
+        if self.num_train_examples < 1:
+            raise InputError(f"num_train_examples must be at least 1; got {self.num_train_examples}")
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain configuration, from which `from_config` makes the same again."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Variational":
+        """Reads plain configuration; an unknown field is an `InputError`."""
+        _refuse_unknown(Prior, config["prior"])
+        _refuse_unknown(cls, config)
+        return cls(**{**config, "prior": Prior(**config["prior"])})
+
+
+def _refuse_unknown(kind: type, config: Mapping[str, Any]) -> None:
+    known = {field.name for field in dataclasses.fields(kind)}
+    for name in config:
+        if name not in known:
+            raise InputError(f"unknown {kind.__name__} field {name!r}; expected one of {', '.join(sorted(known))}")

@@ -1,0 +1,40 @@
+"""The loss: cross-entropy for the CNN, the negative evidence lower bound for the BNN.
+
+For one training image the negative ELBO is
+
+    E_q[-log p(label | image, weights)] + kl_weight * KL(q || prior) / num_train_examples
+
+with the expectation estimated by one Flipout draw. The Bayesian layers hold the second term in their `losses`; the CNN
+has none, so one function serves both. A `kl_weight` other than 1 tempers the posterior.
+"""
+
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.models.bnn import bayesian_layers, kl_divergence
+
+
+def negative_log_likelihood(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Mean cross-entropy in nats of int labels `[batch]` under logits `[batch, num_classes]`; float32 scalar."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
+    return tf.reduce_mean(losses)
+
+
+def loss_and_logits(model: tf_keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """One training pass.
+
+    Returns:
+        The loss, its likelihood term (both float32 scalars, nats an image) and the logits `[batch, num_classes]`.
+    """
+    logits = model(images, training=True)
+    nll = negative_log_likelihood(labels, logits)
+    return tf.add_n([nll, *model.losses]), nll, logits
+
+
+def weighted_kl(model: tf_keras.Model) -> float:
+    """The divergence's share of the loss now, in nats an image: `kl_weight * KL / num_train_examples`; 0 for the CNN."""
+    layers = bayesian_layers(model)
+    if not layers:
+        return 0.0
+    weight = float(layers[0].kl_weight) / layers[0].variational.num_train_examples
+    return weight * float(kl_divergence(model))

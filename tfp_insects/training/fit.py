@@ -1,0 +1,148 @@
+"""The training loop of both twins."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.data.pipeline import TrainingPipeline
+from tfp_insects.errors import InputError
+from tfp_insects.models.bnn import kl_divergence, set_kl_weight
+from tfp_insects.training.checkpoints import Checkpoints, TrainingState
+from tfp_insects.training.elbo import weighted_kl
+from tfp_insects.training.history import EpochRow, History
+from tfp_insects.training.optimiser import LearningRates, TrainStep, make_train_step
+from tfp_insects.training.schedules import annealed_kl_weight, cosine_learning_rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a model trains.
+
+    Attributes:
+        epochs: Passes over the training images.
+        learning_rate: Peak of the cosine schedule.
+        warmup_epochs: Length of the linear rise before it.
+        kl_weight: Weight of the divergence; 1 is the ELBO, less is a tempered posterior.
+        kl_annealing_epochs: Epochs over which that weight rises from 0.
+        rates: Factors of the learning rate for kinds of weights.
+    """
+
+    epochs: int
+    learning_rate: float
+    warmup_epochs: float = 0.0
+    kl_weight: float = 1.0
+    kl_annealing_epochs: float = 0.0
+    rates: LearningRates = LearningRates()
+
+
+class Validation(NamedTuple):
+    """Quality on the validation images: `nll` in nats an image, `accuracy` as a share."""
+
+    nll: float
+    accuracy: float
+
+
+Validate = Callable[[], Validation]
+OnStep = Callable[[], None]
+OnEpoch = Callable[[EpochRow], None]
+
+
+class Training:
+    """Trains a model and leaves it at the epoch of lowest validation NLL.
+
+    Args:
+        state: Model, optimiser and progress, restored if the run is resumed.
+        pipeline: Training batches, epoch by epoch.
+        schedule: Durations and rates.
+        validate: Predicts the validation images with the model as it is.
+        on_step: Called after each step, for progress bars.
+        on_epoch: Called after each epoch with its row.
+    """
+
+    def __init__(
+        self,
+        state: TrainingState,
+        pipeline: TrainingPipeline,
+        schedule: Schedule,
+        validate: Validate,
+        on_step: OnStep = lambda: None,
+        on_epoch: OnEpoch = lambda row: None,
+    ) -> None:
+        self._state = state
+        self._pipeline = pipeline
+        self._schedule = schedule
+        self._validate = validate
+        self._on_step = on_step
+        self._on_epoch = on_epoch
+        self._train_step: TrainStep = make_train_step(state.model, state.optimiser, schedule.rates)
+
+    def run(self, history: History, checkpoints: Checkpoints) -> None:
+        """Trains the epochs that are left.
+
+        Raises:
+            InputError: The loss is no number any more; the message says what to lower.
+        """
+        for epoch in range(int(self._state.epoch), self._schedule.epochs):
+            row = self._run_epoch(epoch)
+            self._state.epoch.assign(epoch + 1)
+            self._state.keep_if_best(row.validation_nll, row.epoch)
+            history.append(row)
+            self._on_epoch(row)
+            checkpoints.save_if_due()
+        self._state.use_best()
+
+    def _run_epoch(self, epoch: int) -> EpochRow:
+        started = time.perf_counter()
+        set_kl_weight(self._model, annealed_kl_weight(self._schedule.kl_weight, epoch, self._schedule.kl_annealing_epochs))
+        train_nll, train_accuracy = self._train(epoch)
+        divergence = weighted_kl(self._model)
+        _require_finite(train_nll + divergence, epoch)
+        validation = self._validate()
+        return EpochRow(
+            epoch=epoch + 1,
+            train_loss=train_nll + divergence,
+            train_nll=train_nll,
+            train_accuracy=train_accuracy,
+            validation_loss=validation.nll + divergence,
+            validation_nll=validation.nll,
+            validation_accuracy=validation.accuracy,
+            kl=float(kl_divergence(self._model)),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _train(self, epoch: int) -> tuple[float, float]:
+        total_nll, total_correct = tf.zeros([]), tf.zeros([], tf.int32)
+        for i, (images, labels) in enumerate(self._pipeline.epoch(epoch)):
+            self._set_learning_rate(epoch * self._pipeline.steps_per_epoch + i)
+            nll, correct = self._train_step(images, labels)
+            total_nll += nll * tf.cast(tf.size(labels), tf.float32)
+            total_correct += correct
+            self._on_step()
+        count = self._pipeline.num_examples
+        return float(total_nll) / count, int(total_correct) / count
+
+    def _set_learning_rate(self, step: int) -> None:
+        steps_per_epoch = self._pipeline.steps_per_epoch
+        self._state.optimiser.learning_rate = cosine_learning_rate(
+            self._schedule.learning_rate,
+            step,
+            self._schedule.epochs * steps_per_epoch,
+            round(self._schedule.warmup_epochs * steps_per_epoch),
+        )
+
+    @property
+    def _model(self) -> tf_keras.Model:
+        return self._state.model
+
+
+def _require_finite(loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise InputError(
+            f"the training loss became {loss} in epoch {epoch + 1}: lower --config.training.learning_rate "
+            f"(or the factors in --config.training.rates), or lengthen --config.training.warmup_epochs"
+        )

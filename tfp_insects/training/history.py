@@ -1,0 +1,69 @@
+"""One row an epoch, as a CSV file that a broken run can go on with."""
+
+import csv
+import dataclasses
+import os
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochRow:
+    """Figures of one epoch.
+
+    Attributes:
+        epoch: From 1.
+        train_loss: Training NLL plus the divergence's share, nats an image (cross-entropy for the CNN).
+        train_nll: Mean cross-entropy over the epoch's batches, with the noise and dropout of training, nats an image.
+        train_accuracy: Share of right answers over the epoch's batches, as above.
+        validation_loss: Validation NLL plus the divergence's share, nats an image.
+        validation_nll: NLL of the Monte Carlo averaged probabilities of the validation images, nats an image.
+        validation_accuracy: Their accuracy.
+        kl: KL(posterior || prior) in nats, not weighted.
+        seconds: Time of the epoch, validation included.
+    """
+
+    epoch: int
+    train_loss: float
+    train_nll: float
+    train_accuracy: float
+    validation_loss: float
+    validation_nll: float
+    validation_accuracy: float
+    kl: float
+    seconds: float
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(EpochRow))
+
+
+class History:
+    """The rows of a run, on disk after each epoch.
+
+    Args:
+        path: The run's `history.csv`.
+        num_rows: Rows of an existing file that count; later ones are from epochs that will be run again.
+    """
+
+    def __init__(self, path: Path, num_rows: int) -> None:
+        self._path = path
+        self.rows = read_history(path)[:num_rows] if path.exists() and num_rows else []
+        self._write()
+
+    def append(self, row: EpochRow) -> None:
+        """Adds a row."""
+        self.rows.append(row)
+        self._write()
+
+    def _write(self) -> None:
+        temporary = self._path.with_name(f".{self._path.name}.partial")
+        with temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(FIELDS)
+            writer.writerows(dataclasses.astuple(row) for row in self.rows)
+        os.replace(temporary, self._path)
+
+
+def read_history(path: Path) -> list[EpochRow]:
+    """Reads the rows of a `history.csv`."""
+    with path.open(newline="") as file:
+        return [EpochRow(int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(file)]

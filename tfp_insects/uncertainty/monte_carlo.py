@@ -1,0 +1,69 @@
+"""The predictive integral p(label | image) = E_q[p(label | image, weights)], by Monte Carlo.
+
+Draws are outermost: each draw samples every Bayesian kernel once for all images, and then costs one plain forward pass. What
+lies before the first Bayesian layer is computed once for all draws. No Flipout signs are used, so an image's answer depends
+neither on its batch nor on its place in it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.models.alexnet import run_layers
+from tfp_insects.models.bnn import bayesian_layers
+
+
+class MonteCarloPredictor:
+    """Class probabilities of a model under several draws of its weights.
+
+    Args:
+        model: Either twin, images to logits.
+    """
+
+    def __init__(self, model: tf_keras.Sequential) -> None:
+        names = [layer.name for layer in bayesian_layers(model)]
+        first = next((i for i, layer in enumerate(model.layers) if layer.name in names), len(model.layers))
+        self._bayesian = bayesian_layers(model)
+        self._fixed, self._random = model.layers[:first], model.layers[first:]
+        self._sample = tf.function(self._sample_kernels)
+        self._prefix = tf.function(self._run_prefix, reduce_retracing=True)
+        self._suffix = tf.function(self._run_suffix, reduce_retracing=True)
+
+    def predict(self, batches: Iterable[tuple[tf.Tensor, tf.Tensor]], num_samples: int, seed: int) -> np.ndarray:
+        """Predicts all images of a data set.
+
+        Args:
+            batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
+            num_samples: Draws of the weights; a model without Bayesian layers is run once, whatever is asked for.
+            seed: Integer; equal seeds give equal draws.
+
+        Returns:
+            Probabilities, float32 `[num_samples, num_examples, num_classes]`.
+        """
+        if not self._bayesian:
+            return np.concatenate([self._prefix_probabilities(images) for images, _ in batches])[np.newaxis]
+        inputs = [self._prefix(images) for images, _ in batches] if self._fixed else None
+        draws = []
+        for draw in range(num_samples):
+            kernels = self._sample(tf.constant([seed, draw], tf.int32))
+            stream = inputs if inputs is not None else (images for images, _ in batches)
+            draws.append(np.concatenate([self._suffix(batch, kernels).numpy() for batch in stream]))
+        return np.stack(draws)
+
+    def _prefix_probabilities(self, images: tf.Tensor) -> np.ndarray:
+        return tf.nn.softmax(self._prefix(images)).numpy()
+
+    def _sample_kernels(self, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        # Folding the layer's own number in keeps layers of equal shape apart.
+        return {
+            layer.name: layer.sample_kernel(tf.random.experimental.stateless_fold_in(seed, i))
+            for i, layer in enumerate(self._bayesian)
+        }
+
+    def _run_prefix(self, images: tf.Tensor) -> tf.Tensor:
+        return run_layers(self._fixed, images, {})
+
+    def _run_suffix(self, inputs: tf.Tensor, kernels: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return tf.nn.softmax(run_layers(self._random, inputs, kernels))
