@@ -1,0 +1,133 @@
+"""torchvision's AlexNet as a set of named arrays: which there must be, of which shapes, and how they become Keras's.
+
+Layers are called as in the models (`features_0`); torchvision's `features.0.weight` is `features_0/kernel` here. Where
+the two layouts differ:
+
+- a convolution's kernel is [out, in, height, width] (OIHW) in torch, [height, width, in, out] (HWIO) in Keras;
+- a dense kernel is [out, in] in torch, [in, out] in Keras;
+- torch flattens the 6 x 6 feature map channel first, Keras channel last, so that classifier_1's inputs change places.
+"""
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from tfp_insects.errors import InputError
+
+CONVOLUTION_SIZES = {"features_0": 11, "features_3": 5, "features_6": 3, "features_8": 3, "features_10": 3}
+DENSE_LAYERS = ("classifier_1", "classifier_4", "classifier_6")
+LAYERS = (*CONVOLUTION_SIZES, *DENSE_LAYERS)
+WEIGHT_NAMES = tuple(f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias"))
+POOLED_SIZE = 6  # height and width of the feature map that classifier_1 sees
+MAX_LISTED = 20  # another architecture may have a thousand names; a reader needs to see what it is
+
+
+def torch_name(name: str) -> str:
+    """Returns torchvision's name of a weight: 'features.0.weight' of 'features_0/kernel'."""
+    layer, part = name.split("/")
+    return f"{layer.replace('_', '.')}.{'weight' if part == 'kernel' else part}"
+
+
+def convert_state_dict(state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Converts a state_dict of torchvision's AlexNet into Keras layout.
+
+    Any widths are accepted that fit together, and any number of classes.
+
+    Args:
+        state_dict: torchvision's names -> arrays of any floating-point type.
+
+    Returns:
+        WEIGHT_NAMES in order -> float32: kernels [height, width, in, out] or [in, out], biases [out].
+
+    Raises:
+        InputError: names are missing or left over, shapes are not AlexNet's, a value is not finite.
+    """
+    arrays = _checked(state_dict, {torch_name(name): name for name in WEIGHT_NAMES}, in_torch=True)
+    return {name: np.ascontiguousarray(_to_keras(name, array)) for name, array in arrays.items()}
+
+
+def check_weights(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Checks weights in Keras layout as `convert_state_dict` checks a state_dict.
+
+    Args:
+        weights: names of WEIGHT_NAMES -> arrays of any floating-point type, in Keras layout.
+
+    Returns:
+        The same as float32, in the order of WEIGHT_NAMES.
+
+    Raises:
+        InputError: names are missing or left over, shapes are not AlexNet's, a value is not finite.
+    """
+    return _checked(weights, {name: name for name in WEIGHT_NAMES}, in_torch=False)
+
+
+def _to_keras(name: str, array: np.ndarray) -> np.ndarray:
+    if array.ndim == 4:
+        return array.transpose(2, 3, 1, 0)
+    if name == "classifier_1/kernel":
+        out = array.shape[0]
+        channels_first = array.reshape(out, -1, POOLED_SIZE, POOLED_SIZE)
+        return channels_first.transpose(2, 3, 1, 0).reshape(-1, out)
+    return array.transpose()
+
+
+def _checked(arrays: Mapping[str, np.ndarray], names: Mapping[str, str], *, in_torch: bool) -> dict[str, np.ndarray]:
+    """Returns the arrays under our names as float32, in their own layout, if they are AlexNet's.
+
+    Args:
+        arrays: given name -> array.
+        names: expected name -> our name (of WEIGHT_NAMES).
+        in_torch: whether the kernels are in torch's layout.
+    """
+    _check_names(arrays, names)
+    named = {ours: arrays[given] for given, ours in names.items()}
+    shapes = _expected_shapes({layer: named[f"{layer}/bias"].size for layer in LAYERS})
+    if in_torch:
+        shapes = {name: (*shape[:-3:-1], *shape[:-2]) for name, shape in shapes.items()}
+    problems = [
+        f"{given} has shape {arrays[given].shape}, expected {shapes[ours]}"
+        for given, ours in names.items()
+        if arrays[given].shape != shapes[ours] or not arrays[given].size
+    ]
+    if problems:
+        raise InputError(f"not AlexNet's shapes: {'; '.join(problems)}")
+    return {ours: _finite_float32(given, arrays[given]) for given, ours in names.items()}
+
+
+def _check_names(given: Collection[str], expected: Collection[str]) -> None:
+    missing = [name for name in expected if name not in given]
+    left_over = [name for name in given if name not in expected]
+    if missing or left_over:
+        raise InputError(
+            f"not AlexNet's weights: missing {_listed(missing)}; left over {_listed(left_over)}. "
+            "Expected a state_dict of torchvision's AlexNet, or what scripts/convert_weights.py wrote"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    listed = ", ".join(ascii(name[:100])[1:-1] for name in names[:MAX_LISTED])
+    return (listed or "none") + (f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else "")
+
+
+def _expected_shapes(widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """Returns AlexNet's shapes in Keras layout, for `widths` outputs of each layer (the lengths of the biases)."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 3
+    for layer, width in widths.items():
+        if layer == "classifier_1":
+            inputs *= POOLED_SIZE**2
+        spatial = (CONVOLUTION_SIZES[layer],) * 2 if layer in CONVOLUTION_SIZES else ()
+        shapes[f"{layer}/kernel"] = (*spatial, inputs, width)
+        shapes[f"{layer}/bias"] = (width,)
+        inputs = width
+    return shapes
+
+
+def _finite_float32(name: str, array: np.ndarray) -> np.ndarray:
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(f"{name} holds {array.dtype}, expected floating-point numbers")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} holds values that are not finite (NaN or infinite) in float32")
+    return array
