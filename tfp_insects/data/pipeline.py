@@ -38,7 +38,7 @@ class Augmentation:
 
     Attributes:
         flip: Whether half of the images are mirrored left to right.
-        shift: Largest shift along each axis, as a share of the image's side; what leaves at one side is mirrored at the other.
+        shift: Largest shift along each axis, as a share of the image's side; the gap is filled by mirroring.
     """
 
     flip: bool = True
@@ -173,5 +173,3 @@ def channel_statistics(examples: Examples, image_size: int) -> tuple[tuple[float
 def batch_size_for(num_examples: int, batch_size: int, min_steps_per_epoch: int) -> int:
     """The batch size, smaller where few images would give fewer steps an epoch than asked for."""
     return max(1, min(batch_size, -(-num_examples // min_steps_per_epoch)))
-
-

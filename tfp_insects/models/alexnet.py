@@ -6,7 +6,6 @@ layer for layer, under torchvision's names (`features.0` is `features_0` here).
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -163,7 +162,7 @@ def load_pretrained(model: tf_keras.Sequential, weights: Mapping[str, np.ndarray
     names = [row.name for row in (*CONVOLUTIONS, *DENSE_LAYERS) if row.name != HEAD]
     for name in names:
         layer = model.get_layer(name)
-        kernel, bias = weights[f"{name}/kernel"], weights[f"{name}/bias"]
+        kernel = weights[f"{name}/kernel"]
         expected = tuple((layer.loc if hasattr(layer, "loc") else layer.kernel).shape)
         if kernel.shape != expected:
             raise InputError(

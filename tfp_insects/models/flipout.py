@@ -70,7 +70,9 @@ class VariationalKernel(tf_keras.layers.Layer):
         ratio_shape = shape if self.variational.scale_per_weight else []
         log_ratio = tf_keras.initializers.Constant(np.log(self.variational.posterior_ratio))
         self.loc = self._add_float32("kernel_loc", shape, self.kernel_initializer)
-        self.log_ratio = self._add_float32("kernel_log_ratio", ratio_shape, log_ratio, trainable=self.variational.learn_scale)
+        self.log_ratio = self._add_float32(
+            "kernel_log_ratio", ratio_shape, log_ratio, trainable=self.variational.learn_scale
+        )
         prior_shape = shape if self.variational.prior.is_centred_on_pretrained else []
         self.prior_loc = self._add_float32("prior_loc", prior_shape, "zeros", trainable=False)
         constant = tf_keras.initializers.Constant
@@ -151,7 +153,11 @@ class VariationalKernel(tf_keras.layers.Layer):
             self._noise_table = NoiseTable(length, length, self.seed, self.compute_dtype)
         noise = self._noise_table.read(step, self._noise_position, self.loc.shape.as_list())
         # The usual factor of 1 must not cost a pass over all weights.
-        return noise if self.variational.noise_multiplier == 1.0 else noise * tf.cast(self.variational.noise_multiplier, noise.dtype)
+        return (
+            noise
+            if self.variational.noise_multiplier == 1.0
+            else noise * tf.cast(self.variational.noise_multiplier, noise.dtype)
+        )
 
     def _flipout(self, inputs: tf.Tensor, mean: tf.Tensor, perturbation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         batch_size = tf.shape(inputs)[0]

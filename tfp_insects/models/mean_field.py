@@ -48,6 +48,7 @@ def posterior_scale(state: KernelState) -> tf.Tensor:
     return prior_scale(state) * tf.exp(state.log_ratio)
 
 
+@tf.function(jit_compile=True)
 def kl_divergence(state: KernelState) -> tf.Tensor:
     """KL(posterior || prior) in nats, summed over the kernel; float32 scalar."""
     standardised = (state.loc - state.prior_loc) / prior_scale(state)
@@ -82,7 +83,7 @@ def kernel_and_perturbation(
             return _backward(current, noise, upstream_mean, upstream_perturbation, weight, learn_scale)
 
         mean, perturbation = _forward(current, noise, tf.as_dtype(dtype))
-        return (mean, perturbation, kl_weight * _compiled_kl(current)), gradient
+        return (mean, perturbation, kl_weight * kl_divergence(current)), gradient
 
     return fused(state.loc, state.log_ratio)
 
@@ -91,11 +92,6 @@ def kernel_and_perturbation(
 def _forward(state: KernelState, noise: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
     perturbation = posterior_scale(state) * tf.cast(noise, tf.float32)
     return tf.cast(state.loc, dtype), tf.cast(perturbation, dtype)
-
-
-@tf.function(jit_compile=True)
-def _compiled_kl(state: KernelState) -> tf.Tensor:
-    return kl_divergence(state)
 
 
 @tf.function(jit_compile=True)

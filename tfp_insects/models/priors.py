@@ -56,7 +56,9 @@ class Prior:
                 return self.scale, self.floor
             root_mean_square = float(np.sqrt(np.mean(np.square(pretrained, dtype=np.float64))))
             return self.scale, self.floor * max(root_mean_square, 1e-6)
-        scale = {"standard_normal": 1.0, "normal": self.scale, "scaled_normal": self.scale / math.sqrt(fan_in)}[self.kind]
+        scale = {"standard_normal": 1.0, "normal": self.scale, "scaled_normal": self.scale / math.sqrt(fan_in)}[
+            self.kind
+        ]
         return scale, 1.0
 
 

@@ -11,8 +11,6 @@ has none, so one function serves both. A `kl_weight` other than 1 tempers the po
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.bnn import bayesian_layers, kl_divergence
-
 
 def negative_log_likelihood(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Mean cross-entropy in nats of int labels `[batch]` under logits `[batch, num_classes]`; float32 scalar."""
@@ -29,12 +27,3 @@ def loss_and_logits(model: tf_keras.Model, images: tf.Tensor, labels: tf.Tensor)
     logits = model(images, training=True)
     nll = negative_log_likelihood(labels, logits)
     return tf.add_n([nll, *model.losses]), nll, logits
-
-
-def weighted_kl(model: tf_keras.Model) -> float:
-    """The divergence's share of the loss now, in nats an image: `kl_weight * KL / num_train_examples`; 0 for the CNN."""
-    layers = bayesian_layers(model)
-    if not layers:
-        return 0.0
-    weight = float(layers[0].kl_weight) / layers[0].variational.num_train_examples
-    return weight * float(kl_divergence(model))

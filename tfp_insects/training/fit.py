@@ -13,7 +13,6 @@ from tfp_insects.data.pipeline import TrainingPipeline
 from tfp_insects.errors import InputError
 from tfp_insects.models.bnn import kl_divergence, set_kl_weight
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
-from tfp_insects.training.elbo import weighted_kl
 from tfp_insects.training.history import EpochRow, History
 from tfp_insects.training.optimiser import LearningRates, TrainStep, make_train_step
 from tfp_insects.training.schedules import annealed_kl_weight, cosine_learning_rate
@@ -37,7 +36,7 @@ class Schedule:
     warmup_epochs: float = 0.0
     kl_weight: float = 1.0
     kl_annealing_epochs: float = 0.0
-    rates: LearningRates = LearningRates()
+    rates: LearningRates = dataclasses.field(default_factory=LearningRates)
 
 
 class Validation(NamedTuple):
@@ -98,9 +97,12 @@ class Training:
 
     def _run_epoch(self, epoch: int) -> EpochRow:
         started = time.perf_counter()
-        set_kl_weight(self._model, annealed_kl_weight(self._schedule.kl_weight, epoch, self._schedule.kl_annealing_epochs))
+        kl_weight = annealed_kl_weight(self._schedule.kl_weight, epoch, self._schedule.kl_annealing_epochs)
+        set_kl_weight(self._model, kl_weight)
         train_nll, train_accuracy = self._train(epoch)
-        divergence = weighted_kl(self._model)
+        seconds = time.perf_counter() - started
+        kl = float(kl_divergence(self._model))
+        divergence = kl_weight * kl / self._pipeline.num_examples
         _require_finite(train_nll + divergence, epoch)
         validation = self._validate()
         return EpochRow(
@@ -111,8 +113,8 @@ class Training:
             validation_loss=validation.nll + divergence,
             validation_nll=validation.nll,
             validation_accuracy=validation.accuracy,
-            kl=float(kl_divergence(self._model)),
-            seconds=time.perf_counter() - started,
+            kl=kl,
+            seconds=seconds,
         )
 
     def _train(self, epoch: int) -> tuple[float, float]:

@@ -19,7 +19,7 @@ class EpochRow:
         validation_nll: NLL of the Monte Carlo averaged probabilities of the validation images, nats an image.
         validation_accuracy: Their accuracy.
         kl: KL(posterior || prior) in nats, not weighted.
-        seconds: Time of the epoch, validation included.
+        seconds: Time of the epoch's training steps, input pipeline included, validation excluded.
     """
 
     epoch: int
@@ -66,4 +66,6 @@ class History:
 def read_history(path: Path) -> list[EpochRow]:
     """Reads the rows of a `history.csv`."""
     with path.open(newline="") as file:
-        return [EpochRow(int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(file)]
+        return [
+            EpochRow(int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(file)
+        ]

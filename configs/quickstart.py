@@ -1,0 +1,21 @@
+"""A first look in minutes: a narrow AlexNet on small drawn insects.
+
+make run
+"""
+
+import runpy
+from pathlib import Path
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the study's configuration at a quarter of the width, on smaller inputs and for fewer epochs."""
+    config = runpy.run_path(str(Path(__file__).with_name("study.py")))["get_config"]()
+    config.model.image_size = 95
+    config.model.width_multiplier = 0.25
+    config.training.epochs = 12
+    config.training.num_validation_samples = 4
+    config.prediction.num_samples = 30
+    config.pretraining.epochs = 12
+    return config

@@ -1,0 +1,86 @@
+"""The study: full AlexNet and its Bayesian twin on photographs.
+
+    python scripts/run.py --model=cnn,bnn --n_per_class=5,10,50,100,500 --data=PATH
+
+Any field is overridden by `--config.field=value`, for example `--config.training.epochs=20`.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the default configuration; the twins share all but the sections `cnn` and `bnn`."""
+    config = ml_collections.ConfigDict()
+
+    config.data = ml_collections.ConfigDict()
+    config.data.split_seed = 0
+    config.data.num_test_per_class = 50
+    config.data.num_validation_per_class = 40
+    config.data.max_n_per_class = 0  # 0: the largest size asked for in this command.
+    config.data.on_bad_image = "error"  # Or "skip".
+
+    config.augmentation = ml_collections.ConfigDict()
+    config.augmentation.flip = True
+    config.augmentation.shift = 0.1  # Share of the image's side.
+
+    config.model = ml_collections.ConfigDict()
+    config.model.image_size = 227
+    config.model.width_multiplier = 1.0
+    config.model.precision = "auto"  # mixed_bfloat16 where the hardware has it, else float32.
+    config.model.freeze_features = False
+
+    config.training = ml_collections.ConfigDict()
+    config.training.epochs = 50
+    config.training.batch_size = 64
+    config.training.min_steps_per_epoch = 4  # Few images make smaller batches, not fewer steps than this.
+    config.training.momentum = 0.9
+    config.training.warmup_epochs = 1.0
+    config.training.num_validation_samples = 4
+    config.training.checkpoint_seconds = 60.0
+
+    config.prediction = ml_collections.ConfigDict()
+    config.prediction.num_samples = 30
+    config.prediction.batch_size = 64
+
+    config.cnn = ml_collections.ConfigDict()
+    config.cnn.dropout = 0.5
+    config.cnn.learning_rate = 1e-3
+    config.cnn.rates = rates(head=10.0)
+
+    config.bnn = ml_collections.ConfigDict()
+    config.bnn.layers = "all"  # Or "classifier", "head".
+    config.bnn.learning_rate = 1e-3
+    config.bnn.rates = rates(head=10.0)
+    config.bnn.kl_weight = 1.0
+    config.bnn.kl_annealing_epochs = 0.0
+    # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share (30 %) of each weight.
+    config.bnn.body = variational("pretrained", scale=10.0, posterior_ratio=0.03)
+    config.bnn.body.learn_scale = False
+    config.bnn.body.scale_per_weight = False
+    config.bnn.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
+    # The new head knows nothing: zero mean, and a scale of its own for each weight.
+    config.bnn.head = variational("scaled_normal", scale=4.0, posterior_ratio=0.37)
+
+    config.pretraining = ml_collections.ConfigDict()  # On drawn classes, where nothing else is to be had.
+    config.pretraining.num_per_class = 300
+    config.pretraining.epochs = 8
+    config.pretraining.learning_rate = 1e-2
+    config.pretraining.dropout = 0.0
+    return config
+
+
+def rates(features: float = 1.0, head: float = 1.0, scale: float = 1.0) -> ml_collections.ConfigDict:
+    """Factors of the learning rate for convolutions, last layer and posterior scales."""
+    return ml_collections.ConfigDict({"features": features, "head": head, "scale": scale})
+
+
+def variational(kind: str, scale: float, posterior_ratio: float) -> ml_collections.ConfigDict:
+    """Prior and posterior of the kernels; see `tfp_insects.models.priors`."""
+    return ml_collections.ConfigDict(
+        {
+            "prior": {"kind": kind, "scale": scale, "floor": 0.1},
+            "posterior_ratio": posterior_ratio,
+            "scale_per_weight": True,
+            "learn_scale": True,
+        }
+    )

@@ -1,0 +1,63 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfp_insects.errors import InputError
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path`, which takes its place when the block ends without an error."""
+    temporary = path.with_name(f".partial-{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes plain values as JSON; numbers that are not finite are an error, since JSON has none."""
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object; `InputError` names a file that is cut off or no JSON."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}): remove it and run again") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds no JSON object: remove it and run again")
+    return value
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Writes arrays as a compressed `.npz`."""
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def require_writable(directory: Path) -> None:
+    """Makes a directory and checks that files can be written there.
+
+    Raises:
+        InputError: They cannot.
+    """
+    probe = directory / ".writable"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"--workdir={directory}: cannot be written ({error.strerror}); give another directory"
+        ) from error

@@ -1,0 +1,127 @@
+"""What all cells of one command share: images, split, pretrained weights and configuration."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfp_insects.data.pipeline import IMAGENET_MEAN, IMAGENET_STD, Examples, Preprocessing, channel_statistics
+from tfp_insects.data.sources import ImageSource, fingerprint, open_source
+from tfp_insects.data.subsets import Split, make_split, split_to_json, training_subset
+from tfp_insects.data.verification import verify_images
+from tfp_insects.errors import InputError
+from tfp_insects.models.precision import resolve_precision
+from tfp_insects.study.pretrained import Pretrained, resolve_weights
+
+MIN_DRAWN_PER_CLASS = 500  # So that commands for fewer images draw the same data set.
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What all cells of one command share.
+
+    Attributes:
+        source: All images.
+        data_fingerprint: SHA-256 over them.
+        split: Test and validation examples, and the pool for training.
+        pretrained: Weights to start from, and their name.
+        config: Plain configuration with `model.precision` resolved.
+    """
+
+    source: ImageSource
+    data_fingerprint: str
+    split: Split
+    pretrained: Pretrained
+    config: Mapping[str, Any]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes kept."""
+        return self.split.class_names
+
+    def examples(self, indices: np.ndarray) -> Examples:
+        """The given examples of the source, with their labels among the classes kept."""
+        return Examples(self.source, indices, self.split.labels[indices])
+
+    def training_examples(self, n_per_class: int, seed: int) -> Examples:
+        """A nested, seeded subset of the pool."""
+        return self.examples(training_subset(self.split, n_per_class, seed))
+
+    def preprocessing(self, training: Examples) -> Preprocessing:
+        """Resizing and normalisation: ImageNet's statistics with pretrained weights, else those of the training images."""
+        size = self.config["model"]["image_size"]
+        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if self.pretrained.weights else channel_statistics(training, size)
+        return Preprocessing(size, mean, std)
+
+    def split_record(self) -> dict[str, Any]:
+        """The split in plain values, by example id."""
+        return split_to_json(self.source, self.split)
+
+    def identity(self) -> dict[str, Any]:
+        """What a finished cell must agree on to be skipped; plain values."""
+        config = {name: dict(section) for name, section in self.config.items()}
+        # This field only decides which classes are kept, and those are in the split.
+        config["data"].pop("max_n_per_class", None)
+        split = json.dumps(self.split_record(), sort_keys=True)
+        return {
+            "data": self.source.name,
+            "data_fingerprint": self.data_fingerprint,
+            "drawn": self.source.drawn,
+            "split_fingerprint": hashlib.sha256(split.encode()).hexdigest(),
+            "class_names": list(self.class_names),
+            "weights": self.pretrained.name,
+            "weights_fingerprint": self.pretrained.fingerprint,
+            "config": config,
+        }
+
+
+def open_images(
+    spec: str, sizes: Sequence[int], data_config: Mapping[str, Any], cache_dir: Path, data_dir: Path | None
+) -> ImageSource:
+    """Opens the images that `--data` names and decodes each once, so that a bad one is found before any training."""
+    num_held_out = data_config["num_test_per_class"] + data_config["num_validation_per_class"]
+    num_drawn = max(MIN_DRAWN_PER_CLASS, *sizes) + num_held_out
+    source = open_source(spec, cache_dir, num_synthetic_per_class=num_drawn, data_dir=data_dir)
+    return verify_images(source, data_config["on_bad_image"])
+
+
+def make_experiment(
+    source: ImageSource, weights: str, sizes: Sequence[int], config: Mapping[str, Any], cache_dir: Path, say: Say
+) -> Experiment:
+    """Splits the images and finds the weights to start from.
+
+    Args:
+        source: All images, verified.
+        weights: `auto`, `imagenet`, `none` or a path.
+        sizes: Numbers of training images of each class that will be asked for.
+        config: Plain configuration.
+        cache_dir: Where downloaded and pretrained weights are kept.
+        say: Tells the user in one line.
+    """
+    model = {**config["model"], "precision": resolve_precision(config["model"]["precision"])}
+    config = {**config, "model": model}
+    split = _split(source, sizes, config["data"])
+    for name, count in split.dropped.items():
+        say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
+    pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say)
+    return Experiment(source, fingerprint(source), split, pretrained, config)
+
+
+def _split(source: ImageSource, sizes: Sequence[int], data: Mapping[str, Any]) -> Split:
+    max_n_per_class = data["max_n_per_class"] or max(sizes)
+    if max_n_per_class < max(sizes):
+        raise InputError(
+            f"--config.data.max_n_per_class={max_n_per_class} is less than the largest --n_per_class={max(sizes)}"
+        )
+    return make_split(
+        source,
+        num_test_per_class=data["num_test_per_class"],
+        num_validation_per_class=data["num_validation_per_class"],
+        max_n_per_class=max_n_per_class,
+        split_seed=data["split_seed"],
+    )
