@@ -27,7 +27,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.image_size = 227
     config.model.width_multiplier = 1.0
     config.model.precision = "auto"  # mixed_bfloat16 where the hardware has it, else float32.
-    config.model.freeze_features = False
+    config.model.freeze_features = False  # Convolutions stay as they are (the study's choice for its CNN).
+    config.model.freeze_classifier = False  # So do the dense layers but the last.
+    config.model.max_feature_cache_megabytes = 1024  # Frozen features beyond this size live in a temporary file.
 
     config.training = ml_collections.ConfigDict()
     config.training.epochs = 50

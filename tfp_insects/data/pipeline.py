@@ -44,6 +44,11 @@ class Augmentation:
     flip: bool = True
     shift: float = 0.1
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether images stay as they are."""
+        return not self.flip and self.shift == 0.0
+
     def __call__(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Changes one image `[height, width, 3]` under a stateless seed `[2]`."""
         if self.flip:

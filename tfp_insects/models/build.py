@@ -6,7 +6,7 @@ from typing import Any
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import Architecture
+from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, HEAD, Architecture, bayesian_layer_names
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 
@@ -32,8 +32,7 @@ def build_model(
         model = build_cnn(architecture, seed, config["cnn"]["dropout"])
     else:
         model = build_bnn(architecture, _bayesian(config["bnn"], is_pretrained), num_train_examples, seed)
-    if model_config["freeze_features"]:
-        _freeze_features(name, model, config)
+    _freeze(name, model, config)
     return model
 
 
@@ -42,12 +41,23 @@ def _bayesian(config: Mapping[str, Any], is_pretrained: bool) -> Bayesian:
     return Bayesian(config["layers"], body, config["head"])
 
 
-def _freeze_features(name: str, model: tf_keras.Sequential, config: Mapping[str, Any]) -> None:
-    if name == "bnn" and config["bnn"]["layers"] == "all":
+def _freeze(name: str, model: tf_keras.Sequential, config: Mapping[str, Any]) -> None:
+    frozen = _frozen_layer_names(config["model"])
+    scope = config["bnn"]["layers"]
+    if name == "bnn" and not frozen.isdisjoint(bayesian_layer_names(scope)):
         raise InputError(
-            "--config.model.freeze_features=True leaves the convolutions as they are, so they cannot be Bayesian: "
-            "add --config.bnn.layers=classifier or --config.bnn.layers=head"
+            f"--config.bnn.layers={scope} makes layers Bayesian that --config.model.freeze_features and freeze_classifier "
+            "leave as they are: choose classifier or head, or freeze less"
         )
     for layer in model.layers:
-        if layer.name.startswith("features_"):
+        if layer.name in frozen:
             layer.trainable = False
+
+
+def _frozen_layer_names(model_config: Mapping[str, Any]) -> set[str]:
+    names = set()
+    if model_config["freeze_features"]:
+        names |= {row.name for row in CONVOLUTIONS}
+    if model_config["freeze_classifier"]:
+        names |= {row.name for row in DENSE_LAYERS if row.name != HEAD}
+    return names

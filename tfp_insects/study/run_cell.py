@@ -11,17 +11,14 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.data.pipeline import (
-    Augmentation,
-    Examples,
-    TrainingPipeline,
     batch_size_for,
-    evaluation_dataset,
 )
 from tfp_insects.files import read_json, write_arrays, write_json
 from tfp_insects.models.alexnet import load_pretrained
 from tfp_insects.models.build import build_model
 from tfp_insects.study.cells import RECORD_NAME, Cell, claim_directory, is_finished
 from tfp_insects.study.experiment import Experiment
+from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.records import make_record
 from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
@@ -51,6 +48,7 @@ class CellRun:
         self._config = experiment.config
         self._training = experiment.training_examples(cell.n_per_class, cell.seed)
         self._preprocessing = experiment.preprocessing(self._training)
+        self._inputs = InputMaker(self._config, self._preprocessing, self._batch_size, cell.seed, self._directory)
 
     @property
     def num_steps(self) -> int:
@@ -113,23 +111,19 @@ class CellRun:
         if finished.exists():  # Killed between the end of training and the record.
             model.load_weights(str(finished))
             return
+        validation = self._experiment.examples(self._experiment.split.validation)
+        inputs = self._inputs.make(model, self._training, validation)
         training = self._config["training"]
         state = TrainingState(model, make_optimiser(training["momentum"], self._config["model"]["precision"]))
         checkpoints = Checkpoints(self._checkpoints, state, training["checkpoint_seconds"])
         checkpoints.restore()
-        pipeline = self._pipeline()
-        for _ in range(int(state.epoch) * pipeline.steps_per_epoch):
+        for _ in range(int(state.epoch) * inputs.pipeline.steps_per_epoch):
             on_step()
         history = History(self._directory / "history.csv", num_rows=int(state.epoch))
+        validate = self._validator(inputs, validation.labels)
         with _tensorboard(self._directory / "tensorboard") as on_epoch:
-            Training(state, pipeline, self._schedule(), self._validator(model), on_step, on_epoch).run(
-                history, checkpoints
-            )
+            Training(state, inputs, self._schedule(), validate, on_step, on_epoch).run(history, checkpoints)
         checkpoints.finish()
-
-    def _pipeline(self) -> TrainingPipeline:
-        augmentation = Augmentation(**self._config["augmentation"])
-        return TrainingPipeline(self._training, self._preprocessing, augmentation, self._batch_size, self._cell.seed)
 
     def _schedule(self) -> Schedule:
         training, model = self._config["training"], self._config[self._cell.model]
@@ -142,22 +136,15 @@ class CellRun:
             rates=LearningRates(**model["rates"]),
         )
 
-    def _validator(self, model: tf_keras.Sequential) -> Validate:
-        examples = self._experiment.examples(self._experiment.split.validation)
-        batches = self._batches(examples)
-        predictor = MonteCarloPredictor(model)
+    def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
+        predictor = MonteCarloPredictor(inputs.model)
         num_samples = self._config["training"]["num_validation_samples"]
 
         def validate() -> Validation:
-            probabilities = predictor.predict(batches, num_samples, VALIDATION_SEED)
-            return Validation(
-                negative_log_likelihood(probabilities, examples.labels), accuracy(probabilities, examples.labels)
-            )
+            probabilities = predictor.predict(inputs.validation, num_samples, VALIDATION_SEED)
+            return Validation(negative_log_likelihood(probabilities, labels), accuracy(probabilities, labels))
 
         return validate
-
-    def _batches(self, examples: Examples) -> tf.data.Dataset:
-        return evaluation_dataset(examples, self._preprocessing, self._config["prediction"]["batch_size"])
 
     def _evaluate(self, model: tf_keras.Sequential) -> dict[str, Any]:
         predictor = MonteCarloPredictor(model)
@@ -178,7 +165,7 @@ class CellRun:
     ) -> tuple[np.ndarray, np.ndarray]:
         examples = self._experiment.examples(indices)
         num_samples = self._config["prediction"]["num_samples"]
-        probabilities = predictor.predict(self._batches(examples), num_samples, seed)
+        probabilities = predictor.predict(self._inputs.evaluation(examples), num_samples, seed)
         write_arrays(
             self._directory / name,
             probabilities=probabilities,

@@ -5,24 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from tfp_insects.files import written_whole
 
-COLUMNS = (
-    "model",
-    "n_per_class",
-    "seed",
-    "accuracy",
-    "nll",
-    "brier",
-    "ece",
-    "mean_mutual_information",
-    "best_epoch",
-    "train_seconds",
-    "seconds_per_step",
-)
+# Short headings, so that the table fits a terminal of 80 columns.
+COLUMNS = {
+    "model": "model",
+    "n_per_class": "n",
+    "seed": "seed",
+    "accuracy": "acc.",
+    "nll": "NLL",
+    "brier": "Brier",
+    "ece": "ECE",
+    "mean_mutual_information": "epist.",
+    "best_epoch": "epoch",
+    "train_seconds": "train s",
+    "seconds_per_step": "s/step",
+}
 CSV_COLUMNS = (
     *COLUMNS,
     "macro_accuracy",
@@ -46,9 +48,12 @@ def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
     title = (
         f"{kind}: {first['num_classes']} classes, {first['num_test_examples']} test images, weights {first['weights']}"
     )
-    table = Table(title=title)
-    for column in COLUMNS:
-        table.add_column(column.replace("_", " "), justify="left" if column == "model" else "right")
+    caption = (
+        "n: training images a class; epist.: mean mutual information, nats; epoch: the one of lowest validation NLL"
+    )
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for record in records:
         table.add_row(*(_text(record[column]) for column in COLUMNS))
     console.print(table)
@@ -64,5 +69,5 @@ def write_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.1f}" if value >= 100 else f"{value:.3f}"
+        return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
     return str(value)

@@ -3,13 +3,12 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.data.pipeline import TrainingPipeline
 from tfp_insects.errors import InputError
 from tfp_insects.models.bnn import kl_divergence, set_kl_weight
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
@@ -39,6 +38,33 @@ class Schedule:
     rates: LearningRates = dataclasses.field(default_factory=LearningRates)
 
 
+class TrainingPipeline(Protocol):
+    """Batches `(inputs, labels)` of an epoch, which depend on (seed, epoch) alone."""
+
+    @property
+    def num_examples(self) -> int:
+        """Number of training examples."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+
+    def epoch(self, epoch: int) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
+        """The batches of one epoch."""
+
+
+class TrainingInputs(Protocol):
+    """The model to run, which is the state's or the part of it behind frozen layers, and what it trains on."""
+
+    @property
+    def model(self) -> tf_keras.Sequential:
+        """Maps the pipeline's batches to logits."""
+
+    @property
+    def pipeline(self) -> TrainingPipeline:
+        """Training batches, epoch by epoch."""
+
+
 class Validation(NamedTuple):
     """Quality on the validation images: `nll` in nats an image, `accuracy` as a share."""
 
@@ -56,7 +82,7 @@ class Training:
 
     Args:
         state: Model, optimiser and progress, restored if the run is resumed.
-        pipeline: Training batches, epoch by epoch.
+        inputs: The model to run, which is the state's or the part of it behind frozen layers, and its training batches.
         schedule: Durations and rates.
         validate: Predicts the validation images with the model as it is.
         on_step: Called after each step, for progress bars.
@@ -66,19 +92,19 @@ class Training:
     def __init__(
         self,
         state: TrainingState,
-        pipeline: TrainingPipeline,
+        inputs: TrainingInputs,
         schedule: Schedule,
         validate: Validate,
         on_step: OnStep = lambda: None,
         on_epoch: OnEpoch = lambda row: None,
     ) -> None:
         self._state = state
-        self._pipeline = pipeline
+        self._pipeline = inputs.pipeline
         self._schedule = schedule
         self._validate = validate
         self._on_step = on_step
         self._on_epoch = on_epoch
-        self._train_step: TrainStep = make_train_step(state.model, state.optimiser, schedule.rates)
+        self._train_step: TrainStep = make_train_step(inputs.model, state.optimiser, schedule.rates)
 
     def run(self, history: History, checkpoints: Checkpoints) -> None:
         """Trains the epochs that are left.

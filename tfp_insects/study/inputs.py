@@ -1,0 +1,72 @@
+"""What a model trains on: images, or the features that its frozen layers make of them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.data.features import FeaturePipeline, FeatureStore
+from tfp_insects.data.pipeline import Augmentation, Examples, Preprocessing, TrainingPipeline, evaluation_dataset
+from tfp_insects.models.frozen import frozen_features, num_frozen_layers, without_frozen_layers
+
+MEGABYTE = 1_000_000
+
+
+class Inputs(NamedTuple):
+    """What training needs.
+
+    Attributes:
+        model: The model, or what remains of it behind its frozen layers; its weights are the model's own.
+        pipeline: Training batches, epoch by epoch.
+        validation: Validation batches in order, to be iterated again and again.
+    """
+
+    model: tf_keras.Sequential
+    pipeline: TrainingPipeline | FeaturePipeline
+    validation: Iterable[tuple[tf.Tensor, tf.Tensor]]
+
+
+class InputMaker:
+    """Makes the inputs of one run.
+
+    Args:
+        config: Plain configuration of the run.
+        preprocessing: Resizing and normalisation.
+        batch_size: Training images in a batch.
+        seed: Determines order and augmentation.
+        directory: Where features go that do not fit into memory.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], preprocessing: Preprocessing, batch_size: int, seed: int, directory: Path
+    ) -> None:
+        self._config = config
+        self._preprocessing = preprocessing
+        self._augmentation = Augmentation(**config["augmentation"])
+        self._batch_size = batch_size
+        self._evaluation_batch_size = config["prediction"]["batch_size"]
+        self._seed = seed
+        self._directory = directory
+
+    def make(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
+        """Images for a model that trains all layers; cached features if layers are frozen and nothing is augmented."""
+        if num_frozen_layers(model) > 0 and self._augmentation.is_identity:
+            return self._features(model, training, validation)
+        pipeline = TrainingPipeline(training, self._preprocessing, self._augmentation, self._batch_size, self._seed)
+        return Inputs(model, pipeline, self.evaluation(validation))
+
+    def evaluation(self, examples: Examples) -> tf.data.Dataset:
+        """Batches of images in order."""
+        return evaluation_dataset(examples, self._preprocessing, self._evaluation_batch_size)
+
+    def _features(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
+        pipeline = FeaturePipeline(self._store(model, training), self._batch_size, self._seed)
+        held_out = self._store(model, validation).batches(self._evaluation_batch_size)
+        return Inputs(without_frozen_layers(model), pipeline, held_out)
+
+    def _store(self, model: tf_keras.Sequential, examples: Examples) -> FeatureStore:
+        max_bytes = self._config["model"]["max_feature_cache_megabytes"] * MEGABYTE
+        batches = frozen_features(model, self.evaluation(examples))
+        return FeatureStore(batches, examples.labels, max_bytes, self._directory)
