@@ -40,7 +40,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+def write_arrays(path: Path, **arrays: Any) -> None:
     """Writes arrays as a compressed `.npz`."""
     with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)

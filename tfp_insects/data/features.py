@@ -1,6 +1,8 @@
 """Features that frozen layers gave, kept instead of images."""
 
 import dataclasses
+import itertools
+import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,23 +23,15 @@ class FeatureStore:
 
     def __init__(self, batches: Iterable[np.ndarray], labels: np.ndarray, max_bytes: int, directory: Path) -> None:
         self.labels = labels
-        self._features: np.ndarray | None = None
+        iterator = iter(batches)
+        first = next(iterator)
+        self._features = _allocate((len(labels), *first.shape[1:]), first.dtype, max_bytes, directory)
         filled = 0
-        for batch in batches:
-            if self._features is None:
-                self._features = self._allocate((len(labels), *batch.shape[1:]), batch.dtype, max_bytes, directory)
+        for batch in itertools.chain([first], iterator):
             self._features[filled : filled + len(batch)] = batch
             filled += len(batch)
         if filled != len(labels):
             raise ValueError(f"batches hold {filled} examples; there are {len(labels)} labels")
-
-    def _allocate(self, shape: tuple[int, ...], dtype: np.dtype, max_bytes: int, directory: Path) -> np.ndarray:
-        num_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        if num_bytes <= max_bytes:
-            return np.empty(shape, dtype)
-        # The file has no name, so it cannot be left behind.
-        file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
-        return np.memmap(file, dtype, "w+", shape=shape)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -95,3 +89,12 @@ class FeaturePipeline:
     def epoch(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The batches `(features, labels)` of one epoch."""
         return self._store.shuffled_batches(self._batch_size, self._seed, epoch)
+
+
+def _allocate(shape: tuple[int, ...], dtype: np.dtype, max_bytes: int, directory: Path) -> np.ndarray:
+    num_bytes = math.prod(shape) * dtype.itemsize
+    if num_bytes <= max_bytes:
+        return np.empty(shape, dtype)
+    # The file has no name, so it cannot be left behind.
+    file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
+    return np.memmap(file, dtype, "w+", shape=shape)

@@ -112,12 +112,12 @@ def build_sequential(
         AdaptiveAveragePooling2D(FEATURE_MAP_SIZE, name="avgpool", dtype=policy),
         tf_keras.layers.Flatten(name="flatten", dtype=policy),
     ]
-    for row in DENSE_LAYERS:
-        is_head = row.units is None
+    for dense in DENSE_LAYERS:
+        is_head = dense.units is None
         if dropout > 0.0 and not is_head:
-            layers.append(tf_keras.layers.Dropout(dropout, name=f"dropout_{row.name}", dtype=policy))
-        units = architecture.num_classes if row.units is None else architecture.width(row.units)
-        layers.append(make_dense(units, activation=None if is_head else "relu", name=row.name, dtype=policy))
+            layers.append(tf_keras.layers.Dropout(dropout, name=f"dropout_{dense.name}", dtype=policy))
+        units = architecture.num_classes if dense.units is None else architecture.width(dense.units)
+        layers.append(make_dense(units, activation=None if is_head else "relu", name=dense.name, dtype=policy))
     layers.append(tf_keras.layers.Activation("linear", name="logits", dtype="float32"))
     size = architecture.image_size
     model = tf_keras.Sequential(layers, name="alexnet")

@@ -37,7 +37,7 @@ class VariationalKernel(tf_keras.layers.Layer):
 
     def _make_posterior(
         self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable
-    ) -> tfd.Distribution:
+    ) -> Any:
         del dtype, trainable, add_variable  # Weights are float32 and never cast, whatever the layer computes in.
         fan_in = int(np.prod(shape[:-1]))
         self._add_weights(shape, fan_in)
@@ -46,7 +46,7 @@ class VariationalKernel(tf_keras.layers.Layer):
 
     def _make_prior(
         self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable
-    ) -> tfd.Distribution:
+    ) -> Any:
         del dtype, trainable, add_variable
 
         def full(value: tf.Tensor) -> tf.Tensor:
@@ -60,7 +60,7 @@ class VariationalKernel(tf_keras.layers.Layer):
 
     def _make_bias(
         self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable
-    ) -> tfd.Distribution:
+    ) -> Any:
         del dtype, trainable, add_variable
         self.bias = self._add_float32("bias", shape, "zeros")
         return tfd.Independent(tfd.Deterministic(self.bias, name=name), reinterpreted_batch_ndims=1)

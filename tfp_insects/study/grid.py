@@ -1,5 +1,6 @@
 """The grid of cells: run them, then show them side by side."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def run_grid(cells: Sequence[Cell], experiment: Experiment, workdir: Path, conso
             was_finished = is_finished(cell.directory(workdir))
             run = CellRun(cell, experiment, workdir)
             task = progress.add_task(cell.name, total=run.num_steps, visible=not was_finished)
-            record = run.run(on_step=lambda task=task: progress.advance(task))
+            record = run.run(on_step=functools.partial(progress.advance, task))
             progress.remove_task(task)
             progress.advance(overall)
             records.append(record)
