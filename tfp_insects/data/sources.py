@@ -86,19 +86,23 @@ def open_source(
         InputError: There is no such file or folder, it does not hold class folders of images, or Insect Detect is not
             prepared.
     """
-    from tfp_insects.data import archives, folders, insect_detect, synthetic  # each of them needs this module
+    # Each of these modules needs this one, and TFDS takes a second to import.
+    from tfp_insects.data.archives import archive_source
+    from tfp_insects.data.folders import folder_source
+    from tfp_insects.data.synthetic import synthetic_source
 
-    if spec == "auto":
-        spec = "insect_detect" if insect_detect.is_prepared(data_dir) else "synthetic"
-    if spec == "insect_detect":
-        return insect_detect.insect_detect_source(data_dir)
-    if spec == "synthetic":
-        return synthetic.synthetic_source(num_synthetic_per_class, SYNTHETIC_SEED, cache_dir)
+    if spec in ("auto", "insect_detect"):
+        from tfp_insects.data.insect_detect import insect_detect_source, is_prepared
+
+        if spec == "insect_detect" or is_prepared(data_dir):
+            return insect_detect_source(data_dir)
+    if spec in ("auto", "synthetic"):
+        return synthetic_source(num_synthetic_per_class, SYNTHETIC_SEED, cache_dir)
     path = Path(spec).expanduser()
     if path.is_dir():
-        return folders.folder_source(path)
+        return folder_source(path)
     if path.is_file():
-        return archives.archive_source(path)
+        return archive_source(path)
     raise InputError(
         f"--data={spec}: no such file or folder. Expected auto, insect_detect, synthetic, or the path of a zip or "
         "folder that holds one folder of JPEG or PNG images for each class."
