@@ -124,7 +124,7 @@ def is_prepared(data_dir: Path | None) -> bool:
 
 
 def insect_detect_source(data_dir: Path | None) -> ImageSource:
-    """Opens the prepared data set, with capture days as groups; the encoded images are held in memory (about 60 MB).
+    """Opens the prepared data set, with capture days as groups; the encoded images are held in memory (tens of megabytes).
 
     Raises:
         InputError: It has not been prepared.
