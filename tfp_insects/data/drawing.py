@@ -61,8 +61,8 @@ def _pose(marks: list[Mark], size: Size, rng: np.random.Generator) -> list[Mark]
     points.imag *= rng.uniform(0.72, 1.0)  # seen at a slant
     points = direction(rng.uniform(0.0, 360.0)) * points
     low, high = complex(points.real.min(), points.imag.min()), complex(points.real.max(), points.imag.max())
-    scale = rng.uniform(0.78, 1.22) * min(size[0] / (high - low).real, size[1] / (high - low).imag)
-    right, down = (np.array(size) * (0.5 + rng.normal(0.0, 0.06, size=2))).tolist()
+    scale = rng.uniform(0.85, 1.15) * min(size[0] / (high - low).real, size[1] / (high - low).imag)
+    right, down = (np.array(size) * (0.5 + rng.normal(0.0, 0.05, size=2))).tolist()
     points = (points - 0.5 * (low + high)) * scale + complex(right, down)
     ends = np.cumsum([len(mark.points) for mark in marks]).tolist()
     return [
@@ -89,12 +89,12 @@ def _cast_shadow(ground: Image.Image, marks: list[Mark], rng: np.random.Generato
 
 def _photograph(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """The picture under some light, through some lens, with sensor noise."""
-    blurred = image.filter(ImageFilter.BoxBlur(rng.uniform(0.0, 1.0)))
-    contrast, brightness = rng.uniform(0.65, 1.15), rng.uniform(-35.0, 30.0)
+    blurred = image.filter(ImageFilter.BoxBlur(rng.uniform(0.0, 0.8)))
+    contrast, brightness = rng.uniform(0.75, 1.15), rng.uniform(-28.0, 28.0)
     gain = (contrast * rng.normal(1.0, 0.06, size=3)).astype(np.float32)
     slope = np.linspace(-1.0, 1.0, image.height) * rng.normal(0.0, 10.0)
     light = (slope + 120.0 + brightness).astype(np.float32)[:, None, None] - 120.0 * gain
     pixels = rng.standard_normal((image.height, image.width, 3), dtype=np.float32)
-    pixels *= np.float32(rng.uniform(1.5, 9.0))
+    pixels *= np.float32(rng.uniform(1.5, 8.0))
     pixels += np.asarray(blurred) * gain + light
     return Image.fromarray(np.clip(pixels, 0, 255, out=pixels).astype(np.uint8))
