@@ -20,6 +20,7 @@ from tfp_insects.study.cells import RECORD_NAME, Cell, claim_directory, is_finis
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.records import make_record
+from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
 from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
@@ -151,6 +152,7 @@ class CellRun:
         split = self._experiment.split
         self._predict(predictor, split.validation, VALIDATION_SEED, "validation_predictions.npz")
         probabilities, labels = self._predict(predictor, split.test, TEST_SEED, "predictions.npz")
+        write_thumbnails(self._directory / THUMBNAILS_NAME, self._experiment.examples(split.test))
         return make_record(
             self._identity(),
             history=read_history(self._directory / "history.csv"),
