@@ -30,6 +30,8 @@ CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where draw
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "where TensorFlow Datasets keeps prepared data; default: its own place"
 )
+JOBS = flags.DEFINE_integer("jobs", 1, "cells run at the same time, the cores shared out", lower_bound=1)
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "say what would be done, and how long it would take")
 CONFIG = define_config_file(
     "config", str(CONFIGS / "study.py"), "a file in configs/; --config.field=value overrides a field"
 )
@@ -59,6 +61,8 @@ def main(argv: list[str]) -> None:
         workdir=Path(WORKDIR.value).expanduser(),
         cache_dir=Path(CACHE_DIR.value).expanduser(),
         data_dir=Path(DATA_DIR.value).expanduser() if DATA_DIR.value else None,
+        num_jobs=JOBS.value,
+        dry_run=DRY_RUN.value,
     )
     run_command(command, config_for)
 

@@ -10,8 +10,12 @@ from rich.console import Console
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
 from tfp_insects.study.cells import make_cells
-from tfp_insects.study.experiment import make_experiment, open_images
-from tfp_insects.study.grid import compare, run_grid
+from tfp_insects.study.experiment import Recipe, make_experiment, open_images
+from tfp_insects.study.grid import require_all, run_grid
+from tfp_insects.study.parallel import Parallel
+from tfp_insects.study.plan import print_plan
+from tfp_insects.study.plots import plot_accuracy_curves
+from tfp_insects.study.table import print_table, write_comparison
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
 
@@ -29,6 +33,8 @@ class Command:
         workdir: Where runs are written.
         cache_dir: Where drawn images and weights are kept.
         data_dir: Where TFDS keeps prepared data; none for its own default.
+        num_jobs: Cells run at the same time.
+        dry_run: Whether to say what would be done instead of doing it.
     """
 
     models: Sequence[str]
@@ -39,6 +45,8 @@ class Command:
     workdir: Path
     cache_dir: Path
     data_dir: Path | None = None
+    num_jobs: int = 1
+    dry_run: bool = False
 
 
 def run_command(command: Command, config_for: ConfigFor) -> None:
@@ -61,10 +69,26 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
         console.print("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
     else:
         console.print(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
-    experiment = make_experiment(
-        source, command.weights, sizes, config_for(source.drawn), command.cache_dir, console.print
-    )
-    compare(run_grid(cells, experiment, command.workdir, console), command.workdir, console)
+    config = config_for(source.drawn)
+    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, console.print)
+    if command.dry_run:
+        print_plan(cells, experiment, command.workdir, console)
+        return
+    recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir)
+    parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
+    outcomes = run_grid(cells, experiment, command.workdir, console, parallel)
+    records = [outcome.record for outcome in outcomes if outcome.record is not None]
+    if records:
+        compare(records, command.workdir, console)
+    require_all(outcomes)
+
+
+def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) -> None:
+    """Prints the table, and writes `comparison.csv` and one picture a model into the work directory."""
+    print_table(records, console)
+    write_comparison(records, workdir / "comparison.csv")
+    for path in plot_accuracy_curves(records, workdir):
+        console.print(f"Picture: {path}")
 
 
 def _numbers(flag: str, words: Sequence[str]) -> list[int]:

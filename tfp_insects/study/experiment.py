@@ -80,6 +80,32 @@ class Experiment:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """From which any process makes the same experiment.
+
+    Attributes:
+        data: `--data`.
+        weights: `--weights`.
+        sizes: Numbers of training images of each class.
+        config: Plain configuration.
+        cache_dir: Where drawn images and weights are kept.
+        data_dir: Where TFDS keeps prepared data.
+    """
+
+    data: str
+    weights: str
+    sizes: Sequence[int]
+    config: Mapping[str, Any]
+    cache_dir: Path
+    data_dir: Path | None = None
+
+    def make(self) -> Experiment:
+        """Makes the experiment, without a word."""
+        source = open_images(self.data, self.sizes, self.config["data"], self.cache_dir, self.data_dir)
+        return make_experiment(source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None)
+
+
 def open_images(
     spec: str, sizes: Sequence[int], data_config: Mapping[str, Any], cache_dir: Path, data_dir: Path | None
 ) -> ImageSource:

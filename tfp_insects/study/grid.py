@@ -1,44 +1,106 @@
-"""The grid of cells: run them, then show them side by side."""
+"""The grid of cells: each is run, resumed or skipped, and one that fails does not stop the others."""
 
-import functools
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tfp_insects.errors import InputError
 from tfp_insects.study.cells import Cell, is_finished
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.plots import plot_accuracy_curves
+from tfp_insects.study.parallel import Parallel, run_in_processes
 from tfp_insects.study.run_cell import CellRun
-from tfp_insects.study.table import print_table, write_comparison
+
+Record = dict[str, Any]
 
 
-def run_grid(cells: Sequence[Cell], experiment: Experiment, workdir: Path, console: Console) -> list[dict[str, Any]]:
-    """Runs all cells that are not finished and returns all records, in the order of the cells."""
-    records = []
+class Outcome(NamedTuple):
+    """What became of a cell: its record, or what went wrong."""
+
+    cell: Cell
+    record: Record | None
+    failure: str | None
+
+
+def run_grid(
+    cells: Sequence[Cell], experiment: Experiment, workdir: Path, console: Console, parallel: Parallel | None = None
+) -> list[Outcome]:
+    """Runs all cells that are not finished.
+
+    Args:
+        cells: What to run, in this order.
+        experiment: What they share.
+        workdir: Where their directories go.
+        console: Where progress is shown and each result is told in a line.
+        parallel: How to run several cells at the same time; none runs one after the other in this process.
+
+    Returns:
+        One outcome a cell, in the order of the cells.
+    """
+    finished_before = {cell for cell in cells if is_finished(cell.directory(workdir))}
     with _progress(console) as progress:
-        overall = progress.add_task("All cells", total=len(cells), completed=0)
-        for cell in cells:
-            was_finished = is_finished(cell.directory(workdir))
-            run = CellRun(cell, experiment, workdir)
-            task = progress.add_task(cell.name, total=run.num_steps, visible=not was_finished)
-            record = run.run(on_step=functools.partial(progress.advance, task))
-            progress.remove_task(task)
+        if parallel is None:
+            stream = _run_one_by_one(cells, experiment, workdir, progress)
+        else:
+            stream = _run_parallel(cells, parallel, workdir, progress)
+        outcomes = {}
+        for outcome in stream:
+            outcomes[outcome.cell] = outcome
+            console.print(_describe(outcome, outcome.cell in finished_before))
+    return [outcomes[cell] for cell in cells]
+
+
+def require_all(outcomes: Sequence[Outcome]) -> None:
+    """Raises `InputError` with the list of the cells that failed, if any did."""
+    failures = [f"{outcome.cell.name}: {outcome.failure}" for outcome in outcomes if outcome.failure]
+    if failures:
+        raise InputError(f"{len(failures)} of {len(outcomes)} cells failed:\n" + "\n".join(failures))
+
+
+def run_safely(cell: Cell, experiment: Experiment, workdir: Path, on_step: Callable[[], None]) -> Outcome:
+    """Runs one cell; what goes wrong becomes part of the outcome, a defect of the project with its traceback."""
+    try:
+        return Outcome(cell, CellRun(cell, experiment, workdir).run(on_step), None)
+    except InputError as error:
+        return Outcome(cell, None, str(error))
+    except Exception:
+        return Outcome(cell, None, traceback.format_exc())
+
+
+def _run_one_by_one(
+    cells: Sequence[Cell], experiment: Experiment, workdir: Path, progress: Progress
+) -> Iterator[Outcome]:
+    steps = {cell: CellRun(cell, experiment, workdir).num_steps for cell in cells}
+    overall = progress.add_task("all cells", total=sum(steps.values()))
+    for cell in cells:
+        before = progress.tasks[0].completed
+        task = progress.add_task(cell.name, total=steps[cell])
+
+        def on_step(task: Any = task) -> None:
+            progress.advance(task)
             progress.advance(overall)
-            records.append(record)
-            verb = "already finished" if was_finished else "finished"
-            console.print(f"{cell.name}: {verb}, test accuracy {record['accuracy']:.3f}, NLL {record['nll']:.3f}")
-    return records
+
+        yield run_safely(cell, experiment, workdir, on_step)
+        progress.remove_task(task)
+        progress.update(overall, completed=before + steps[cell])
 
 
-def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) -> None:
-    """Prints the table, and writes `comparison.csv` and one picture a model into the work directory."""
-    print_table(records, console)
-    write_comparison(records, workdir / "comparison.csv")
-    for path in plot_accuracy_curves(records, workdir):
-        console.print(f"Picture: {path}")
+def _run_parallel(cells: Sequence[Cell], parallel: Parallel, workdir: Path, progress: Progress) -> Iterator[Outcome]:
+    overall = progress.add_task("all cells", total=len(cells))
+    for outcome in run_in_processes(run_safely, cells, parallel, workdir):
+        progress.advance(overall)
+        yield outcome
+
+
+def _describe(outcome: Outcome, was_finished: bool) -> str:
+    if outcome.record is None:
+        return f"{outcome.cell.name}: failed. {outcome.failure}"
+    verb = "already finished" if was_finished else "finished"
+    accuracy, nll = outcome.record["accuracy"], outcome.record["nll"]
+    return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}"
 
 
 def _progress(console: Console) -> Progress:
