@@ -1,0 +1,90 @@
+from typing import Any
+
+import pytest
+import tf_keras
+
+from tfp_insects.errors import InputError
+from tfp_insects.models.bnn import bayesian_layers
+from tfp_insects.models.build import build_model
+
+CONVOLUTIONS = [f"features_{i}" for i in (0, 3, 6, 8, 10)]
+WIDE = ["classifier_1", "classifier_4"]
+
+
+def make_config(scope: str = "head", **model: Any) -> dict[str, Any]:
+    fields = {"image_size": 63, "width_multiplier": 0.03, "precision": "float32"}
+    return {
+        "model": {**fields, "freeze_features": False, "freeze_classifier": False, **model},
+        "cnn": {"dropout": 0.25},
+        "bnn": {
+            "layers": scope,
+            "body": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
+            "body_from_scratch": {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3},
+            "head": {"prior": {"kind": "normal"}, "posterior_ratio": 0.4},
+        },
+    }
+
+
+def build(name: str, config: dict[str, Any], is_pretrained: bool = True) -> tf_keras.Sequential:
+    return build_model(name, config, num_classes=6, num_train_examples=50, seed=3, is_pretrained=is_pretrained)
+
+
+def trainable_layers(model: tf_keras.Sequential) -> list[str]:
+    return [layer.name for layer in model.layers if layer.trainable_weights]
+
+
+def test_builds_the_cnn() -> None:
+    model = build("cnn", make_config(image_size=95))
+    assert model.input_shape == (None, 95, 95, 3)
+    assert model.output_shape == (None, 6)
+    assert {layer.rate for layer in model.layers if isinstance(layer, tf_keras.layers.Dropout)} == {0.25}
+    assert bayesian_layers(model) == []
+
+
+@pytest.mark.parametrize("scope", ["classifier", "head"])
+def test_builds_the_bnn(scope: str) -> None:
+    model = build("bnn", make_config(scope, precision="mixed_bfloat16"))
+    *body, head = bayesian_layers(model)
+    assert [layer.name for layer in body] == (WIDE if scope == "classifier" else [])
+    assert head.name == "classifier_6"
+    assert head.variational.prior.kind == "normal"
+    assert {layer.variational.num_train_examples for layer in (*body, head)} == {50}
+    assert {layer.compute_dtype for layer in (*body, head)} == {"bfloat16"}
+    assert not any(isinstance(layer, tf_keras.layers.Dropout) for layer in model.layers)
+
+
+@pytest.mark.parametrize(("is_pretrained", "kind", "ratio"), [(True, "pretrained", 0.2), (False, "scaled_normal", 0.3)])
+def test_the_body_has_another_prior_without_pretrained_weights(is_pretrained: bool, kind: str, ratio: float) -> None:
+    *body, head = bayesian_layers(build("bnn", make_config("classifier"), is_pretrained))
+    assert [layer.variational.prior.kind for layer in body] == [kind] * 2
+    assert [layer.variational.posterior_ratio for layer in (*body, head)] == [ratio] * 2 + [0.4]
+
+
+@pytest.mark.parametrize("name", ["cnn", "bnn"])
+@pytest.mark.parametrize(
+    ("frozen", "expected"),
+    [
+        ({}, [*CONVOLUTIONS, *WIDE, "classifier_6"]),
+        ({"freeze_features": True}, [*WIDE, "classifier_6"]),
+        ({"freeze_classifier": True}, [*CONVOLUTIONS, "classifier_6"]),
+        ({"freeze_features": True, "freeze_classifier": True}, ["classifier_6"]),
+    ],
+)
+def test_frozen_layers_have_nothing_to_train(name: str, frozen: dict[str, bool], expected: list[str]) -> None:
+    assert trainable_layers(build(name, make_config("head", **frozen))) == expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "frozen"),
+    [("all", "freeze_features"), ("all", "freeze_classifier"), ("classifier", "freeze_classifier")],
+)
+def test_a_frozen_layer_cannot_be_bayesian(scope: str, frozen: str) -> None:
+    message = rf"--config\.bnn\.layers={scope} makes layers Bayesian that --config\.model\.freeze_features"
+    with pytest.raises(InputError, match=message):
+        build("bnn", make_config(scope, **{frozen: True}))
+    assert build("cnn", make_config(scope, **{frozen: True}))  # The CNN has no such trouble.
+
+
+def test_an_unknown_scope_is_refused() -> None:
+    with pytest.raises(InputError, match="bayesian_layers 'some' is unknown"):
+        build("bnn", make_config("some"))
