@@ -57,6 +57,13 @@ def kl_divergence(state: KernelState) -> tf.Tensor:
     return tf.reduce_sum(tf.reduce_sum(terms, axis=-1))
 
 
+@tf.function(jit_compile=True)
+def draw_kernel(state: KernelState, noise: tf.Tensor, noise_multiplier: float, dtype: tf.DType) -> tf.Tensor:
+    """A kernel made of standard normals of the kernel's shape: `loc + noise_multiplier * scale * noise` in `dtype`."""
+    perturbation = noise_multiplier * posterior_scale(state) * tf.cast(noise, tf.float32)
+    return tf.cast(state.loc + perturbation, dtype)
+
+
 def kernel_and_perturbation(
     state: KernelState, noise: tf.Tensor, dtype: tf.DType, kl_weight: tf.Tensor, learn_scale: bool
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -138,7 +138,7 @@ class CellRun:
         )
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
-        predictor = MonteCarloPredictor(inputs.model)
+        predictor = MonteCarloPredictor(inputs.model, fresh_noise=False)
         num_samples = self._config["training"]["num_validation_samples"]
 
         def validate() -> Validation:
