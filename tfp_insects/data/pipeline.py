@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfp_insects.data.images import decode_image, normalise
 from tfp_insects.data.sources import ImageSource
+from tfp_insects.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -43,6 +44,10 @@ class Augmentation:
 
     flip: bool = True
     shift: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.shift < 1.0:
+            raise InputError(f"augmentation.shift must be at least 0 and less than 1; got {self.shift}")
 
     @property
     def is_identity(self) -> bool:
