@@ -32,7 +32,7 @@ def start(model: tf_keras.Sequential) -> None:
     rng = np.random.default_rng(0)
     weights = {}
     for layer in cnn.layers:
-        if layer.get_weights():
+        if hasattr(layer, "kernel"):
             kernel, bias = layer.get_weights()
             weights[f"{layer.name}/kernel"] = kernel
             weights[f"{layer.name}/bias"] = np.float32(rng.normal(0, 0.1, bias.shape))

@@ -88,18 +88,22 @@ def bayesian_layer_names(scope: str) -> tuple[str, ...]:
 
 MakeConvolution = Callable[..., tf_keras.layers.Layer]
 MakeDense = Callable[..., tf_keras.layers.Layer]
+MakeDropout = Callable[..., tf_keras.layers.Layer]
 
 
 def build_sequential(
-    architecture: Architecture, make_convolution: MakeConvolution, make_dense: MakeDense, dropout: float = 0.0
+    architecture: Architecture,
+    make_convolution: MakeConvolution,
+    make_dense: MakeDense,
+    make_dropout: MakeDropout | None = None,
 ) -> tf_keras.Sequential:
-    """Stacks the table's layers; the twins differ in the two factories and in dropout alone.
+    """Stacks the table's layers; all models differ in the three factories alone.
 
     Args:
         architecture: Widths, input and precision.
         make_convolution: Called with `filters, kernel_size, strides, padding, activation, name, dtype`.
         make_dense: Called with `units, activation, name, dtype`.
-        dropout: Rate before the two wide dense layers; 0 leaves the layers out.
+        make_dropout: Called with `name, dtype` for what goes before the two wide dense layers; none leaves it out.
 
     Returns:
         A model from float32 `[batch, image_size, image_size, 3]` to float32 logits `[batch, num_classes]`.
@@ -114,8 +118,8 @@ def build_sequential(
     ]
     for dense in DENSE_LAYERS:
         is_head = dense.units is None
-        if dropout > 0.0 and not is_head:
-            layers.append(tf_keras.layers.Dropout(dropout, name=f"dropout_{dense.name}", dtype=policy))
+        if make_dropout is not None and not is_head:
+            layers.append(make_dropout(name=f"dropout_{dense.name}", dtype=policy))
         units = architecture.num_classes if dense.units is None else architecture.width(dense.units)
         layers.append(make_dense(units, activation=None if is_head else "relu", name=dense.name, dtype=policy))
     layers.append(tf_keras.layers.Activation("linear", name="logits", dtype="float32"))

@@ -65,14 +65,19 @@ def bayesian_layers(model: tf_keras.Model) -> list[VariationalKernel]:
     return [layer for layer in model.layers if isinstance(layer, VariationalKernel)]
 
 
+def layers_with_prior(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
+    """Layers whose losses hold a weighted divergence from a prior: Bayesian ones, and those of `l2sp`."""
+    return [layer for layer in model.layers if hasattr(layer, "kl_weight")]
+
+
 def kl_divergence(model: tf_keras.Model) -> tf.Tensor:
-    """KL(posterior || prior) in nats over all Bayesian layers, float32 scalar, not weighted; 0 for the CNN."""
-    return tf.add_n([tf.zeros([]), *[layer.kl_divergence() for layer in bayesian_layers(model)]])
+    """KL(posterior || prior) in nats over all layers with a prior, float32 scalar, not weighted; 0 for the CNN."""
+    return tf.add_n([tf.zeros([]), *[layer.kl_divergence() for layer in layers_with_prior(model)]])
 
 
 def set_kl_weight(model: tf_keras.Model, weight: float) -> None:
     """Sets the weight of the divergence in the loss; it takes effect in compiled steps too."""
-    for layer in bayesian_layers(model):
+    for layer in layers_with_prior(model):
         layer.kl_weight.assign(weight)
 
 

@@ -115,7 +115,7 @@ def _pretrain(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarra
     return {
         f"{layer.name}/{kind}": np.asarray(weight, np.float32)
         for layer in model.layers
-        if layer.weights
+        if hasattr(layer, "kernel")
         for kind, weight in zip(("kernel", "bias"), layer.get_weights(), strict=True)
     }
 

@@ -1,0 +1,57 @@
+"""Dropout that repeats under a seed, and dropout that is drawn at prediction too."""
+
+import tensorflow as tf
+import tf_keras
+
+
+class SeededDropout(tf_keras.layers.Dropout):
+    """`tf_keras.layers.Dropout` whose masks are a function of (seed, step), so that a resumed run repeats them.
+
+    The step is a weight of the layer and is part of its checkpoints.
+
+    Args:
+        rate: Share of the inputs that is dropped in training; the others are divided by `1 - rate`.
+        seed: Integer.
+    """
+
+    def __init__(self, rate: float, *, seed: int, **kwargs: object) -> None:
+        super().__init__(rate, seed=seed, **kwargs)
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Adds the step."""
+        self.step = self.add_weight("step", [], tf.int64, "zeros", trainable=False)
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Drops inputs in training and leaves them as they are otherwise."""
+        if not training:
+            return inputs
+        seed = tf.stack([tf.constant(self.seed, tf.int64), self.step.assign_add(1)])
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
+
+
+class MonteCarloDropout(SeededDropout):
+    """Dropout as a posterior (Gal and Ghahramani 2016): a draw keeps or drops each input of the next layer.
+
+    The variational distribution there is W = diag(z) M with z Bernoulli and M the trained weights, so a draw of the mask z
+    is a draw of the weights. `uncertainty.monte_carlo` draws one mask for all images, as it draws one kernel of a Bayesian
+    layer for all of them: a draw is one network, and an image's answer does not depend on its batch. For each image by
+    itself the distribution over draws is the same as with masks of its own.
+    """
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Remembers the shape of a mask."""
+        super().build(input_shape)
+        self._mask_shape = tf.TensorShape(input_shape)[1:]
+
+    def sample_kernel(self, seed: tf.Tensor) -> tf.Tensor:
+        """Draws a mask of zeros and `1 / (1 - rate)`, in the layer's compute type and one input's shape.
+
+        Args:
+            seed: int32 or int64 `[2]`; equal seeds draw equal masks.
+        """
+        return tf.nn.experimental.stateless_dropout(tf.ones(self._mask_shape, self.compute_dtype), self.rate, seed)
+
+    def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Applies one mask to all inputs `[batch, ...]`."""
+        return inputs * kernel

@@ -1,0 +1,30 @@
+"""The BNN's prior without the BNN: a baseline that tells a better regulariser from Bayesian inference."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tf_keras
+
+from tfp_insects.models.alexnet import bayesian_layer_names
+from tfp_insects.models.kinds.kind import Blueprint, Kind
+from tfp_insects.models.l2sp import build_l2sp
+
+
+class CnnL2sp(Kind):
+    """One network whose kernels are held near the BNN's prior (L2-SP: Li, Grandvalet, Davoine 2018)."""
+
+    name = "cnn_l2sp"
+
+    def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
+        """Builds the network."""
+        return build_l2sp(
+            blueprint.architecture,
+            blueprint.bayesian,
+            blueprint.num_train_examples,
+            blueprint.seed,
+            self.section(blueprint.config)["dropout"],
+        )
+
+    def layers_with_prior(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """The BNN's Bayesian layers."""
+        return bayesian_layer_names(config["bnn"]["layers"])

@@ -1,0 +1,82 @@
+"""What a value of `--model` has to say; all else is shared."""
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import tf_keras
+
+from tfp_insects.models.alexnet import Architecture
+from tfp_insects.models.bnn import Bayesian
+
+
+@dataclasses.dataclass(frozen=True)
+class Blueprint:
+    """What a network is built from.
+
+    Attributes:
+        config: Plain configuration of a run, `model.precision` resolved.
+        num_classes: Units of the last layer.
+        num_train_examples: Training images, by which divergences are divided.
+        seed: Integer that determines initial weights and noise.
+        is_pretrained: Whether pretrained weights will be loaded; without them a prior cannot be centred on them.
+    """
+
+    config: Mapping[str, Any]
+    num_classes: int
+    num_train_examples: int
+    seed: int
+    is_pretrained: bool
+
+    @property
+    def architecture(self) -> Architecture:
+        """What all models share."""
+        model = self.config["model"]
+        return Architecture(self.num_classes, model["image_size"], model["width_multiplier"], model["precision"])
+
+    @property
+    def bayesian(self) -> Bayesian:
+        """The BNN's layers, priors and posteriors."""
+        bnn = self.config["bnn"]
+        body = bnn["body"] if self.is_pretrained else bnn["body_from_scratch"]
+        return Bayesian(bnn["layers"], body, bnn["head"])
+
+
+class Kind(abc.ABC):
+    """A value of `--model`.
+
+    Attributes:
+        name: The value.
+        fits_temperature: Whether a temperature is fitted on validation data and divides the logits of all predictions.
+    """
+
+    name: ClassVar[str]
+    fits_temperature: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
+        """Builds one network, images to logits."""
+
+    def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Its own section of the configuration: learning rates and what else is its own."""
+        return config[self.name]
+
+    def uses_pretrained(self, config: Mapping[str, Any]) -> bool:
+        """Whether it starts at pretrained weights where there are any."""
+        return self.section(config).get("use_pretrained", True)
+
+    def layers_with_prior(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the layers that a prior acts on, which cannot be frozen."""
+        del config
+        return ()
+
+    def is_tempered(self, config: Mapping[str, Any]) -> bool:
+        """Whether its posterior is another than Bayes' rule gives."""
+        del config
+        return False
+
+    def member_seeds(self, config: Mapping[str, Any], seed: int) -> list[int]:
+        """A seed for each network of a run."""
+        del config
+        return [seed]
