@@ -28,26 +28,38 @@ def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
     with tf.control_dependencies([tf.debugging.Assert(is_jpeg | is_png, ["Neither JPEG nor PNG."])]):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     image.set_shape([None, None, 3])
-    is_large = tf.reduce_all(tf.shape(image)[:2] > max_size)
-    return tf.cond(is_large, lambda: _shrink(image, max_size), lambda: image)
+    return shrink_large(image, max_size)
 
 
-def _shrink(image: tf.Tensor, max_size: int) -> tf.Tensor:
-    small = tf.image.resize(image, [max_size, max_size], antialias=True)
-    return tf.cast(tf.round(small), tf.uint8)
+def shrink_large(image: tf.Tensor, max_size: int) -> tf.Tensor:
+    """Shrinks what is larger than `max_size` on both sides to `max_size` x `max_size`, in whole grey levels.
+
+    Args:
+        image: uint8, or float32 in [0, 255], `[height, width, 3]` or `[batch, height, width, 3]`.
+        max_size: Side in pixels.
+
+    Returns:
+        The image in its own type.
+    """
+
+    def shrink() -> tf.Tensor:
+        return tf.cast(tf.round(tf.image.resize(image, [max_size, max_size], antialias=True)), image.dtype)
+
+    is_large = tf.reduce_all(tf.shape(image)[-3:-1] > max_size)
+    return tf.cond(is_large, shrink, lambda: image)
 
 
 def normalise(image: tf.Tensor, image_size: int, mean: Sequence[float], std: Sequence[float]) -> tf.Tensor:
     """Resizes (bilinear), scales to [0, 1] and normalises each channel.
 
     Args:
-        image: uint8 `[height, width, 3]`, or float32 in [0, 255].
+        image: uint8, or float32 in [0, 255], `[height, width, 3]` or `[batch, height, width, 3]`.
         image_size: Side of the model's square input in pixels; the aspect ratio is not kept, as in the study.
         mean: Three channel means, in units of [0, 1].
         std: Three channel standard deviations, in units of [0, 1].
 
     Returns:
-        float32 `[image_size, image_size, 3]`.
+        float32 `[image_size, image_size, 3]`, with the batch before it if there was one.
     """
     resized = tf.image.resize(tf.cast(image, tf.float32), [image_size, image_size])
     return (resized / 255.0 - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)

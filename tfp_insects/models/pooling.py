@@ -20,16 +20,21 @@ class AdaptiveAveragePooling2D(tf_keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Pools `[batch, height, width, channels]` to `[batch, output_size, output_size, channels]`."""
-        height, width = inputs.shape[1:3]
-        if (height, width) == (self.output_size, self.output_size):
-            return inputs
-        rows = tf.constant(averaging_matrix(height, self.output_size), inputs.dtype)
-        columns = tf.constant(averaging_matrix(width, self.output_size), inputs.dtype)
-        return tf.einsum("bhwc,ih,jw->bijc", inputs, rows, columns)
+        return adaptive_average(inputs, self.output_size)
 
     def get_config(self) -> dict[str, Any]:
         """The layer's plain configuration."""
         return {**super().get_config(), "output_size": self.output_size}
+
+
+def adaptive_average(inputs: tf.Tensor, output_size: int) -> tf.Tensor:
+    """Pools `[batch, height, width, channels]` to `[batch, output_size, output_size, channels]`."""
+    height, width = inputs.shape[1:3]
+    if (height, width) == (output_size, output_size):
+        return inputs
+    rows = tf.constant(averaging_matrix(height, output_size), inputs.dtype)
+    columns = tf.constant(averaging_matrix(width, output_size), inputs.dtype)
+    return tf.einsum("bhwc,ih,jw->bijc", inputs, rows, columns)
 
 
 def averaging_matrix(input_size: int, output_size: int) -> np.ndarray:
