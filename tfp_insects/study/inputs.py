@@ -12,6 +12,7 @@ from tfp_insects.data.pipeline import Augmentation, Examples, Preprocessing, Tra
 from tfp_insects.models.frozen import frozen_features, num_frozen_layers, without_frozen_layers
 
 MEGABYTE = 1_000_000
+FEATURES_AT_ONCE = 512  # Dense layers cost what reading their weights costs, so few large batches are cheaper.
 
 
 class Inputs(NamedTuple):
@@ -63,7 +64,7 @@ class InputMaker:
 
     def _features(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
         pipeline = FeaturePipeline(self._store(model, training), self._batch_size, self._seed)
-        held_out = self._store(model, validation).batches(self._evaluation_batch_size)
+        held_out = self._store(model, validation).batches(FEATURES_AT_ONCE)
         return Inputs(without_frozen_layers(model), pipeline, held_out)
 
     def _store(self, model: tf_keras.Sequential, examples: Examples) -> FeatureStore:
