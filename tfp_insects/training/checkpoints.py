@@ -30,7 +30,7 @@ class TrainingState(tf.Module):
 
     def keep_if_best(self, nll: float, epoch: int) -> None:
         """Remembers the current weights if the validation NLL is the lowest so far."""
-        if nll >= float(self.best_nll):
+        if not nll < float(self.best_nll):  # NaN is no improvement either.
             return
         self.best_nll.assign(nll)
         self.best_epoch.assign(epoch)

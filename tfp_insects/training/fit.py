@@ -66,7 +66,7 @@ class TrainingInputs(Protocol):
 
 
 class Validation(NamedTuple):
-    """Quality on the validation images: `nll` in nats an image, `accuracy` as a share."""
+    """Quality on the validation images: `nll` in nats an image, `accuracy` as a share; nan where the weights are broken."""
 
     nll: float
     accuracy: float
@@ -129,8 +129,11 @@ class Training:
         seconds = time.perf_counter() - started
         kl = float(kl_divergence(self._model))
         divergence = kl_weight * kl / self._pipeline.num_examples
-        _require_finite(train_nll + divergence, epoch)
+        if not math.isfinite(train_nll + divergence):
+            raise _diverged(f"training loss became {train_nll + divergence}", epoch)
         validation = self._validate()
+        if math.isnan(validation.nll):  # An epoch's last step can break the weights after its own loss was taken.
+            raise _diverged("validation loss became nan", epoch)
         return EpochRow(
             epoch=epoch + 1,
             train_loss=train_nll + divergence,
@@ -168,9 +171,9 @@ class Training:
         return self._state.model
 
 
-def _require_finite(loss: float, epoch: int) -> None:
-    if not math.isfinite(loss):
-        raise InputError(
-            f"the training loss became {loss} in epoch {epoch + 1}: lower --config.training.learning_rate "
-            f"(or the factors in --config.training.rates), or lengthen --config.training.warmup_epochs"
-        )
+def _diverged(what: str, epoch: int) -> InputError:
+    return InputError(
+        f"the {what} in epoch {epoch + 1}: lower the model's learning rate (--config.cnn.learning_rate, "
+        f"--config.bnn.learning_rate) or its factors (--config.cnn.rates, --config.bnn.rates), "
+        f"or lengthen --config.training.warmup_epochs"
+    )

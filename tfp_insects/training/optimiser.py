@@ -33,7 +33,9 @@ def make_optimiser(momentum: float, precision: str) -> tf_keras.optimizers.legac
     Keras' older SGD updates a weight and its momentum in one fused operation on CPU and GPU. The newer one takes several
     passes over all weights, which is a fifth of AlexNet's step on a CPU.
     """
-    optimiser = tf_keras.optimizers.legacy.SGD(learning_rate=0.0, momentum=momentum)
+    # A variable made now: the one that Keras makes in the first step would be restored after the schedule has set it.
+    learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
+    optimiser = tf_keras.optimizers.legacy.SGD(learning_rate, momentum=momentum)
     if precision == "mixed_float16":
         return tf_keras.mixed_precision.LossScaleOptimizer(optimiser)
     return optimiser
