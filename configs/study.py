@@ -18,6 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.num_validation_per_class = 40
     config.data.max_n_per_class = 0  # 0: the largest size asked for in this command.
     config.data.on_bad_image = "error"  # Or "skip".
+    config.data.ood_classes = ""  # Patterns such as none_*, with commas: foreign images for all models, learnt by none.
 
     config.augmentation = ml_collections.ConfigDict()
     config.augmentation.flip = True
@@ -48,11 +49,13 @@ def get_config() -> ml_collections.ConfigDict:
     config.cnn.dropout = 0.5
     config.cnn.learning_rate = 1e-3
     config.cnn.rates = rates(head=10.0)
+    config.cnn.use_pretrained = True
 
     config.bnn = ml_collections.ConfigDict()
     config.bnn.layers = "all"  # Or "classifier", "head".
     config.bnn.learning_rate = 1e-3
     config.bnn.rates = rates(head=10.0)
+    config.bnn.use_pretrained = True
     config.bnn.kl_weight = 1.0
     config.bnn.kl_annealing_epochs = 0.0
     # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share (30 %) of each weight.
@@ -62,6 +65,15 @@ def get_config() -> ml_collections.ConfigDict:
     config.bnn.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
     # The new head knows nothing: zero mean, and a scale of its own for each weight.
     config.bnn.head = variational("scaled_normal", scale=4.0, posterior_ratio=0.37)
+
+    # The baselines follow the CNN in all that is not set here.
+    config.cnn_l2sp = following(config.cnn)
+    config.cnn_l2sp.dropout = 0.0
+    config.cnn_l2sp.kl_weight = config.bnn.get_oneway_ref("kl_weight")
+    config.cnn_l2sp.kl_annealing_epochs = config.bnn.get_oneway_ref("kl_annealing_epochs")
+    config.mc_dropout = following(config.cnn)
+    config.ensemble = following(config.cnn)
+    config.ensemble.num_members = 5
 
     config.pretraining = ml_collections.ConfigDict()  # On drawn classes, where nothing else is to be had.
     config.pretraining.num_per_class = 300
@@ -74,6 +86,14 @@ def get_config() -> ml_collections.ConfigDict:
 def rates(features: float = 1.0, head: float = 1.0, scale: float = 1.0) -> ml_collections.ConfigDict:
     """Factors of the learning rate for convolutions, last layer and posterior scales."""
     return ml_collections.ConfigDict({"features": features, "head": head, "scale": scale})
+
+
+def following(section: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """A section whose fields have the values of another's, whatever these become, until they are set."""
+    values = {name: section.get_oneway_ref(name) for name in section if name != "rates"}
+    if "rates" in section:
+        values["rates"] = following(section.rates)
+    return ml_collections.ConfigDict(values)
 
 
 def variational(kind: str, scale: float, posterior_ratio: float) -> ml_collections.ConfigDict:

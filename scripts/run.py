@@ -15,7 +15,9 @@ from tfp_insects.cli import define_config_file, run_main
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
-MODEL = flags.DEFINE_list("model", ["cnn", "bnn"], "one or more of cnn, bnn")
+MODEL = flags.DEFINE_list(
+    "model", ["cnn", "bnn"], "one or more of cnn, bnn, cnn_temperature, cnn_l2sp, mc_dropout, ensemble"
+)
 N_PER_CLASS = flags.DEFINE_list("n_per_class", ["5"], "training images of each class; one or more numbers")
 DATA = flags.DEFINE_string(
     "data",
@@ -24,6 +26,9 @@ DATA = flags.DEFINE_string(
     "or a zip or folder of class folders",
 )
 WEIGHTS = flags.DEFINE_string("weights", "auto", "auto, imagenet, none, or a .pth or .npz file")
+OOD_DATA = flags.DEFINE_string(
+    "ood_data", "", "a zip or folder of images of other things: are they told from those of known classes?"
+)
 SEEDS = flags.DEFINE_list("seeds", ["0"], "one or more seeds")
 WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs are written")
 CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where drawn images and weights are kept")
@@ -61,6 +66,7 @@ def main(argv: list[str]) -> None:
         workdir=Path(WORKDIR.value).expanduser(),
         cache_dir=Path(CACHE_DIR.value).expanduser(),
         data_dir=Path(DATA_DIR.value).expanduser() if DATA_DIR.value else None,
+        ood_data=OOD_DATA.value,
         num_jobs=JOBS.value,
         dry_run=DRY_RUN.value,
     )

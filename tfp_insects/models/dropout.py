@@ -52,6 +52,10 @@ class MonteCarloDropout(SeededDropout):
         """
         return tf.nn.experimental.stateless_dropout(tf.ones(self._mask_shape, self.compute_dtype), self.rate, seed)
 
+    def sample_kernel_from_table(self, draw: tf.Tensor) -> tf.Tensor:
+        """Draws a mask that no training step draws; equal numbers draw equal masks."""
+        return self.sample_kernel(tf.stack([tf.constant(self.seed, tf.int64), -1 - tf.cast(draw, tf.int64)]))
+
     def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Applies one mask to all inputs `[batch, ...]`."""
         return inputs * kernel

@@ -8,10 +8,10 @@ from typing import Any
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, write_json
+from tfp_insects.models.kinds.registry import MODELS, find_kind
 
 CONFIG_NAME = "config.json"
 RECORD_NAME = "record.json"
-MODELS = ("cnn", "bnn")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Cell:
     """One run.
 
     Attributes:
-        model: One of `MODELS`.
+        model: A value of `--model`; see `models.kinds`.
         n_per_class: Training images of each class.
         seed: Determines the subset, the initial weights, the order and the noise.
     """
@@ -45,8 +45,7 @@ def make_cells(models: list[str], sizes: list[int], seeds: list[int]) -> list[Ce
         InputError: An unknown model, a size below 1, or a negative seed.
     """
     for model in models:
-        if model not in MODELS:
-            raise InputError(f"--model={model}: unknown model; expected one or more of {', '.join(MODELS)}")
+        find_kind(model)
     for size in sizes:
         if size < 1:
             raise InputError(f"--n_per_class={size}: expected a number of at least 1, for example 5,10,50")

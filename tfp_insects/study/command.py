@@ -10,7 +10,7 @@ from rich.console import Console
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
 from tfp_insects.study.cells import make_cells
-from tfp_insects.study.experiment import Recipe, make_experiment, open_images
+from tfp_insects.study.experiment import Recipe, make_experiment, open_foreign_images, open_images
 from tfp_insects.study.grid import require_all, run_grid
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.plan import print_plan
@@ -33,6 +33,7 @@ class Command:
         workdir: Where runs are written.
         cache_dir: Where drawn images and weights are kept.
         data_dir: Where TFDS keeps prepared data; none for its own default.
+        ood_data: Path of images of other things, or empty.
         num_jobs: Cells run at the same time.
         dry_run: Whether to say what would be done instead of doing it.
     """
@@ -45,6 +46,7 @@ class Command:
     workdir: Path
     cache_dir: Path
     data_dir: Path | None = None
+    ood_data: str = ""
     num_jobs: int = 1
     dry_run: bool = False
 
@@ -70,11 +72,12 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
     else:
         console.print(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
     config = config_for(source.drawn)
-    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, console.print)
+    foreign = open_foreign_images(command.ood_data, config["data"], command.cache_dir)
+    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, console.print, foreign)
     if command.dry_run:
         print_plan(cells, experiment, command.workdir, console)
         return
-    recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir)
+    recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir, command.ood_data)
     parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
     outcomes = run_grid(cells, experiment, command.workdir, console, parallel)
     records = [outcome.record for outcome in outcomes if outcome.record is not None]

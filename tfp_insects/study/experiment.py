@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.data.held_out import hold_out_classes
 from tfp_insects.data.pipeline import IMAGENET_MEAN, IMAGENET_STD, Examples, Preprocessing, channel_statistics
 from tfp_insects.data.sources import ImageSource, fingerprint, open_source
 from tfp_insects.data.subsets import Split, make_split, split_to_json, training_subset
@@ -31,6 +32,8 @@ class Experiment:
         split: Test and validation examples, and the pool for training.
         pretrained: Weights to start from, and their name.
         config: Plain configuration with `model.precision` resolved.
+        foreign: Images of no class of the source, or none.
+        foreign_fingerprint: SHA-256 over them; empty without.
     """
 
     source: ImageSource
@@ -38,6 +41,8 @@ class Experiment:
     split: Split
     pretrained: Pretrained
     config: Mapping[str, Any]
+    foreign: ImageSource | None = None
+    foreign_fingerprint: str = ""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -47,6 +52,13 @@ class Experiment:
     def examples(self, indices: np.ndarray) -> Examples:
         """The given examples of the source, with their labels among the classes kept."""
         return Examples(self.source, indices, self.split.labels[indices])
+
+    def foreign_examples(self) -> Examples | None:
+        """All foreign images, labelled -1."""
+        if self.foreign is None:
+            return None
+        count = len(self.foreign.example_ids)
+        return Examples(self.foreign, np.arange(count), np.full(count, -1, np.int32))
 
     def training_examples(self, n_per_class: int, seed: int) -> Examples:
         """A nested, seeded subset of the pool."""
@@ -91,6 +103,7 @@ class Recipe:
         config: Plain configuration.
         cache_dir: Where drawn images and weights are kept.
         data_dir: Where TFDS keeps prepared data.
+        ood_data: `--ood_data`; empty without.
     """
 
     data: str
@@ -99,11 +112,15 @@ class Recipe:
     config: Mapping[str, Any]
     cache_dir: Path
     data_dir: Path | None = None
+    ood_data: str = ""
 
     def make(self) -> Experiment:
         """Makes the experiment, without a word."""
         source = open_images(self.data, self.sizes, self.config["data"], self.cache_dir, self.data_dir)
-        return make_experiment(source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None)
+        foreign = open_foreign_images(self.ood_data, self.config["data"], self.cache_dir)
+        return make_experiment(
+            source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None, foreign
+        )
 
 
 def open_images(
@@ -116,8 +133,26 @@ def open_images(
     return verify_images(source, data_config["on_bad_image"])
 
 
+def open_foreign_images(spec: str, data_config: Mapping[str, Any], cache_dir: Path) -> ImageSource | None:
+    """Opens the zip or folder that `--ood_data` names, in the same way; none if nothing is named."""
+    if not spec:
+        return None
+    if not Path(spec).expanduser().exists():
+        raise InputError(
+            f"--ood_data={spec}: no such file or folder; expected a zip or folder of class folders of images"
+        )
+    source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS)
+    return verify_images(source, data_config["on_bad_image"])
+
+
 def make_experiment(
-    source: ImageSource, weights: str, sizes: Sequence[int], config: Mapping[str, Any], cache_dir: Path, say: Say
+    source: ImageSource,
+    weights: str,
+    sizes: Sequence[int],
+    config: Mapping[str, Any],
+    cache_dir: Path,
+    say: Say,
+    foreign: ImageSource | None = None,
 ) -> Experiment:
     """Splits the images and finds the weights to start from.
 
@@ -128,14 +163,35 @@ def make_experiment(
         config: Plain configuration.
         cache_dir: Where downloaded and pretrained weights are kept.
         say: Tells the user in one line.
+        foreign: Images of other things, verified; `config.data.ood_classes` names classes of the source instead.
     """
     model = {**config["model"], "precision": resolve_precision(config["model"]["precision"])}
     config = {**config, "model": model}
+    source, foreign = _apart(source, foreign, config["data"]["ood_classes"])
     split = _split(source, sizes, config["data"])
     for name, count in split.dropped.items():
         say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
     pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say)
-    return Experiment(source, fingerprint(source), split, pretrained, config)
+    foreign_fingerprint = fingerprint(foreign) if foreign else ""
+    return Experiment(source, fingerprint(source), split, pretrained, config, foreign, foreign_fingerprint)
+
+
+def with_split_seed(experiment: Experiment, split_seed: int, sizes: Sequence[int]) -> Experiment:
+    """The same experiment on another split."""
+    data = {**experiment.config["data"], "split_seed": split_seed}
+    split = _split(experiment.source, sizes, data)
+    return dataclasses.replace(experiment, split=split, config={**experiment.config, "data": data})
+
+
+def _apart(
+    source: ImageSource, foreign: ImageSource | None, ood_classes: str
+) -> tuple[ImageSource, ImageSource | None]:
+    """Images of classes to learn, and foreign ones."""
+    if not ood_classes:
+        return source, foreign
+    if foreign is not None:
+        raise InputError("--ood_data and --config.data.ood_classes both name foreign images; give one of them")
+    return hold_out_classes(source, ood_classes)
 
 
 def _split(source: ImageSource, sizes: Sequence[int], data: Mapping[str, Any]) -> Split:

@@ -1,6 +1,8 @@
 """A run's figures: what it was, how good it is, what it cost."""
 
+import dataclasses
 import importlib.metadata
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -10,10 +12,29 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_insects.training.history import EpochRow
-from tfp_insects.uncertainty.metrics import summarize
+from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.study.metric_intervals import metric_intervals, out_of_distribution_statistics
+from tfp_insects.study.statistics import bootstrap_interval
+from tfp_insects.training.history import EpochRow, best_row, seconds_to_best_epoch
+from tfp_insects.uncertainty.metrics import per_class_accuracy, summarize
 
 VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "numpy", "tfp_insects")
+INTERVAL_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Foreign:
+    """Predictions for images of no known class.
+
+    Attributes:
+        name: What records call the images.
+        fingerprint: SHA-256 over them.
+        probabilities: `[num_samples, num_examples, num_classes]`.
+    """
+
+    name: str
+    fingerprint: str
+    probabilities: np.ndarray
 
 
 def make_record(
@@ -24,6 +45,8 @@ def make_record(
     labels: np.ndarray,
     num_parameters: int,
     steps_per_epoch: int,
+    foreign: Foreign | None = None,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -34,26 +57,60 @@ def make_record(
         labels: int32 `[num_examples]`.
         num_parameters: Numbers that the model holds, priors included.
         steps_per_epoch: Training steps of one epoch.
+        foreign: Predictions for foreign images, or none.
+        temperature: By which logits were divided; none where none was fitted.
     """
-    best = min(history, key=lambda row: row.validation_nll)
-    is_tempered = identity["model"] == "bnn" and identity["config"]["bnn"]["kl_weight"] != 1.0
-    return {
+    best = best_row(history)
+    record = {
         **{key: value for key, value in identity.items() if key not in ("config", "preprocessing")},
         "num_classes": len(identity["class_names"]),
         "num_test_examples": len(labels),
         "num_samples": len(probabilities),
-        **summarize(probabilities, labels),
+        **_quality(probabilities, labels, identity["class_names"]),
         "best_epoch": best.epoch,
         "validation_nll": best.validation_nll,
         "validation_accuracy": best.validation_accuracy,
-        "is_tempered": is_tempered,
+        "is_tempered": find_kind(identity["model"]).is_tempered(identity["config"]),
         "train_seconds": sum(row.seconds for row in history),
-        "seconds_to_best_epoch": sum(row.seconds for row in history if row.epoch <= best.epoch),
+        "seconds_to_best_epoch": seconds_to_best_epoch(history),
         "seconds_per_step": float(np.median([row.seconds for row in history])) / steps_per_epoch,
         "num_parameters": num_parameters,
         "precision": identity["config"]["model"]["precision"],
         "hardware": _hardware(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
+    }
+    if temperature is not None:
+        record["temperature"] = temperature
+    return record if foreign is None else _with_foreign(record, probabilities, foreign)
+
+
+def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+    """Every metric, the accuracy in each class (none where it has no test image), and 95 % intervals over test images."""
+    per_class = per_class_accuracy(probabilities, labels).tolist()
+    intervals = metric_intervals(probabilities, labels, seed=INTERVAL_SEED)
+    return {
+        **summarize(probabilities, labels),
+        "per_class_accuracy": {
+            name: None if math.isnan(value) else value for name, value in zip(class_names, per_class, strict=True)
+        },
+        "intervals": {name: [interval.low, interval.high] for name, interval in intervals.items()},
+    }
+
+
+def _with_foreign(record: Mapping[str, Any], probabilities: np.ndarray, foreign: Foreign) -> dict[str, Any]:
+    """Adds how well foreign images are told from test images, with intervals over both."""
+    statistics = out_of_distribution_statistics(probabilities, foreign.probabilities)
+    num_examples = (probabilities.shape[1], foreign.probabilities.shape[1])
+    found = {
+        name: bootstrap_interval(statistic, num_examples, seed=INTERVAL_SEED) for name, statistic in statistics.items()
+    }
+    return {
+        **record,
+        "ood_data": foreign.name,
+        "ood_fingerprint": foreign.fingerprint,
+        "num_ood_examples": num_examples[1],
+        **{name: interval.estimate for name, interval in found.items()},
+        "intervals": record["intervals"] | {name: [interval.low, interval.high] for name, interval in found.items()},
     }
 
 

@@ -58,7 +58,9 @@ class CellRun:
         claim_directory(self._directory, self._identity())
         if is_finished(self._directory):
             record = read_json(self._directory / RECORD_NAME)
-            if self._experiment.foreign is None or self._experiment.foreign_fingerprint == record["ood_fingerprint"]:
+            if self._experiment.foreign is None or self._experiment.foreign_fingerprint == record.get(
+                "ood_fingerprint"
+            ):
                 return record
         parts = parts_of(self._task)
         record = self._record(parts, self._predict(parts, on_step))

@@ -3,7 +3,10 @@
 import csv
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +58,17 @@ class History:
         self._write()
 
     def _write(self) -> None:
-        temporary = self._path.with_name(f".{self._path.name}.partial")
-        with temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(FIELDS)
-            writer.writerows(dataclasses.astuple(row) for row in self.rows)
-        os.replace(temporary, self._path)
+        write_history(self._path, self.rows)
+
+
+def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
+    """Writes a `history.csv`, complete or not at all."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(FIELDS)
+        writer.writerows(dataclasses.astuple(row) for row in rows)
+    os.replace(temporary, path)
 
 
 def read_history(path: Path) -> list[EpochRow]:
@@ -69,3 +77,22 @@ def read_history(path: Path) -> list[EpochRow]:
         return [
             EpochRow(int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(file)
         ]
+
+
+def joint_history(histories: Sequence[list[EpochRow]]) -> list[EpochRow]:
+    """One history for several networks that were trained alike: figures are means over them, seconds their sum."""
+    rows = []
+    for same_epoch in zip(*histories, strict=True):
+        means = {name: float(np.mean([getattr(row, name) for row in same_epoch])) for name in FIELDS}
+        rows.append(EpochRow(**{**means, "epoch": same_epoch[0].epoch, "seconds": means["seconds"] * len(same_epoch)}))
+    return rows
+
+
+def best_row(rows: Sequence[EpochRow]) -> EpochRow:
+    """The epoch of lowest validation NLL, the first of several."""
+    return min(rows, key=lambda row: row.validation_nll)
+
+
+def seconds_to_best_epoch(rows: Sequence[EpochRow]) -> float:
+    """Training time up to the end of that epoch."""
+    return sum(row.seconds for row in rows if row.epoch <= best_row(rows).epoch)

@@ -1,8 +1,8 @@
 """The predictive integral p(label | image) = E_q[p(label | image, weights)], by Monte Carlo.
 
-Draws are outermost: each draw samples every Bayesian kernel once for all images, and then costs one plain forward pass. What
-lies before the first Bayesian layer is computed once for all draws. No Flipout signs are used, so an image's answer depends
-neither on its batch nor on its place in it.
+Draws are outermost: each draw samples every Bayesian kernel, or dropout mask, once for all images, and then costs one plain
+forward pass. What lies before the first of these layers is computed once for all draws. No Flipout signs are used, so an
+image's answer depends neither on its batch nor on its place in it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,22 +12,21 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.models.alexnet import run_layers
-from tfp_insects.models.bnn import bayesian_layers
 
 
 class MonteCarloPredictor:
     """Class probabilities of a model under several draws of its weights.
 
     Args:
-        model: Either twin, images to logits.
+        model: Images to logits.
         fresh_noise: Whether each draw has normals of its own. If not, they are read from the table of the training steps,
             which is cheaper by a large factor and good enough to watch the training.
     """
 
     def __init__(self, model: tf_keras.Sequential, fresh_noise: bool = True) -> None:
-        names = [layer.name for layer in bayesian_layers(model)]
+        self._drawn = [layer for layer in model.layers if hasattr(layer, "sample_kernel")]
+        names = [layer.name for layer in self._drawn]
         first = next((i for i, layer in enumerate(model.layers) if layer.name in names), len(model.layers))
-        self._bayesian = bayesian_layers(model)
         self._fresh_noise = fresh_noise
         self._fixed, self._random = model.layers[:first], model.layers[first:]
         self._sample = tf.function(self._sample_kernels)
@@ -39,13 +38,13 @@ class MonteCarloPredictor:
 
         Args:
             batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
-            num_samples: Draws of the weights; a model without Bayesian layers is run once, whatever is asked for.
+            num_samples: Draws of the weights; a model without random layers is run once, whatever is asked for.
             seed: Integer; equal seeds give equal draws.
 
         Returns:
             Probabilities, float32 `[num_samples, num_examples, num_classes]`.
         """
-        if not self._bayesian:
+        if not self._drawn:
             return np.concatenate([self._prefix_probabilities(images) for images, _ in batches])[np.newaxis]
         inputs = [self._prefix(images) for images, _ in batches] if self._fixed else None
         draws = []
@@ -60,11 +59,11 @@ class MonteCarloPredictor:
 
     def _sample_kernels(self, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
         if not self._fresh_noise:
-            return {layer.name: layer.sample_kernel_from_table(seed[1]) for layer in self._bayesian}
+            return {layer.name: layer.sample_kernel_from_table(seed[1]) for layer in self._drawn}
         # Folding the layer's own number in keeps layers of equal shape apart.
         return {
             layer.name: layer.sample_kernel(tf.random.experimental.stateless_fold_in(seed, i))
-            for i, layer in enumerate(self._bayesian)
+            for i, layer in enumerate(self._drawn)
         }
 
     def _run_prefix(self, images: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 from scipy import optimize, special
 
 from tfp_insects.uncertainty.arrays import FloatArray, checked_labels
+from tfp_insects.uncertainty.metrics import mean_probabilities
 
 # Wide enough for any classifier met in practice; where validation data are all right, the fit ends at the lower bound.
 MIN_TEMPERATURE = 1e-2
@@ -62,3 +63,29 @@ def _log_probabilities(logits: npt.ArrayLike) -> FloatArray:
     if np.isnan(array).any() or not np.isfinite(array.max(axis=-1)).all():
         raise ValueError("logits: expected no NaN, no plus infinity and a finite number in each row")
     return np.maximum(special.log_softmax(array, axis=-1), np.log(np.finfo(np.float64).tiny))
+
+
+def fit_to_predictions(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Returns the `fit_temperature` of the mean probabilities.
+
+    Args:
+        probabilities: float [num_samples, num_examples, num_classes], of validation data.
+        labels: int [num_examples].
+
+    Raises:
+        ValueError: a wrong shape, or values that are no probabilities or no labels.
+    """
+    return fit_temperature(_log(mean_probabilities(probabilities)), labels)
+
+
+def scale_predictions(probabilities: npt.ArrayLike, temperature: float) -> FloatArray:
+    """Returns the mean probabilities after `apply_temperature`, float64 [1, num_examples, num_classes].
+
+    Arguments and errors are those of `fit_to_predictions` and `apply_temperature`.
+    """
+    return apply_temperature(_log(mean_probabilities(probabilities)), temperature)[np.newaxis]
+
+
+def _log(probabilities: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore"):  # A probability of 0 has a logit of minus infinity.
+        return np.log(probabilities)

@@ -1,0 +1,104 @@
+"""What a cell predicts: its networks trained one after the other, and their answers put together."""
+
+import gc
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tf_keras
+
+from tfp_insects.data.pipeline import Examples
+from tfp_insects.files import write_arrays
+from tfp_insects.study.member import VALIDATION_SEED, Member, Task
+from tfp_insects.training.fit import OnStep
+from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
+from tfp_insects.uncertainty.temperature import fit_to_predictions, scale_predictions
+
+TEST_SEED = 2
+FOREIGN_SEED = 3
+VALIDATION_NAME = "validation_predictions.npz"
+TEST_NAME = "predictions.npz"
+FOREIGN_NAME = "ood_predictions.npz"
+
+
+class Part(NamedTuple):
+    """Images to predict, and the seed of the draws for them."""
+
+    examples: Examples
+    seed: int
+
+
+class Predictions(NamedTuple):
+    """What a trained cell predicts.
+
+    Attributes:
+        probabilities: float32 `[num_samples, num_examples, num_classes]` by the name of the part.
+        temperature: By which logits were divided; none where none was fitted.
+        num_parameters: Numbers that its networks hold, priors included.
+    """
+
+    probabilities: Mapping[str, np.ndarray]
+    temperature: float | None
+    num_parameters: int
+
+
+def parts_of(task: Task) -> dict[str, Part]:
+    """Validation, test and foreign images by the name of the file that their predictions go into."""
+    experiment, foreign = task.experiment, task.experiment.foreign_examples()
+    parts = {
+        VALIDATION_NAME: Part(experiment.examples(experiment.split.validation), VALIDATION_SEED),
+        TEST_NAME: Part(experiment.examples(experiment.split.test), TEST_SEED),
+    }
+    return parts if foreign is None else {**parts, FOREIGN_NAME: Part(foreign, FOREIGN_SEED)}
+
+
+def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str, Part], on_step: OnStep) -> Predictions:
+    """Trains what is left of each network and predicts; the networks need not fit into memory together.
+
+    Args:
+        task: What the networks share.
+        members: The networks; their draws come one network after the other.
+        parts: What to predict, the validation images among it.
+        on_step: Called after each training step.
+    """
+    draws: dict[str, list[np.ndarray]] = {name: [] for name in parts}
+    num_parameters = 0
+    for member in members:
+        model = member.trained(on_step)
+        num_parameters += model.count_params()
+        for name, probabilities in _predict(model, member, parts, task).items():
+            draws[name].append(probabilities)
+        del model
+        tf_keras.backend.clear_session()
+        gc.collect()
+    joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
+    if not task.kind.fits_temperature:
+        return Predictions(joint, None, num_parameters)
+    temperature = fit_to_predictions(joint[VALIDATION_NAME], parts[VALIDATION_NAME].examples.labels)
+    scaled = {name: scale_predictions(array, temperature).astype(np.float32) for name, array in joint.items()}
+    return Predictions(scaled, temperature, num_parameters)
+
+
+def write_predictions(directory: Path, task: Task, parts: Mapping[str, Part], predictions: Predictions) -> None:
+    """Writes a file of arrays for each part."""
+    for name, part in parts.items():
+        examples = part.examples
+        write_arrays(
+            directory / name,
+            probabilities=predictions.probabilities[name],
+            labels=examples.labels,
+            class_names=np.array(task.experiment.class_names),
+            example_ids=np.array([examples.source.example_ids[i] for i in examples.indices]),
+        )
+
+
+def _predict(
+    model: tf_keras.Sequential, member: Member, parts: Mapping[str, Part], task: Task
+) -> dict[str, np.ndarray]:
+    predictor = MonteCarloPredictor(model)
+    num_samples = task.experiment.config["prediction"]["num_samples"]
+    return {
+        name: predictor.predict(member.inputs.evaluation(part.examples), num_samples, part.seed)
+        for name, part in parts.items()
+    }

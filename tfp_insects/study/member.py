@@ -1,0 +1,165 @@
+"""One network of a cell: built, then trained, resumed or read."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.data.pipeline import Examples, Preprocessing, batch_size_for
+from tfp_insects.models.alexnet import load_pretrained
+from tfp_insects.models.build import build_model
+from tfp_insects.models.kinds.kind import Kind
+from tfp_insects.study.experiment import Experiment
+from tfp_insects.study.inputs import InputMaker, Inputs
+from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState
+from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
+from tfp_insects.training.history import EpochRow, History, read_history
+from tfp_insects.training.optimiser import LearningRates, make_optimiser
+from tfp_insects.uncertainty.metrics import accuracy, negative_log_likelihood
+from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
+
+VALIDATION_SEED = 1
+HISTORY_NAME = "history.csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What all networks of a cell share.
+
+    Attributes:
+        kind: The cell's model.
+        experiment: What all cells share.
+        training: The training images.
+        preprocessing: From an image to an input.
+    """
+
+    kind: Kind
+    experiment: Experiment
+    training: Examples
+    preprocessing: Preprocessing
+
+    @property
+    def batch_size(self) -> int:
+        """Training images in a batch."""
+        training = self.experiment.config["training"]
+        return batch_size_for(len(self.training), training["batch_size"], training["min_steps_per_epoch"])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps of an epoch."""
+        return -(-len(self.training) // self.batch_size)
+
+    def schedule(self) -> Schedule:
+        """How long and how fast a network trains."""
+        training, section = self.experiment.config["training"], self.kind.section(self.experiment.config)
+        return Schedule(
+            epochs=training["epochs"],
+            learning_rate=section["learning_rate"],
+            warmup_epochs=training["warmup_epochs"],
+            kl_weight=section.get("kl_weight", 0.0),
+            kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
+            rates=LearningRates(**section["rates"]),
+        )
+
+    def build(self, seed: int) -> tf_keras.Sequential:
+        """A network as it is before training."""
+        config = self.experiment.config
+        weights = self.experiment.pretrained.weights if self.kind.uses_pretrained(config) else None
+        model = build_model(
+            self.kind.name,
+            config,
+            num_classes=len(self.experiment.class_names),
+            num_train_examples=len(self.training),
+            seed=seed,
+            is_pretrained=weights is not None,
+        )
+        if weights is not None:
+            load_pretrained(model, weights)
+        return model
+
+
+class Member:
+    """One network of a cell.
+
+    Args:
+        task: What all networks of the cell share.
+        seed: Determines its initial weights, order and noise.
+        directory: Where its history and its checkpoints go.
+    """
+
+    def __init__(self, task: Task, seed: int, directory: Path) -> None:
+        self._task = task
+        self._seed = seed
+        self._directory = directory
+        self._checkpoints = directory / "checkpoints"
+        self._config = task.experiment.config
+        self.inputs = InputMaker(self._config, task.preprocessing, task.batch_size, seed, directory)
+
+    @property
+    def history(self) -> list[EpochRow]:
+        """One row for each epoch that is finished."""
+        return read_history(self._directory / HISTORY_NAME)
+
+    def trained(self, on_step: OnStep) -> tf_keras.Sequential:
+        """Trains what is left and returns the network at its best epoch.
+
+        Raises:
+            InputError: The loss diverged.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True)
+        model = self._task.build(self._seed)
+        finished = self._checkpoints / WEIGHTS_NAME
+        if finished.exists():  # Killed between the end of training and the record.
+            model.load_weights(str(finished))
+        else:
+            self._train(model, on_step)
+        return model
+
+    def _train(self, model: tf_keras.Sequential, on_step: OnStep) -> None:
+        experiment, training = self._task.experiment, self._config["training"]
+        validation = experiment.examples(experiment.split.validation)
+        inputs = self.inputs.make(model, self._task.training, validation)
+        state = TrainingState(model, make_optimiser(training["momentum"], self._config["model"]["precision"]))
+        checkpoints = Checkpoints(self._checkpoints, state, training["checkpoint_seconds"])
+        checkpoints.restore()
+        for _ in range(int(state.epoch) * self._task.steps_per_epoch):
+            on_step()
+        history = History(self._directory / HISTORY_NAME, num_rows=int(state.epoch))
+        validate = self._validator(inputs, validation.labels)
+        with _tensorboard(self._directory / "tensorboard") as on_epoch:
+            run = Training(state, inputs, self._task.schedule(), validate, on_step, on_epoch)
+            run.run(history, checkpoints)
+        checkpoints.finish()
+
+    def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
+        predictor = MonteCarloPredictor(inputs.model, fresh_noise=False)
+        num_samples = self._config["training"]["num_validation_samples"]
+
+        def validate() -> Validation:
+            probabilities = predictor.predict(inputs.validation, num_samples, VALIDATION_SEED)
+            if np.isnan(probabilities).any():  # The training says what to do.
+                return Validation(nll=np.nan, accuracy=np.nan)
+            return Validation(negative_log_likelihood(probabilities, labels), accuracy(probabilities, labels))
+
+        return validate
+
+
+@contextlib.contextmanager
+def _tensorboard(directory: Path) -> Iterator[Any]:
+    """Gives a function that writes an epoch's row as TensorBoard scalars."""
+    writer = tf.summary.create_file_writer(str(directory))
+
+    def on_epoch(row: EpochRow) -> None:
+        with writer.as_default(step=row.epoch):
+            for part in ("train", "validation"):
+                for figure in ("loss", "nll", "accuracy"):
+                    tf.summary.scalar(f"{part}/{figure}", getattr(row, f"{part}_{figure}"))
+            tf.summary.scalar("train/kl", row.kl)
+
+    with contextlib.closing(writer):
+        yield on_epoch
