@@ -51,7 +51,7 @@ def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
     caption = (
         "n: training images a class; epist.: mean mutual information, nats; epoch: the one of lowest validation NLL"
     )
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in COLUMNS.values():
         table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for record in records:
