@@ -90,10 +90,12 @@ def rates(features: float = 1.0, head: float = 1.0, scale: float = 1.0) -> ml_co
 
 def following(section: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     """A section whose fields have the values of another's, whatever these become, until they are set."""
-    values = {name: section.get_oneway_ref(name) for name in section if name != "rates"}
-    if "rates" in section:
-        values["rates"] = following(section.rates)
-    return ml_collections.ConfigDict(values)
+    return ml_collections.ConfigDict(
+        {
+            name: following(value) if isinstance(value, ml_collections.ConfigDict) else section.get_oneway_ref(name)
+            for name, value in section.items()
+        }
+    )
 
 
 def variational(kind: str, scale: float, posterior_ratio: float) -> ml_collections.ConfigDict:
