@@ -3,12 +3,12 @@
     python scripts/run.py --config=configs/study_2025.py --model=cnn,bnn --n_per_class=5,10,50,100,500 --data=PATH
 
 As it was: the CNN is pretrained, its convolutions stay as they are and the last layer is new; the BNN is Bayesian in every
-layer and starts at random under a prior N(0, 0.1²), with plain SGD and a rising weight of its divergence. At 100 images a class
-or fewer this BNN stays near chance.
+layer and starts at random under a prior N(0, 0.1²), with plain SGD and a rising weight of its divergence. In the study this
+BNN stayed near chance up to 100 images a class.
 
 Not as it was, since it would spoil the comparison: test images are cut first and are the same for all sizes, inputs are
-normalised with ImageNet's statistics, and the epoch of lowest validation NLL counts. Not known of it, and taken from here: the
-posterior's first scale (that of the code it was built on), the BNN's momentum, and the learning rate's cosine decay.
+normalised with ImageNet's statistics, and the epoch of lowest validation NLL counts. Not known of it, and chosen here: the
+posterior's first scale, softplus(-5), the BNN's momentum, and the cosine decay of the learning rate.
 """
 
 import runpy
