@@ -38,7 +38,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.training.min_steps_per_epoch = 4  # Few images make smaller batches, not fewer steps than this.
     config.training.momentum = 0.9
     config.training.warmup_epochs = 1.0
-    config.training.num_validation_samples = 4
+    config.training.num_validation_samples = 2
     config.training.checkpoint_seconds = 60.0
 
     config.prediction = ml_collections.ConfigDict()
@@ -47,14 +47,14 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.cnn = ml_collections.ConfigDict()
     config.cnn.dropout = 0.5
-    config.cnn.learning_rate = 1e-3
+    config.cnn.learning_rate = 2e-4
     config.cnn.rates = rates(head=10.0)
     config.cnn.use_pretrained = True
 
     config.bnn = ml_collections.ConfigDict()
     config.bnn.layers = "all"  # Or "classifier", "head".
-    config.bnn.learning_rate = 1e-3
-    config.bnn.rates = rates(head=10.0)
+    config.bnn.learning_rate = 2e-4
+    config.bnn.rates = rates(head=10.0, scale=50.0)
     config.bnn.use_pretrained = True
     config.bnn.kl_weight = 1.0
     config.bnn.kl_annealing_epochs = 0.0
@@ -64,7 +64,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.bnn.body.scale_per_weight = False
     config.bnn.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
     # The new head knows nothing: zero mean, and a scale of its own for each weight.
-    config.bnn.head = variational("scaled_normal", scale=4.0, posterior_ratio=0.37)
+    config.bnn.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03)
 
     # The baselines follow the CNN in all that is not set here.
     config.cnn_l2sp = following(config.cnn)
