@@ -62,8 +62,8 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
         InputError: Something that the user gave cannot be used; the message names it.
     """
     console = Console()
-    sizes = _numbers("n_per_class", command.sizes)
-    cells = make_cells(list(command.models), sizes, _numbers("seeds", command.seeds))
+    sizes = parse_numbers("n_per_class", command.sizes)
+    cells = make_cells(list(command.models), sizes, parse_numbers("seeds", command.seeds))
     require_writable(command.workdir)
     # Which configuration counts depends on the images, and how they are read on a part that both have alike.
     source = open_images(command.data, sizes, config_for(False)["data"], command.cache_dir, command.data_dir)
@@ -94,7 +94,8 @@ def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) 
         console.print(f"Picture: {path}")
 
 
-def _numbers(flag: str, words: Sequence[str]) -> list[int]:
+def parse_numbers(flag: str, words: Sequence[str]) -> list[int]:
+    """Reads a flag's numbers; `InputError` names the flag where they are none."""
     try:
         numbers = [int(word) for word in words]
     except ValueError as error:

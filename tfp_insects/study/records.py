@@ -76,7 +76,7 @@ def make_record(
         "seconds_per_step": float(np.median([row.seconds for row in history])) / steps_per_epoch,
         "num_parameters": num_parameters,
         "precision": identity["config"]["model"]["precision"],
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
     }
     if temperature is not None:
@@ -114,7 +114,8 @@ def _with_foreign(record: Mapping[str, Any], probabilities: np.ndarray, foreign:
     }
 
 
-def _hardware() -> dict[str, Any]:
+def hardware() -> dict[str, Any]:
+    """What the figures were measured on, in plain values."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

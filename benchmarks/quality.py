@@ -1,0 +1,57 @@
+"""Compares all models on the same images: means, paired differences, and what the Bayesian twin is expected to reach.
+
+    python benchmarks/quality.py --split=test --data=PATH --weights=PATH --ood_data=PATH --workdir=runs/quality
+
+`--split=validation` is for choosing: it predicts no test image. The test is run once, at the end. All sizes and seeds take
+hours on a CPU; a run that was broken off goes on where it was.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from tfp_insects.cli import define_config_file, run_main
+
+STUDY = Path(__file__).resolve().parent.parent / "configs" / "study.py"
+
+SPLIT = flags.DEFINE_enum("split", None, ["validation", "test"], "images that are compared", required=True)
+MODELS = flags.DEFINE_list(
+    "models",
+    ["cnn", "bnn", "cnn_temperature", "cnn_l2sp", "mc_dropout", "ensemble"],
+    "one or more values of --model of scripts/run.py",
+)
+SIZES = flags.DEFINE_list("sizes", ["5", "10", "50", "100", "400"], "training images of each class")
+SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "of runs and splits; the first alone for the dearer baselines")
+DATA = flags.DEFINE_string("data", None, "a zip or folder of class folders, or synthetic", required=True)
+WEIGHTS = flags.DEFINE_string("weights", "auto", "auto, imagenet, none, or a .pth or .npz file")
+OOD_DATA = flags.DEFINE_string("ood_data", "", "a zip or folder of images of other things, for the test alone")
+WORKDIR = flags.DEFINE_string("workdir", "runs/quality", "where runs and the result are written")
+CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where drawn images and weights are kept")
+CONFIG = define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
+
+
+def main(argv: list[str]) -> None:
+    """Passes the flags on."""
+    del argv
+    from rich.console import Console
+
+    from tfp_insects.study.command import parse_numbers
+    from tfp_insects.study.quality.drive import Benchmark, run_benchmark
+
+    benchmark = Benchmark(
+        split=SPLIT.value,
+        models=MODELS.value,
+        sizes=parse_numbers("sizes", SIZES.value),
+        seeds=parse_numbers("seeds", SEEDS.value),
+        data=DATA.value,
+        weights=WEIGHTS.value,
+        ood_data=OOD_DATA.value,
+        config=CONFIG.value.to_dict(),
+        workdir=Path(WORKDIR.value).expanduser(),
+        cache_dir=Path(CACHE_DIR.value).expanduser(),
+    )
+    run_benchmark(benchmark, Console())
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,120 @@
+"""What finished cells answer, read from their directories."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tfp_insects.study.cell_predictions import FOREIGN_NAME, TEST_NAME, VALIDATION_NAME
+from tfp_insects.study.cells import Cell
+from tfp_insects.study.member import HISTORY_NAME
+from tfp_insects.training.history import read_history, seconds_to_best_epoch
+from tfp_insects.uncertainty.metrics import mean_probabilities
+
+Split = Literal["validation", "test"]
+FILE_NAMES = {"validation": VALIDATION_NAME, "test": TEST_NAME}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answers:
+    """One cell's answers.
+
+    Attributes:
+        cell: The cell.
+        probabilities: Means over draws, float64 `[num_examples, num_classes]`.
+        labels: int `[num_examples]`.
+        example_ids: Of the images.
+        foreign: Draws for foreign images, float32 `[num_samples, num_foreign, num_classes]`; none where they were not asked
+            for.
+        draws: Draws for the images themselves, where `foreign` is there.
+        train_seconds: Of all epochs.
+        seconds_to_best_epoch: Up to the epoch of lowest validation NLL.
+    """
+
+    cell: Cell
+    probabilities: np.ndarray
+    labels: np.ndarray
+    example_ids: tuple[str, ...]
+    foreign: np.ndarray | None
+    draws: np.ndarray | None
+    train_seconds: float
+    seconds_to_best_epoch: float
+
+
+class AnswerBook:
+    """The answers of all cells of a comparison."""
+
+    def __init__(self, answers: Iterable[Answers]) -> None:
+        self._by_cell = {one.cell: one for one in answers}
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order of the cells."""
+        return list(dict.fromkeys(cell.model for cell in self._by_cell))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of training images a class, increasing."""
+        return sorted({cell.n_per_class for cell in self._by_cell})
+
+    def seeds(self, model: str, size: int) -> list[int]:
+        """Seeds with which a model was run at a size, increasing."""
+        return sorted(cell.seed for cell in self._by_cell if (cell.model, cell.n_per_class) == (model, size))
+
+    def shared_seeds(self, first: str, second: str, size: int) -> list[int]:
+        """Seeds with which both models were run at a size."""
+        return [seed for seed in self.seeds(first, size) if seed in self.seeds(second, size)]
+
+    def get(self, model: str, size: int, seed: int) -> Answers:
+        """One cell's answers."""
+        return self._by_cell[Cell(model, size, seed)]
+
+    def of(self, model: str, size: int) -> list[Answers]:
+        """Answers of one model at one size, a seed each."""
+        return [self.get(model, size, seed) for seed in self.seeds(model, size)]
+
+    def pairs(self, first: str, second: str, size: int) -> list[tuple[Answers, Answers]]:
+        """Answers of two models on the same images, a seed each.
+
+        Raises:
+            ValueError: The images are not the same.
+        """
+        pairs = [
+            (self.get(first, size, seed), self.get(second, size, seed))
+            for seed in self.shared_seeds(first, second, size)
+        ]
+        for one, other in pairs:
+            require_same_images(one, other)
+        return pairs
+
+
+def require_same_images(first: Answers, second: Answers) -> None:
+    """Raises ValueError unless two cells answered about the same images in the same order."""
+    if first.example_ids != second.example_ids:
+        raise ValueError(f"{first.cell.name} and {second.cell.name} were not asked about the same images")
+
+
+def read_answers(cell: Cell, workdir: Path, split: Split) -> Answers:
+    """Reads a cell that has predicted the images of a split; foreign images belong to the test."""
+    directory = cell.directory(workdir)
+    arrays = _read_arrays(directory / FILE_NAMES[split])
+    foreign_path = directory / FOREIGN_NAME
+    foreign = _read_arrays(foreign_path)["probabilities"] if split == "test" and foreign_path.exists() else None
+    history = read_history(directory / HISTORY_NAME)
+    return Answers(
+        cell=cell,
+        probabilities=mean_probabilities(arrays["probabilities"]),
+        labels=arrays["labels"],
+        example_ids=tuple(arrays["example_ids"].tolist()),
+        foreign=foreign,
+        draws=None if foreign is None else arrays["probabilities"],
+        train_seconds=sum(row.seconds for row in history),
+        seconds_to_best_epoch=seconds_to_best_epoch(history),
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return dict(file)

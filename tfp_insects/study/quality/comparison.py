@@ -1,0 +1,90 @@
+"""All figures of a comparison in plain values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfp_insects.study.quality.answers import AnswerBook, Answers
+from tfp_insects.study.quality.figures import (
+    foreign_difference,
+    foreign_means,
+    mcnemar,
+    metric_differences,
+    metric_means,
+)
+from tfp_insects.study.statistics import Interval
+
+CHALLENGER, REFERENCE = "bnn", "cnn"
+
+
+def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
+    """Compares the models of a book.
+
+    Returns:
+        `models`: by model and size, metrics with their intervals, numbers of seeds, and seconds. `differences`: `bnn - x` for
+        each other model x, by size: metrics, and McNemar's test. `ood_auroc_difference`: of the twins, over all sizes, or
+        none. `time_ratio`: of the twins' training times to the best epoch, by size. Sizes are words, as JSON has it.
+    """
+    others = [model for model in book.models if model != CHALLENGER]
+    challenged = others if CHALLENGER in book.models else []
+    return {
+        "models": {model: _by_size(book, model, num_resamples) for model in book.models},
+        "differences": {f"{CHALLENGER} - {model}": _differences(book, model, num_resamples) for model in challenged},
+        "ood_auroc_difference": _foreign(book, num_resamples) if REFERENCE in challenged else None,
+        "time_ratio": _time_ratio(book) if REFERENCE in challenged else {},
+    }
+
+
+def _by_size(book: AnswerBook, model: str, num_resamples: int) -> dict[str, Any]:
+    return {str(size): _figures(book.of(model, size), num_resamples) for size in book.sizes if book.of(model, size)}
+
+
+def _figures(answers: Sequence[Answers], num_resamples: int) -> dict[str, Any]:
+    foreign = foreign_means(answers, num_resamples) if _has_foreign(answers) else {}
+    return {
+        "num_seeds": len(answers),
+        **_plain(metric_means(answers, num_resamples)),
+        **_plain(foreign),
+        "train_seconds": float(np.mean([one.train_seconds for one in answers])),
+        "seconds_to_best_epoch": float(np.mean([one.seconds_to_best_epoch for one in answers])),
+    }
+
+
+def _differences(book: AnswerBook, model: str, num_resamples: int) -> dict[str, Any]:
+    found = {}
+    for size in book.sizes:
+        pairs = book.pairs(CHALLENGER, model, size)
+        if pairs:
+            found[str(size)] = {
+                "num_seeds": len(pairs),
+                **_plain(metric_differences(pairs, num_resamples)),
+                "mcnemar": mcnemar(pairs),
+            }
+    return found
+
+
+def _foreign(book: AnswerBook, num_resamples: int) -> dict[str, float] | None:
+    answers = [one for model in (CHALLENGER, REFERENCE) for size in book.sizes for one in book.of(model, size)]
+    sizes = [size for size in book.sizes if book.pairs(CHALLENGER, REFERENCE, size)]
+    if not sizes or not _has_foreign(answers):
+        return None
+    return _plain({"all": foreign_difference(book, CHALLENGER, REFERENCE, sizes, num_resamples)})["all"]
+
+
+def _time_ratio(book: AnswerBook) -> dict[str, float]:
+    ratios = {}
+    for size in book.sizes:
+        pairs = book.pairs(CHALLENGER, REFERENCE, size)
+        if pairs:
+            first, second = (sum(one.seconds_to_best_epoch for one in side) for side in zip(*pairs, strict=True))
+            ratios[str(size)] = first / second
+    return ratios
+
+
+def _has_foreign(answers: Sequence[Answers]) -> bool:
+    return all(one.foreign is not None for one in answers)
+
+
+def _plain(intervals: Mapping[str, Interval]) -> dict[str, Any]:
+    return {name: {"estimate": one.estimate, "low": one.low, "high": one.high} for name, one in intervals.items()}

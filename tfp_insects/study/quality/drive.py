@@ -1,0 +1,129 @@
+"""From the flags of `benchmarks/quality.py` to its tables: the same cells as any study, each seed with its own split."""
+
+import dataclasses
+import functools
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from tfp_insects.files import require_writable, write_json
+from tfp_insects.study.cells import Cell, make_cells
+from tfp_insects.study.experiment import (
+    Experiment,
+    make_experiment,
+    open_foreign_images,
+    open_images,
+    with_split_seed,
+)
+from tfp_insects.study.quality.answers import AnswerBook, Split, read_answers
+from tfp_insects.study.quality.comparison import compare
+from tfp_insects.study.quality.criteria import judge
+from tfp_insects.study.quality.tables import print_comparison
+from tfp_insects.study.records import VERSIONED, hardware
+from tfp_insects.study.run_cell import CellRun
+
+MODELS_WITH_ALL_SEEDS = ("cnn", "bnn", "cnn_l2sp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """What is to be compared.
+
+    Attributes:
+        split: `validation`, for choosing, which predicts no test image; or `test`.
+        models: Names of models.
+        sizes: Numbers of training images of each class.
+        seeds: Of the runs and of their splits; models other than `MODELS_WITH_ALL_SEEDS` are run with the first.
+        data: As `--data` of `scripts/run.py`.
+        weights: As `--weights` there.
+        ood_data: As `--ood_data` there; foreign images are part of the test.
+        config: Plain configuration.
+        workdir: Where runs and `quality-<split>.json` go.
+        cache_dir: Where drawn images and weights are kept.
+    """
+
+    split: Split
+    models: Sequence[str]
+    sizes: Sequence[int]
+    seeds: Sequence[int]
+    data: str
+    weights: str
+    ood_data: str
+    config: Mapping[str, Any]
+    workdir: Path
+    cache_dir: Path
+
+    @property
+    def cells(self) -> list[Cell]:
+        """What is run, cheapest first."""
+        cells = make_cells(list(self.models), list(self.sizes), list(self.seeds))
+        return [cell for cell in cells if cell.model in MODELS_WITH_ALL_SEEDS or cell.seed == self.seeds[0]]
+
+
+def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
+    """Runs what is left of the cells, compares them, prints the tables and writes them as JSON.
+
+    Raises:
+        InputError: Something that the user gave cannot be used, or a work directory holds other runs.
+    """
+    require_writable(benchmark.workdir)
+    experiment = _make_experiment(benchmark, console)
+    _run_cells(benchmark, experiment, console)
+    book = AnswerBook(read_answers(cell, benchmark.workdir, benchmark.split) for cell in benchmark.cells)
+    figures = compare(book)
+    criteria = judge(figures)
+    result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
+    path = benchmark.workdir / f"quality-{benchmark.split}.json"
+    write_json(path, result)
+    print_comparison(figures, criteria, console)
+    console.print(f"Written: {path}")
+    return result
+
+
+def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
+    data_config = benchmark.config["data"]
+    source = open_images(benchmark.data, benchmark.sizes, data_config, benchmark.cache_dir, None)
+    spec = benchmark.ood_data if benchmark.split == "test" else ""
+    foreign = open_foreign_images(spec, data_config, benchmark.cache_dir)
+    return make_experiment(
+        source, benchmark.weights, benchmark.sizes, benchmark.config, benchmark.cache_dir, console.print, foreign
+    )
+
+
+def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:
+    with Progress(console=console, transient=True) as progress:
+        overall = progress.add_task("all cells", total=len(benchmark.cells))
+        for cell in benchmark.cells:
+            own = with_split_seed(experiment, cell.seed, benchmark.sizes)
+            run = CellRun(cell, own, benchmark.workdir)
+            task = progress.add_task(cell.name, total=run.num_steps)
+            on_step = functools.partial(progress.advance, task)
+            if benchmark.split == "validation":
+                run.run_validation(on_step)
+            else:
+                run.run(on_step)
+            progress.remove_task(task)
+            progress.advance(overall)
+            console.print(f"{cell.name}: finished")
+
+
+def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
+    foreign = experiment.foreign
+    return {
+        "split": benchmark.split,
+        "sizes": list(benchmark.sizes),
+        "seeds": list(benchmark.seeds),
+        "data": experiment.source.name,
+        "data_fingerprint": experiment.data_fingerprint,
+        "weights": experiment.pretrained.name,
+        "weights_fingerprint": experiment.pretrained.fingerprint,
+        "ood_data": foreign.name if foreign else None,
+        "num_ood_examples": len(foreign.example_ids) if foreign else 0,
+        "config": dict(experiment.config),
+        "hardware": hardware(),
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
+    }

@@ -1,0 +1,131 @@
+"""Means over seeds, and paired differences between models, each with a 95 % interval over seeds and images."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfp_insects.study.metric_intervals import METHODS, metric_statistics, out_of_distribution_statistics
+from tfp_insects.study.quality.answers import AnswerBook, Answers, require_same_images
+from tfp_insects.study.statistics import Interval, Statistic, difference_of, mcnemar_test, seeds_interval
+from tfp_insects.uncertainty.arrays import FloatArray, IntArray
+from tfp_insects.uncertainty.metrics import example_correct
+
+SEED = 0
+FOREIGN_SCORE = "auroc_predictive_entropy"
+Pair = tuple[Answers, Answers]
+
+
+def metric_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[str, Interval]:
+    """Each metric of one model at one size: the mean over seeds and its interval.
+
+    Seeds have splits of their own, so their images are resampled each for itself.
+    """
+    statistics = [metric_statistics(one.probabilities, one.labels) for one in answers]
+    return _over_seeds(statistics, [len(one.labels) for one in answers], num_resamples)
+
+
+def metric_differences(pairs: Sequence[Pair], num_resamples: int = 2000) -> dict[str, Interval]:
+    """First - second of each metric of two models at one size: the mean over seeds and its interval, paired by image."""
+    statistics = []
+    for first, second in pairs:
+        others = metric_statistics(second.probabilities, second.labels)
+        own = metric_statistics(first.probabilities, first.labels)
+        statistics.append({name: difference_of(own[name], others[name]) for name in own})
+    return _over_seeds(statistics, [len(first.labels) for first, _ in pairs], num_resamples)
+
+
+def mcnemar(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """McNemar's exact test of equal accuracy, over the images of all seeds together."""
+    first, second = (
+        np.concatenate([example_correct(one.probabilities, one.labels) for one in side])
+        for side in zip(*pairs, strict=True)
+    )
+    result = mcnemar_test(first, second)
+    return {
+        "only_first_correct": result.only_first_correct,
+        "only_second_correct": result.only_second_correct,
+        "p_value": result.p_value,
+    }
+
+
+def foreign_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[str, Interval]:
+    """AUROC and FPR95 of each score of foreignness, of one model at one size: the mean over seeds and its interval."""
+    statistics = [_foreign_statistics(one) for one in answers]
+    names = statistics[0]
+    return {
+        name: _with_shared_foreign_images(answers, [one[name] for one in statistics], num_resamples) for name in names
+    }
+
+
+def foreign_difference(
+    book: AnswerBook, first: str, second: str, sizes: Sequence[int], num_resamples: int = 2000
+) -> Interval:
+    """First - second of the AUROC by predictive entropy, averaged over sizes, then over seeds, with its interval.
+
+    Raises:
+        ValueError: The images of a seed are not the same at all sizes.
+    """
+    seeds = sorted(set.intersection(*(set(book.shared_seeds(first, second, size)) for size in sizes)))
+    known, statistics = [], []
+    for seed in seeds:
+        pairs = [(book.get(first, size, seed), book.get(second, size, seed)) for size in sizes]
+        for pair in pairs:
+            require_same_images(pairs[0][0], pair[0])
+            require_same_images(pairs[0][0], pair[1])
+        known.append(pairs[0][0])
+        statistics.append(_mean_of([_foreign_difference(pair) for pair in pairs]))
+    return _with_shared_foreign_images(known, statistics, num_resamples)
+
+
+def _over_seeds(
+    statistics: Sequence[dict[str, Statistic]], num_examples: Sequence[int], num_resamples: int
+) -> dict[str, Interval]:
+    return {
+        name: seeds_interval(
+            [one[name] for one in statistics],
+            num_examples,
+            shared_images=False,
+            seed=SEED,
+            num_resamples=num_resamples,
+            method=METHODS.get(name, "percentile"),
+        )
+        for name in statistics[0]
+    }
+
+
+def _foreign_statistics(answers: Answers) -> dict[str, Statistic]:
+    if answers.draws is None or answers.foreign is None:
+        raise ValueError(f"{answers.cell.name} was not asked about foreign images")
+    return out_of_distribution_statistics(answers.draws, answers.foreign)
+
+
+def _foreign_difference(pair: Pair) -> Statistic:
+    first, second = (_foreign_statistics(one)[FOREIGN_SCORE] for one in pair)
+    return difference_of(first, second)
+
+
+def _mean_of(statistics: Sequence[Statistic]) -> Statistic:
+    return lambda counts: np.mean([statistic(counts) for statistic in statistics], axis=0)
+
+
+def _with_shared_foreign_images(
+    answers: Sequence[Answers], statistics: Sequence[Statistic], num_resamples: int
+) -> Interval:
+    """The mean over seeds: each has known images of its own, and all have the same foreign ones."""
+    num_known = [len(one.labels) for one in answers]
+    num_foreign = answers[0].foreign.shape[1] if answers[0].foreign is not None else 0
+    ends = np.cumsum(num_known)
+    total = int(ends[-1])
+    own = [
+        _on_columns(statistic, np.r_[end - number : end, total : total + num_foreign])
+        for statistic, number, end in zip(statistics, num_known, ends, strict=True)
+    ]
+    sizes = (*num_known, num_foreign)
+    return seeds_interval(
+        own, [sizes] * len(own), shared_images=True, seed=SEED, num_resamples=num_resamples, method="percentile"
+    )
+
+
+def _on_columns(statistic: Statistic, columns: IntArray) -> Callable[[IntArray], FloatArray]:
+    return lambda counts: statistic(counts[:, columns])
