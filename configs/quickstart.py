@@ -15,7 +15,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.image_size = 95
     config.model.width_multiplier = 0.25
     config.training.epochs = 12
-    config.training.num_validation_samples = 4
-    config.prediction.num_samples = 30
-    config.pretraining.epochs = 12
+    for model in (config.cnn, config.bnn):
+        model.learning_rate = 1e-3
+        model.rates.features = 1.0
+    config.bnn.rates.scale = 10.0
+    config.cnn.dropout = 0.2  # A narrow network has little to spare.
+    config.pretraining.epochs = 15
     return config

@@ -48,20 +48,20 @@ def get_config() -> ml_collections.ConfigDict:
     config.cnn = ml_collections.ConfigDict()
     config.cnn.dropout = 0.5
     config.cnn.learning_rate = 2e-4
-    config.cnn.rates = rates(head=10.0)
+    config.cnn.rates = rates(features=0.1, head=10.0)
     config.cnn.use_pretrained = True
 
     config.bnn = ml_collections.ConfigDict()
     config.bnn.layers = "all"  # Or "classifier", "head".
     config.bnn.learning_rate = 2e-4
-    config.bnn.rates = rates(head=10.0, scale=50.0)
+    config.bnn.rates = rates(features=0.1, head=10.0, scale=50.0)
     config.bnn.use_pretrained = True
     config.bnn.kl_weight = 1.0
     config.bnn.kl_annealing_epochs = 0.0
-    # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share (30 %) of each weight.
-    config.bnn.body = variational("pretrained", scale=10.0, posterior_ratio=0.03)
-    config.bnn.body.learn_scale = False
-    config.bnn.body.scale_per_weight = False
+    # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share of each weight: 30 % in
+    # dense layers, 10 % in convolutions.
+    config.bnn.body = variational("pretrained", scale=10.0, posterior_ratio=0.03, learn_scale=False)
+    config.bnn.features = variational("pretrained", scale=10.0, posterior_ratio=0.01, learn_scale=False)
     config.bnn.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
     # The new head knows nothing: zero mean, and a scale of its own for each weight.
     config.bnn.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03)
@@ -98,13 +98,16 @@ def following(section: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     )
 
 
-def variational(kind: str, scale: float, posterior_ratio: float) -> ml_collections.ConfigDict:
-    """Prior and posterior of the kernels; see `tfp_insects.models.priors`."""
+def variational(kind: str, scale: float, posterior_ratio: float, learn_scale: bool = True) -> ml_collections.ConfigDict:
+    """Prior and posterior of the kernels; see `tfp_insects.models.priors`.
+
+    A scale that is learned is learned for each weight; one that is not needs a single number for the whole layer.
+    """
     return ml_collections.ConfigDict(
         {
             "prior": {"kind": kind, "scale": scale, "floor": 0.1},
             "posterior_ratio": posterior_ratio,
-            "scale_per_weight": True,
-            "learn_scale": True,
+            "scale_per_weight": learn_scale,
+            "learn_scale": learn_scale,
         }
     )

@@ -43,6 +43,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.bnn.kl_weight = 5e-4
     config.bnn.kl_annealing_epochs = 50.0
     # softplus(-5) = 0.0067 = 0.067 * 0.1.
-    for part in ("body", "body_from_scratch", "head"):
+    for part in ("body", "features", "body_from_scratch", "head"):
         config.bnn[part] = study["variational"]("normal", scale=0.1, posterior_ratio=0.067)
     return config

@@ -21,11 +21,19 @@ class Bayesian:
         layers: Scope, see `alexnet.bayesian_layer_names`.
         body: Plain configuration (`priors.Variational` without `num_train_examples`) of all Bayesian layers but the last.
         head: The same for the last layer, which is new and has no pretrained weights.
+        features: The same for the convolutions, where they differ from the body.
     """
 
     layers: str
     body: Mapping[str, Any]
     head: Mapping[str, Any]
+    features: Mapping[str, Any] | None = None
+
+    def of_layer(self, name: str) -> Mapping[str, Any]:
+        """The configuration of one layer."""
+        if name == alexnet.HEAD:
+            return self.head
+        return self.features if self.features and name.startswith("features") else self.body
 
 
 def build_bnn(
@@ -45,7 +53,7 @@ def build_bnn(
         start = initializer(name, seed)
         if name not in names:
             return deterministic(*sizes, name=name, kernel_initializer=start, **kwargs)
-        config = bayesian.head if name == alexnet.HEAD else bayesian.body
+        config = bayesian.of_layer(name)
         variational = {**config, "num_train_examples": num_train_examples}
         return flipout(
             *sizes, name=name, kernel_initializer=start, variational=variational, seed=layer_seed(name, seed), **kwargs

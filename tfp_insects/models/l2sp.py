@@ -101,7 +101,7 @@ def build_l2sp(
         kwargs = {**kwargs, "name": name, "kernel_initializer": initializer(name, seed)}
         if name not in names:
             return plain(*sizes, **kwargs)
-        config = bayesian.head if name == alexnet.HEAD else bayesian.body
+        config = bayesian.of_layer(name)
         return penalised(*sizes, prior=config["prior"], num_train_examples=num_train_examples, **kwargs)
 
     return alexnet.build_sequential(

@@ -39,8 +39,9 @@ class Blueprint:
     def bayesian(self) -> Bayesian:
         """The BNN's layers, priors and posteriors."""
         bnn = self.config["bnn"]
-        body = bnn["body"] if self.is_pretrained else bnn["body_from_scratch"]
-        return Bayesian(bnn["layers"], body, bnn["head"])
+        if not self.is_pretrained:
+            return Bayesian(bnn["layers"], bnn["body_from_scratch"], bnn["head"])
+        return Bayesian(bnn["layers"], bnn["body"], bnn["head"], bnn.get("features"))
 
 
 class Kind(abc.ABC):
