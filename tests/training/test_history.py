@@ -1,0 +1,66 @@
+import csv
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from tfp_insects.training.history import EpochRow, History, read_history
+
+COLUMNS = "epoch,train_loss,train_nll,train_accuracy,validation_loss,validation_nll,validation_accuracy,kl,seconds"
+
+
+def make_row(epoch: int) -> EpochRow:
+    """Numbers that need all their digits."""
+    return EpochRow(epoch, *[epoch + 1 / (3 + i) for i in range(8)])
+
+
+def test_rows_are_on_disk_after_each_epoch_under_the_studys_columns(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    history = History(path, num_rows=0)
+    assert path.read_text().splitlines() == [COLUMNS]
+    for epoch in (1, 2):
+        history.append(make_row(epoch))
+        assert len(path.read_text().splitlines()) == epoch + 1
+    with path.open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert first["epoch"] == "1"
+    assert float(first["kl"]) == make_row(1).kl
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_reading_gives_the_same_rows_again(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.csv", num_rows=0)
+    rows = [make_row(epoch) for epoch in (1, 2, 3)]
+    rows[1] = dataclasses.replace(rows[1], validation_nll=float("inf"))
+    for row in rows:
+        history.append(row)
+    assert read_history(tmp_path / "history.csv") == rows
+    assert isinstance(read_history(tmp_path / "history.csv")[0].epoch, int)
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 2, 3])
+def test_a_resumed_run_keeps_the_rows_of_finished_epochs(tmp_path: Path, num_rows: int) -> None:
+    path = tmp_path / "history.csv"
+    history = History(path, num_rows=0)
+    for epoch in (1, 2, 3):
+        history.append(make_row(epoch))
+    resumed = History(path, num_rows)
+    expected = [make_row(epoch) for epoch in (1, 2, 3)][:num_rows]
+    assert resumed.rows == read_history(path) == expected
+    resumed.append(make_row(num_rows + 1))
+    assert read_history(path) == [*expected, make_row(num_rows + 1)]
+
+
+def test_a_failed_write_leaves_the_old_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.csv"
+    history = History(path, num_rows=0)
+    history.append(make_row(1))
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        history.append(make_row(2))
+    assert read_history(path) == [make_row(1)]
