@@ -1,6 +1,7 @@
 """What `scripts/run.py` does: from the user's words to records, table and pictures."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,18 +63,19 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
         InputError: Something that the user gave cannot be used; the message names it.
     """
     console = Console()
+    say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     sizes = parse_numbers("n_per_class", command.sizes)
     cells = make_cells(list(command.models), sizes, parse_numbers("seeds", command.seeds))
     require_writable(command.workdir)
     # Which configuration counts depends on the images, and how they are read on a part that both have alike.
     source = open_images(command.data, sizes, config_for(False)["data"], command.cache_dir, command.data_dir)
     if source.drawn:
-        console.print("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
+        say("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
     else:
-        console.print(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
+        say(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
     config = config_for(source.drawn)
     foreign = open_foreign_images(command.ood_data, config["data"], command.cache_dir)
-    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, console.print, foreign)
+    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, foreign)
     if command.dry_run:
         print_plan(cells, experiment, command.workdir, console)
         return
@@ -91,7 +93,7 @@ def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) 
     print_table(records, console)
     write_comparison(records, workdir / "comparison.csv")
     for path in plot_accuracy_curves(records, workdir):
-        console.print(f"Picture: {path}")
+        console.print(f"Picture: {path}", soft_wrap=True, markup=False, highlight=False)
 
 
 def parse_numbers(flag: str, words: Sequence[str]) -> list[int]:

@@ -49,7 +49,9 @@ def run_grid(
         outcomes = {}
         for outcome in stream:
             outcomes[outcome.cell] = outcome
-            console.print(_describe(outcome, outcome.cell in finished_before))
+            line = _describe(outcome, outcome.cell in finished_before)
+            # A traceback may hold what rich would take for markup.
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
     return [outcomes[cell] for cell in cells]
 
 
