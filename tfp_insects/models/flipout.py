@@ -44,9 +44,7 @@ class VariationalKernel(tf_keras.layers.Layer):
         scale = tfp.util.DeferredTensor(self.log_ratio, lambda _: self._full_scale(), shape=shape)
         return tfd.Independent(tfd.Normal(self.loc, scale, name=name), reinterpreted_batch_ndims=len(shape))
 
-    def _make_prior(
-        self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable
-    ) -> Any:
+    def _make_prior(self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable) -> Any:
         del dtype, trainable, add_variable
 
         def full(value: tf.Tensor) -> tf.Tensor:
@@ -58,9 +56,7 @@ class VariationalKernel(tf_keras.layers.Layer):
         )
         return tfd.Independent(tfd.Normal(loc, scale, name=name), reinterpreted_batch_ndims=len(shape))
 
-    def _make_bias(
-        self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable
-    ) -> Any:
+    def _make_bias(self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable) -> Any:
         del dtype, trainable, add_variable
         self.bias = self._add_float32("bias", shape, "zeros")
         return tfd.Independent(tfd.Deterministic(self.bias, name=name), reinterpreted_batch_ndims=1)
@@ -184,7 +180,7 @@ class VariationalKernel(tf_keras.layers.Layer):
         """Random signs `[batch, 1, ..., channels]`: one sign a channel, shared by all places of an image."""
         seed = tf.stack([tf.constant(self.seed * 4 + salt, tf.int64), step])
         bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32)
-        signs = tf.cast(1 - 2 * (bits & 1), self.compute_dtype)
+        signs = 1 - 2 * tf.cast(bits & 1, self.compute_dtype)  # A GPU would leave arithmetic of int32 to the host.
         return tf.reshape(signs, [shape[0], *[1] * (rank - 2), shape[1]])
 
     def _linear(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
