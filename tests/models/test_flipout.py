@@ -299,6 +299,22 @@ def test_sampled_kernels_follow_the_posterior(kind: str) -> None:
 
 
 @kinds
+@pytest.mark.parametrize("noise_multiplier", [1.0, 0.5])
+def test_kernels_from_the_table_use_places_that_no_step_reads(kind: str, noise_multiplier: float) -> None:
+    layer = trained_layer(kind, variational(noise_multiplier=noise_multiplier))
+    draws = [layer.sample_kernel_from_table(tf.constant(draw)).numpy() for draw in (0, 1, 0)]
+    np.testing.assert_array_equal(draws[0], draws[2])
+    scale = noise_multiplier * layer.kernel_posterior.stddev().numpy()
+    noises = [((draw - layer.loc) / scale).numpy().ravel() for draw in draws[:2]]
+    steps = [layer._table().read(tf.constant(step, tf.int64), 0, KERNELS[kind]).numpy().ravel() for step in range(1, 9)]
+    for noise in noises:
+        assert abs(noise.mean()) < 5 / np.sqrt(noise.size)
+        assert abs(noise.var() - 1) < 5 * np.sqrt(2 / noise.size)
+    correlations = np.corrcoef([*noises, *steps])[np.triu_indices(10, 1)]
+    assert np.abs(correlations).max() < 5 / np.sqrt(noises[0].size)
+
+
+@kinds
 def test_is_rebuilt_from_json(kind: str) -> None:
     layer, inputs = trained_layer(kind, activation="relu"), random_inputs(kind)
     config = json.loads(json.dumps(layer.get_config()))

@@ -127,6 +127,18 @@ def test_mean_and_variance_of_logits_equal_the_closed_form() -> None:
     assert np.all(np.abs((centred[:, 0] * centred[:, 1]).mean(0) - covariance) < 5 * spread)
 
 
+@scopes
+def test_noise_from_the_table_gives_draws_of_the_same_spread(scope: str, bnns: dict[str, tf_keras.Sequential]) -> None:
+    batches = in_batches(random_images(), NUM_IMAGES)
+    cheap, again = (MonteCarloPredictor(bnns[scope], fresh_noise=False).predict(batches, 20, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(cheap, again)
+    assert len({draw.tobytes() for draw in cheap}) == 20
+    fresh = MonteCarloPredictor(bnns[scope]).predict(batches, 20, seed=5)
+    assert 0.6 < cheap.std(0).mean() / fresh.std(0).mean() < 1.6
+    spread = np.sqrt((cheap.var(0) + fresh.var(0)) / 20)
+    assert np.all(np.abs(cheap.mean(0) - fresh.mean(0)) < 5 * spread)
+
+
 def test_weights_are_those_of_the_moment() -> None:
     model = one_layer_model()
     batches = [(tf.ones([2, 4]), tf.zeros([2], tf.int32))]
