@@ -94,3 +94,34 @@ def test_wrong_arguments_are_refused() -> None:
     for wrong in (0.0, -1.0, math.inf, math.nan):
         with pytest.raises(ValueError, match="temperature: expected above 0 and finite"):
             temperature.apply_temperature([[0.5, 0.5]], wrong)
+
+
+def overconfident(num_examples: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of one draw that are right less often than they say."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(scale=2.0, size=(num_examples, 4))
+    labels = (rng.random((num_examples, 1)) > special.softmax(logits, axis=1).cumsum(axis=1)).sum(axis=1).clip(max=3)
+    return special.softmax(3.0 * logits, axis=1)[np.newaxis], labels
+
+
+def test_scaling_predictions_improves_their_nll_and_changes_no_answer() -> None:
+    probabilities, labels = overconfident()
+    found = temperature.fit_to_predictions(probabilities, labels)
+    assert found == pytest.approx(3.0, rel=0.2)
+    scaled = temperature.scale_predictions(probabilities, found)
+    assert scaled.shape == probabilities.shape
+    np.testing.assert_allclose(scaled.sum(axis=-1), 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(scaled.argmax(axis=-1), probabilities.argmax(axis=-1))
+    before, after = (metrics.negative_log_likelihood(one, labels) for one in (probabilities, scaled))
+    assert after < before - 0.1
+
+
+def test_draws_are_averaged_before_they_are_scaled() -> None:
+    draws = np.array([[[0.9, 0.1]], [[0.5, 0.5]]])
+    odds = (0.7 / 0.3) ** 0.5
+    np.testing.assert_allclose(temperature.scale_predictions(draws, 2.0), [[[odds / (1 + odds), 1 / (1 + odds)]]])
+
+
+def test_a_probability_of_zero_is_no_trouble() -> None:
+    scaled = temperature.scale_predictions([[[1.0, 0.0]]], 2.0)
+    np.testing.assert_allclose(scaled, [[[1.0, 0.0]]], atol=1e-12)

@@ -1,0 +1,61 @@
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfp_insects.errors import InputError
+from tfp_insects.models.kinds.registry import KINDS, MODELS, find_kind
+
+STUDY = Path(__file__).resolve().parents[3] / "configs" / "study.py"
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    return runpy.run_path(str(STUDY))["get_config"]().to_dict()
+
+
+def test_names_are_those_of_the_flag() -> None:
+    assert MODELS == ("cnn", "bnn", "cnn_temperature", "cnn_l2sp", "mc_dropout", "ensemble")
+    assert [find_kind(name) for name in MODELS] == list(KINDS)
+
+
+def test_an_unknown_model_is_named_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"--model=rnn: unknown model; expected one or more of cnn, bnn, .*ensemble"):
+        find_kind("rnn")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_has_all_that_training_asks_for(name: str, config: dict[str, Any]) -> None:
+    section = find_kind(name).section(config)
+    assert section["learning_rate"] > 0
+    assert set(section["rates"]) == {"features", "head", "scale"}
+
+
+def test_the_ensemble_has_five_members_with_seeds_of_their_own(config: dict[str, Any]) -> None:
+    seeds = [find_kind("ensemble").member_seeds(config, seed) for seed in range(3)]
+    assert [len(members) for members in seeds] == [5, 5, 5]
+    assert len({seed for members in seeds for seed in members}) == 15
+    assert find_kind("ensemble").member_seeds(config, 2) == seeds[2]
+    assert find_kind("cnn").member_seeds(config, 2) == [2]
+
+
+def test_only_the_temperature_kind_fits_one() -> None:
+    assert [kind.name for kind in KINDS if kind.fits_temperature] == ["cnn_temperature"]
+
+
+def test_a_weight_of_the_divergence_other_than_one_is_tempered(config: dict[str, Any]) -> None:
+    bnn, cnn = find_kind("bnn"), find_kind("cnn")
+    tempered = {**config, "bnn": {**config["bnn"], "kl_weight": 0.5}}
+    untempered = {**config, "bnn": {**config["bnn"], "kl_weight": 1.0}}
+    assert bnn.is_tempered(tempered)
+    assert not bnn.is_tempered(untempered)
+    assert not cnn.is_tempered(tempered)
+
+
+def test_a_prior_acts_on_the_same_layers_of_both_kinds_that_have_one(config: dict[str, Any]) -> None:
+    head = {**config, "bnn": {**config["bnn"], "layers": "head"}}
+    assert {kind.name: kind.layers_with_prior(head) for kind in KINDS if kind.layers_with_prior(head)} == {
+        "bnn": ("classifier_6",),
+        "cnn_l2sp": ("classifier_6",),
+    }

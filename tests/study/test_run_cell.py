@@ -1,0 +1,180 @@
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfp_insects.data.sources import ImageSource, fingerprint
+from tfp_insects.models.kinds.registry import MODELS
+from tfp_insects.study.cells import Cell
+from tfp_insects.study.experiment import Experiment
+from tfp_insects.study.run_cell import CellRun
+from tfp_insects.training.history import read_history
+from tfp_insects.uncertainty.metrics import negative_log_likelihood
+from tfp_insects.uncertainty.out_of_distribution import auroc, fpr_at_tpr, scores
+
+NUM_DRAWS = {"cnn": 1, "bnn": 3, "cnn_temperature": 1, "cnn_l2sp": 1, "mc_dropout": 3, "ensemble": 2}
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the directory of a finished cell of a model; each is run once."""
+    workdir = tmp_path_factory.mktemp("runs")
+
+    def directory(model: str) -> Path:
+        cell = Cell(model, 4, 0)
+        CellRun(cell, tiny_experiment, workdir).run()
+        return cell.directory(workdir)
+
+    return directory
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def record_of(directory: Path) -> dict[str, Any]:
+    return json.loads((directory / "record.json").read_text())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Path]) -> None:
+    directory = finished(model)
+    record, predictions = record_of(directory), arrays(directory / "predictions.npz")
+    assert predictions["probabilities"].shape == (NUM_DRAWS[model], 20, 4)
+    assert predictions["probabilities"].dtype == np.float32
+    assert arrays(directory / "validation_predictions.npz")["probabilities"].shape == (NUM_DRAWS[model], 16, 4)
+    assert record["model"] == model
+    assert record["num_samples"] == NUM_DRAWS[model]
+    assert (record["mean_mutual_information"] > 1e-9) == (NUM_DRAWS[model] > 1)
+    assert [row.epoch for row in read_history(directory / "history.csv")] == [1, 2, 3]
+    assert 0 < record["seconds_to_best_epoch"] <= record["train_seconds"]
+    assert not (directory / "ood_predictions.npz").exists()
+
+
+def test_a_finished_cell_is_only_read(finished: Callable[[str], Path], tiny_experiment: Experiment) -> None:
+    directory = finished("cnn")
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()}
+    record = CellRun(Cell("cnn", 4, 0), tiny_experiment, directory.parent).run()
+    assert record == record_of(directory)
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()} == before
+
+
+def test_the_temperature_improves_the_cnns_validation_nll_and_changes_no_answer(
+    finished: Callable[[str], Path],
+) -> None:
+    plain, scaled = finished("cnn"), finished("cnn_temperature")
+    for name in ("validation_predictions.npz", "predictions.npz"):
+        before, after = arrays(plain / name), arrays(scaled / name)
+        np.testing.assert_array_equal(after["probabilities"].argmax(-1), before["probabilities"].argmax(-1))
+    before, after = (arrays(one / "validation_predictions.npz") for one in (plain, scaled))
+    nll = [negative_log_likelihood(one["probabilities"], one["labels"]) for one in (before, after)]
+    assert nll[1] < nll[0]
+    odds = np.log(before["probabilities"][0] / before["probabilities"][0, :, :1])
+    scaled_odds = np.log(after["probabilities"][0] / after["probabilities"][0, :, :1])
+    temperature = record_of(scaled)["temperature"]
+    np.testing.assert_allclose(scaled_odds * temperature, odds, rtol=1e-3, atol=1e-3)
+    assert "temperature" not in record_of(plain)
+
+
+def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[str], Path]) -> None:
+    directory, cnn = finished("ensemble"), finished("cnn")
+    members = [directory / "member-0", directory / "member-1"]
+    first, second = (read_history(member / "history.csv") for member in members)
+    joint = read_history(directory / "history.csv")
+    assert [row.train_nll for row in first] != [row.train_nll for row in second]
+    for own, other, both in zip(first, second, joint, strict=True):
+        assert both.seconds == pytest.approx(own.seconds + other.seconds)
+        assert both.validation_nll == pytest.approx((own.validation_nll + other.validation_nll) / 2)
+    assert record_of(directory)["num_parameters"] == 2 * record_of(cnn)["num_parameters"]
+
+
+class Killed(Exception):
+    pass
+
+
+def run_and_kill(cell: Cell, experiment: Experiment, workdir: Path, after: int) -> None:
+    steps = iter(range(after))
+
+    def on_step() -> None:
+        if next(steps, None) is None:
+            raise Killed
+
+    with pytest.raises(Killed):
+        CellRun(cell, experiment, workdir).run(on_step)
+
+
+@pytest.mark.parametrize("model", ["mc_dropout", "cnn_l2sp", "ensemble"])
+def test_a_broken_cell_goes_on_where_it_was(
+    model: str, finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    cell = Cell(model, 4, 0)
+    # Two steps an epoch, three epochs a network: the ensemble breaks in its second network.
+    run_and_kill(cell, tiny_experiment, tmp_path, after=9 if model == "ensemble" else 3)
+    directory = cell.directory(tmp_path)
+    assert not (directory / "record.json").exists()
+    weights = directory / "member-0" / "checkpoints" / "weights.h5"
+    written = weights.stat().st_mtime_ns if model == "ensemble" else None
+    record = CellRun(cell, tiny_experiment, tmp_path).run()
+    if model == "ensemble":
+        assert weights.stat().st_mtime_ns == written
+    expected = finished(model)
+    for name in ("predictions.npz", "validation_predictions.npz"):
+        np.testing.assert_array_equal(
+            arrays(directory / name)["probabilities"], arrays(expected / name)["probabilities"]
+        )
+    assert record["nll"] == record_of(expected)["nll"]
+
+
+def with_foreign(experiment: Experiment, foreign: ImageSource) -> Experiment:
+    return dataclasses.replace(experiment, foreign=foreign, foreign_fingerprint=fingerprint(foreign))
+
+
+def test_foreign_images_are_asked_about_later_without_training_again(
+    finished: Callable[[str], Path], tiny_experiment: Experiment, other_insects: ImageSource, tmp_path: Path
+) -> None:
+    cell = Cell("bnn", 4, 0)
+    directory = shutil.copytree(finished("bnn"), cell.directory(tmp_path))
+    weights = directory / "checkpoints" / "weights.h5"
+    written = weights.stat().st_mtime_ns
+    before = record_of(directory)
+    record = CellRun(cell, with_foreign(tiny_experiment, other_insects), tmp_path).run()
+    assert weights.stat().st_mtime_ns == written
+    assert {name: record[name] for name in before if name != "intervals"} == {
+        name: value for name, value in before.items() if name != "intervals"
+    }
+    known = arrays(directory / "predictions.npz")["probabilities"]
+    foreign = arrays(directory / "ood_predictions.npz")
+    assert foreign["probabilities"].shape == (3, 28, 4)
+    assert foreign["example_ids"].tolist() == list(other_insects.example_ids)
+    assert (record["ood_data"], record["num_ood_examples"]) == ("other_insects", 28)
+    for name, own in scores(known).items():
+        other = scores(foreign["probabilities"])[name]
+        assert record[f"auroc_{name}"] == pytest.approx(auroc(own, other))
+        assert record[f"fpr95_{name}"] == pytest.approx(fpr_at_tpr(own, other))
+        low, high = record["intervals"][f"auroc_{name}"]
+        assert 0 <= low <= high <= 1
+    # And without them, the record stands as it is.
+    assert CellRun(cell, tiny_experiment, tmp_path).run() == record
+
+
+def test_choosing_predicts_the_validation_images_alone(
+    finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    cell = Cell("cnn", 4, 0)
+    directory = cell.directory(tmp_path)
+    CellRun(cell, tiny_experiment, tmp_path).run_validation()
+    assert not (directory / "predictions.npz").exists()
+    assert not (directory / "record.json").exists()
+    chosen = (directory / "validation_predictions.npz").stat().st_mtime_ns
+    CellRun(cell, tiny_experiment, tmp_path).run_validation()
+    assert (directory / "validation_predictions.npz").stat().st_mtime_ns == chosen
+    weights = (directory / "checkpoints" / "weights.h5").stat().st_mtime_ns
+    record = CellRun(cell, tiny_experiment, tmp_path).run()
+    assert (directory / "checkpoints" / "weights.h5").stat().st_mtime_ns == weights
+    assert record["nll"] == record_of(finished("cnn"))["nll"]
