@@ -6,6 +6,7 @@ import struct
 import threading
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from tfp_insects.data import folders
@@ -27,14 +28,37 @@ def archive_source(path: Path, max_unpacked_bytes: int = MAX_UNPACKED_BYTES) -> 
             declared size.
 
     Raises:
-        InputError: It is no zip or truncated, unpacks to too much, has a member with an unsafe name, a link or an
-            encrypted member, or its layout is not `class/file.jpg`. `read` raises it for a damaged member.
+        InputError: See `open_archive`; or its layout is not `class/file.jpg`. `read` raises it for a damaged member.
+    """
+    members, read = open_archive(path, max_unpacked_bytes)
+    files = [name for name, info in members.items() if not info.is_dir()]
+    return folders.class_folder_source(path, files, members.keys() - set(files), read)
+
+
+def open_archive(
+    path: Path, max_unpacked_bytes: int | None = MAX_UNPACKED_BYTES
+) -> tuple[dict[str, zipfile.ZipInfo], Callable[[str], bytes]]:
+    """Opens a zip of any layout.
+
+    Args:
+        path: The zip.
+        max_unpacked_bytes: Bound on the sum of the sizes that the members declare; none where members are read one at a
+            time and not kept.
+
+    Returns:
+        Its members by name, and a function that reads one of them, which may be called from several threads and raises
+        `InputError` for a damaged member.
+
+    Raises:
+        InputError: It is no zip or truncated, unpacks to too much, or has a member with an unsafe name, a link or an
+            encrypted member.
     """
     try:
         archive = zipfile.ZipFile(path)
     except _ZIP_ERRORS as error:
         raise InputError(f"{path}: not a zip, or a truncated one ({error}). Fetch or pack it again.") from error
-    _check_size(path, archive.infolist(), max_unpacked_bytes)
+    if max_unpacked_bytes is not None:
+        _check_size(path, archive.infolist(), max_unpacked_bytes)
     members = _members_by_name(path, archive.infolist())
     lock = threading.Lock()  # ZipFile counts its open members without one
 
@@ -42,8 +66,7 @@ def archive_source(path: Path, max_unpacked_bytes: int = MAX_UNPACKED_BYTES) -> 
         with lock:
             return _read_member(path, archive, members[name])
 
-    files = [name for name, info in members.items() if not info.is_dir()]
-    return folders.class_folder_source(path, files, members.keys() - set(files), read)
+    return members, read
 
 
 def _check_size(path: Path, infos: list[zipfile.ZipInfo], max_unpacked_bytes: int) -> None:

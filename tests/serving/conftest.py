@@ -1,0 +1,142 @@
+"""Finished runs made without training, and their exports."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_insects.data.images import decode_image
+from tfp_insects.data.pipeline import Preprocessing
+from tfp_insects.files import write_arrays, write_json
+from tfp_insects.models.bnn import bayesian_layers
+from tfp_insects.models.build import build_model
+from tfp_insects.serving.export import export_run
+from tfp_insects.uncertainty.few_images import FewImagesPredictor
+
+CLASS_NAMES = ("ant", "bee", "fly", "wasp")
+IMAGE_SIZE = 63
+NUM_LABELLED = 40
+NUM_SAMPLES = 8
+STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
+
+
+class Runs:
+    """Makes runs in the layout of the study."""
+
+    class_names, image_size, num_samples = CLASS_NAMES, IMAGE_SIZE, NUM_SAMPLES
+    preprocessing = Preprocessing(IMAGE_SIZE)
+
+    @staticmethod
+    def images(count: int, size: int = 30, seed: int = 0) -> list[bytes]:
+        """PNG images: a bright bar of one of four directions on noise."""
+        rng = np.random.default_rng(seed)
+        encoded = []
+        for i in range(count):
+            pixels = rng.uniform(0, 120, (size, size, 3))
+            pixels[size // 3 : size // 2] += 130 * (i % 4 in (0, 2))
+            pixels[:, size // 3 : size // 2] += 130 * (i % 4 in (1, 2))
+            encoded.append(tf.io.encode_png(np.uint8(np.clip(pixels, 0, 255))).numpy())
+        return encoded
+
+    @classmethod
+    def prepare(cls, encoded: list[bytes]) -> tf.Tensor:
+        """What the training pipeline makes of them."""
+        return tf.stack([cls.preprocessing(decode_image(tf.constant(image), IMAGE_SIZE)) for image in encoded])
+
+    @classmethod
+    def make(cls, workdir: Path, model: str, layers: str = "all", **model_config: Any) -> Path:
+        """Writes a finished run; its weights are random, its labels mostly what it predicts."""
+        directory = workdir / f"{model}-n5-seed0"
+        identity = cls.identity(model, layers, **model_config)
+        network = cls.network(identity)
+        (directory / "checkpoints").mkdir(parents=True)
+        write_json(directory / "config.json", identity)
+        network.save_weights(str(directory / "checkpoints" / "weights.h5"))
+        for name, seed in (("validation_predictions.npz", 1), ("predictions.npz", 2)):
+            write_arrays(directory / name, **cls.labelled_predictions(network, seed))
+        write_json(directory / "record.json", {"best_epoch": 3, "is_tempered": False, "accuracy": 0.5})
+        return directory
+
+    @classmethod
+    def identity(cls, model: str, layers: str, **model_config: Any) -> dict[str, Any]:
+        config = runpy.run_path(str(STUDY))["get_config"]().to_dict()
+        small = {"image_size": IMAGE_SIZE, "width_multiplier": 0.1, "precision": "float32", **model_config}
+        config["model"].update(small)
+        config["prediction"]["num_samples"] = NUM_SAMPLES
+        config["bnn"]["layers"] = layers
+        preprocessing = {"image_size": IMAGE_SIZE, "mean": cls.preprocessing.mean, "std": cls.preprocessing.std}
+        return {
+            **{"model": model, "n_per_class": 5, "seed": 0, "num_train_examples": 20, "data": "bars", "drawn": True},
+            **{"data_fingerprint": "ab", "weights": "some.npz", "weights_fingerprint": "cd"},
+            **{"class_names": list(CLASS_NAMES), "config": json.loads(json.dumps(config))},
+            "preprocessing": json.loads(json.dumps(preprocessing)),
+        }
+
+    @classmethod
+    def network(cls, identity: dict[str, Any]) -> Any:
+        network = build_model(identity["model"], identity["config"], len(CLASS_NAMES), 20, 0, is_pretrained=True)
+        rng = np.random.default_rng(7)
+        for layer in network.layers:
+            if hasattr(layer, "bias"):
+                layer.bias.assign(rng.normal(0, 0.1, layer.bias.shape))
+        head = network.get_layer("classifier_6")
+        kernel = head.loc if hasattr(head, "loc") else head.kernel
+        kernel.assign(rng.normal(0, 0.15, kernel.shape))
+        for layer in bayesian_layers(network):
+            if layer.name != "classifier_6":  # As after training: the prior stays where the mean was.
+                layer.prior_loc.assign(layer.loc + tf.constant(rng.normal(0, 0.01, layer.loc.shape), tf.float32))
+                layer.prior_floor.assign(0.01)
+        return network
+
+    @classmethod
+    def labelled_predictions(cls, network: Any, seed: int) -> dict[str, np.ndarray]:
+        images = cls.prepare(cls.images(NUM_LABELLED, seed=seed))
+        probabilities = FewImagesPredictor(network).predict([(images, None)], NUM_SAMPLES, seed)
+        mean = probabilities.mean(0)
+        is_wrong = np.random.default_rng(seed).uniform(size=NUM_LABELLED) > mean.max(-1) ** 0.3
+        labels = np.where(is_wrong, (mean.argmax(-1) + 1) % len(CLASS_NAMES), mean.argmax(-1))
+        labels[: len(CLASS_NAMES)] = range(len(CLASS_NAMES))  # Each class is there.
+        return {
+            "probabilities": probabilities,
+            "labels": labels.astype(np.int32),
+            "class_names": np.array(CLASS_NAMES),
+            "example_ids": np.array([f"{CLASS_NAMES[label]}/{i}.png" for i, label in enumerate(labels)]),
+        }
+
+
+@pytest.fixture(scope="session")
+def runs() -> type[Runs]:
+    return Runs
+
+
+@pytest.fixture(scope="session")
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the run of a name: `cnn`, or the BNN's scope."""
+    made: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        if name not in made:
+            model, layers = ("cnn", "all") if name == "cnn" else ("bnn", name)
+            made[name] = Runs.make(tmp_path_factory.mktemp(name), model, layers)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def version_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives an exported version of the run of a name."""
+    made: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        if name not in made:
+            output = tmp_path_factory.mktemp(f"models-{name}") / "insects"
+            made[name] = export_run(run_of(name), output, None, 0.05).version
+        return made[name]
+
+    return get

@@ -1,0 +1,78 @@
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tfp_insects.errors import InputError
+from tfp_insects.serving.image_files import open_image_files
+
+NAMES = ["b/2.PNG", "a.jpg", "b/c/d/e/3.jpeg", "b/10.jpg"]
+OTHERS = ["notes.txt", ".hidden.jpg", ".git/4.jpg", "__MACOSX/5.jpg", "b/6.gif"]
+
+
+def make_folder(path: Path) -> Path:
+    for name in [*NAMES, *OTHERS]:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(name.encode())
+    return path
+
+
+def make_zip(path: Path) -> Path:
+    archive = path / "images.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in [*NAMES, *OTHERS]:
+            file.writestr(name, name)
+    return archive
+
+
+@pytest.mark.parametrize("make", [make_folder, make_zip])
+def test_images_are_found_at_any_depth_in_a_fixed_order(make, tmp_path: Path) -> None:
+    images = open_image_files(make(tmp_path))
+    assert sorted(images.names()) == sorted(NAMES)
+    assert list(images.names()) == list(images.names())
+    assert images.count == len(NAMES)
+    assert all(images.read(name) == name.encode() for name in NAMES)
+
+
+def test_a_folder_is_listed_folder_by_folder(tmp_path: Path) -> None:
+    images = open_image_files(make_folder(tmp_path))
+    assert list(images.names()) == ["a.jpg", "b/10.jpg", "b/2.PNG", "b/c/d/e/3.jpeg"]
+
+
+def test_a_link_to_a_folder_is_not_followed(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "images")
+    (folder / "b" / "round").symlink_to(folder)
+    assert open_image_files(folder).count == len(NAMES)
+
+
+@pytest.mark.parametrize("name", ["nothing", "notes.txt", "empty"])
+def test_what_holds_no_images_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").touch()
+    messages = {
+        "nothing": "--images=.*nothing: no such file or folder; expected a folder or a zip of images",
+        "notes.txt": "notes.txt: not a zip, or a truncated one",
+        "empty": r"--images=.*empty: there is no image in it; expected files ending in .jpg, .jpeg, .png",
+    }
+    with pytest.raises(InputError, match=messages[name]):
+        open_image_files(tmp_path / name)
+
+
+def test_an_image_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    images = open_image_files(make_folder(tmp_path))
+    os.remove(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match=r"cannot be read \(No such file or directory\)"):
+        images.read("a.jpg")
+    archive = make_zip(tmp_path)
+    content = archive.read_bytes()
+    archive.write_bytes(content.replace(b"b/2.PNGb/2.PNG", b"b/2.PNGb/3.PNG", 1))
+    with pytest.raises(InputError, match=r"member 'b/2.PNG' is damaged"):
+        open_image_files(archive).read("b/2.PNG")
+
+
+def test_a_zip_that_leads_outside_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as file:
+        file.writestr("../1.jpg", b"")
+    with pytest.raises(InputError, match="leads outside the zip"):
+        open_image_files(tmp_path / "images.zip")

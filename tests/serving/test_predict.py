@@ -1,0 +1,208 @@
+"""scripts/predict.py, as it is run: in processes that cannot import what trained the model."""
+
+import csv
+import html
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfp_insects.serving.answers import Answer
+from tfp_insects.serving.loaded_model import LoadedModel
+from tfp_insects.serving.review import render
+from tfp_insects.serving.summary import summarise
+
+Get = Callable[[str], Path]
+REPOSITORY = Path(__file__).resolve().parents[2]
+BLOCK = """
+import sys
+
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tf_keras", "tensorflow_probability"):
+            raise ImportError(f"{name} is blocked by the test")
+
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCK)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "blocked"), str(REPOSITORY)])}
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(REPOSITORY / "scripts" / "predict.py"), *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    return run
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def make_images(folder: Path, runs: Any, count: int) -> Path:
+    folder.mkdir()
+    for i, content in enumerate(runs.images(count)):
+        (folder / f"{i:04}.png").write_bytes(content)
+    return folder
+
+
+def wait_for_rows(path: Path, count: int) -> None:
+    end = time.monotonic() + 120
+    while not path.exists() or path.read_bytes().count(b"\n") <= count:
+        assert time.monotonic() < end, "no rows in time"
+        time.sleep(0.01)
+
+
+def test_a_killed_run_is_resumed_with_no_image_lost_or_written_twice(
+    start: Callable[..., subprocess.Popen[str]], version_of: Get, runs: Any, tmp_path: Path
+) -> None:
+    make_images(tmp_path / "images", runs, 150)
+    (tmp_path / "images" / "bad & <b>.jpg").write_bytes(b"no image")
+    (tmp_path / "images" / "cut.png").write_bytes(runs.images(1)[0][:500])
+    arguments = [f"--model={version_of('all').parent}", "--images=images", "--output=table.csv", "--batch_size=4"]
+    first = start(*arguments)
+    wait_for_rows(tmp_path / "table.csv", 8)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    before = read_rows(tmp_path / "table.csv")
+    assert 8 <= len(before) < 152
+    second = start(*arguments, "--review=review")
+    output, errors = second.communicate(timeout=300)
+    assert (second.returncode, errors) == (0, "")
+    rows = read_rows(tmp_path / "table.csv")
+    assert Counter(row["path"] for row in rows) == Counter(sorted(os.listdir(tmp_path / "images")))
+    assert rows[: len(before)] == before
+    assert re.search(r"Going on after \d+ of 152 images", output)
+    check_rows(rows, runs)
+    check_output(output, rows, tmp_path)
+    check_page((tmp_path / "review" / "index.html").read_text(), rows)
+
+
+def check_rows(rows: list[dict[str, str]], runs: Any) -> None:
+    errors = {row["path"]: row["error"] for row in rows if row["error"]}
+    assert errors.keys() == {"bad & <b>.jpg", "cut.png"}
+    assert errors["bad & <b>.jpg"] == "Neither JPEG nor PNG."
+    assert "PNG" in errors["cut.png"]
+    assert "{" not in errors["cut.png"] + errors["bad & <b>.jpg"]
+    for row in rows:
+        if not row["error"]:
+            assert row["class"] in runs.class_names
+            assert 0.25 <= float(row["probability"]) <= 1.0
+            doubt = float(row["aleatoric"]) + float(row["epistemic"])
+            assert float(row["entropy"]) == pytest.approx(doubt, abs=1e-4)
+            assert row["accepted"] in ("true", "false")
+
+
+def check_output(output: str, rows: list[dict[str, str]], folder: Path) -> None:
+    counts = read_rows(folder / "table-counts.csv")
+    predicted = Counter(row["class"] for row in rows if row["class"])
+    assert {row["class"]: int(row["predicted"]) for row in counts if row["predicted"] != "0"} == predicted
+    assert sum(float(row["estimate"]) for row in counts) == pytest.approx(150, abs=1)
+    assert all(float(row["low"]) <= float(row["high"]) for row in counts)
+    to_review = sum(row["accepted"] == "false" for row in rows)
+    assert f"{to_review} of 150 images ({to_review / 150:.1%}) should be looked at" in " ".join(output.split())
+    assert "2 images could not be read" in output
+
+
+def check_page(page: str, rows: list[dict[str, str]]) -> None:
+    shown = re.findall(r'<p class="path">(.*?)</p>', page)
+    uncertain = sorted((row for row in rows if row["accepted"] == "false"), key=lambda row: -float(row["entropy"]))
+    assert [html.unescape(path) for path in shown] == [row["path"] for row in uncertain]
+    assert page.count("data:image/jpeg;base64,") == len(uncertain)
+    assert "bad &amp; &lt;b&gt;.jpg" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_what_the_user_gets_wrong_is_said_in_one_line(
+    start: Callable[..., subprocess.Popen[str]], version_of: Get, tmp_path: Path
+) -> None:
+    process = start(f"--model={version_of('cnn')}", "--images=nowhere")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert errors == "error: --images=nowhere: no such file or folder; expected a folder or a zip of images\n"
+
+
+def test_one_bad_image_costs_no_other_its_answer(version_of: Get, runs: Any) -> None:
+    model, good = LoadedModel(version_of("cnn").parent), runs.images(7)
+    expected = model.answer(good)
+    assert not any(answer.error for answer in expected)
+    mixed = [*good[:3], b"", *good[3:], b"GIF89a"]
+    found = model.answer(mixed)
+    assert [answer.error for answer in found if answer.error] == ["Neither JPEG nor PNG."] * 2
+    kept = [answer for answer in found if not answer.error]
+    assert [answer.predicted_class for answer in kept] == [answer.predicted_class for answer in expected]
+    np.testing.assert_allclose(
+        [answer.probability for answer in kept], [answer.probability for answer in expected], atol=1e-5
+    )
+    assert model.answer([]) == []
+
+
+CARD = {
+    "model": "bnn",
+    "class_names": ["ant", "bee"],
+    "test_confusion": [[45, 5], [10, 40]],
+    "num_test_examples": 100,
+    "accepted": {
+        "risk": 0.05,
+        "threshold": 0.9,
+        "test": {"num_accepted": 60, "accuracy": {"estimate": 0.95, "low": 0.87, "high": 0.98}},
+    },
+    "training": {"drawn": False, "n_per_class": 5},
+}
+
+
+def many_rows(count: int) -> Iterator[tuple[str, Answer]]:
+    """Each tenth image is uncertain, the later the more; each hundredth is bad."""
+    for i in range(count):
+        if i % 100 == 7:
+            yield f"{i}.jpg", Answer(error="bad")
+        else:
+            name = "ant" if i % 4 else "bee"
+            yield f"{i}.jpg", Answer(name, 0.9, i / count, i / count, 0.0, accepted=i % 10 != 3)
+
+
+def test_a_summary_keeps_the_most_uncertain_images_and_no_more() -> None:
+    summary = summarise(many_rows(10_000), CARD, max_to_review=5)
+    assert (summary.num_images, summary.num_errors, summary.num_to_review) == (10_000, 100, 1000)
+    assert [path for path, _ in summary.to_review] == ["9993.jpg", "9983.jpg", "9973.jpg", "9963.jpg", "9953.jpg"]
+    assert len(summary.errors) == 100
+    assert {count.name: count.predicted for count in summary.counts} == {"ant": 7400, "bee": 2500}
+    # By the confusion matrix, 90 % of ants and 20 % of bees are taken for ants.
+    ants = summary.counts[0]
+    assert ants.estimate == pytest.approx((7400 - 0.2 * 9900) / 0.7, rel=0.03)
+    assert ants.low < ants.estimate < ants.high
+    assert sum(count.estimate for count in summary.counts) == pytest.approx(9900)
+
+
+def test_the_page_says_what_it_leaves_out_and_what_the_rest_is_worth() -> None:
+    summary = summarise(many_rows(1000), CARD, max_to_review=5)
+
+    def read(path: str) -> bytes:
+        return b"no image"
+
+    page = re.sub(r"\s+", " ", render(summary, CARD, read, Path("table.csv")))
+    assert "100 of 990 images (10.1%) should be looked at" in page
+    assert (
+        "Of the other 890, 95.0% should be right (87.0% to 98.0%), as of the 60 accepted answers to test images" in page
+    )
+    assert "These are the 5 most uncertain; table.csv has all 100 of them" in page
+    assert page.count("no picture") == 5
+    nothing = summarise(iter([]), CARD, 5)
+    assert "No image could be read." in render(nothing, CARD, read, Path("table.csv"))

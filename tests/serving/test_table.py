@@ -1,0 +1,120 @@
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from tfp_insects.errors import InputError
+from tfp_insects.serving.answers import COLUMNS, Answer
+from tfp_insects.serving.table import open_table
+
+ORIGIN = {"model": "abc", "images": "/images"}
+# Names of files can hold anything but a slash and a zero byte.
+NAMES = ["ant/1.jpg", 'a "b", c.png', "two\nlines.jpg", os.fsdecode(b"not utf-8 \xff.jpg"), "käfer.png"]
+ANSWERS = [
+    Answer("ant", 0.875, 1.5, 1.25, 0.25, True),
+    Answer("bee", 0.5, 1.0, 0.5, 0.5, False),
+    Answer(error="Neither JPEG, nor PNG."),
+    Answer("wasp", 0.25, 2.0, 2.0, 0.0, False),
+    Answer("ant", 1.0, 0.0, 0.0, 0.0, True),
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "predictions.csv"
+
+
+def write(path: Path, count: int = len(NAMES)) -> bytes:
+    with open_table(path, ORIGIN) as table:
+        table.append(NAMES[:count], ANSWERS[:count])
+    return path.read_bytes()
+
+
+def test_rows_are_read_as_they_were_written(path: Path) -> None:
+    write(path)
+    with open_table(path, ORIGIN) as table:
+        assert table.num_rows == len(NAMES)
+        assert list(table.rows()) == list(zip(NAMES, ANSWERS, strict=True))
+        names = iter([*NAMES, "next.jpg"])
+        table.skip_written(names)
+        assert list(names) == ["next.jpg"]
+
+
+def test_the_table_is_plain_csv(path: Path) -> None:
+    write(path)
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        header, *rows = csv.reader(file)
+    assert tuple(header) == COLUMNS
+    assert rows[0] == ["ant/1.jpg", "ant", "0.875", "1.5", "1.25", "0.25", "true", ""]
+    assert rows[2] == ["two\nlines.jpg", "", "", "", "", "", "", "Neither JPEG, nor PNG."]
+
+
+def test_a_table_cut_off_anywhere_is_continued_without_loss_or_repetition(path: Path) -> None:
+    whole = write(path)
+    lengths = set()
+    for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        with open_table(path, ORIGIN) as table:
+            lengths.add(table.num_rows)
+            names = iter(NAMES)
+            table.skip_written(names)
+            table.append(list(names), ANSWERS[table.num_rows :])
+        assert path.read_bytes() == whole
+    assert lengths == set(range(len(NAMES)))
+
+
+def test_a_row_that_is_damaged_amid_others_is_refused(path: Path) -> None:
+    lines = write(path).split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], lines[1][:20], *lines[2:]]))
+    with pytest.raises(InputError, match=r"predictions.csv: row 1 is damaged; mend it, or remove the file"):
+        write(path)
+    assert path.read_bytes().startswith(lines[0])
+    path.write_bytes(b"\n".join([lines[0], lines[1].replace(b"0.875", b"much"), *lines[2:]]))
+    with open_table(path, ORIGIN) as table, pytest.raises(InputError, match="row 1 is damaged"):
+        list(table.rows())
+
+
+def test_another_header_is_refused(path: Path) -> None:
+    whole = write(path)
+    path.write_bytes(whole.replace(b"epistemic", b"epistemics"))
+    with pytest.raises(InputError, match="row 0 is damaged"):
+        write(path)
+
+
+def test_a_table_of_another_model_or_of_other_images_is_refused(path: Path) -> None:
+    whole = write(path)
+    message = r"was begun with model 'abc'; now it is 'def'. Give another --output, or remove the file"
+    with pytest.raises(InputError, match=message), open_table(path, {**ORIGIN, "model": "def"}):
+        pass
+    with open_table(path, ORIGIN) as table:
+        with pytest.raises(
+            InputError, match=r"row 2 is of the image .*, where now it is 'x.jpg': the images have changed"
+        ):
+            table.skip_written(iter([NAMES[0], "x.jpg"]))
+        with pytest.raises(InputError, match=r"row 3 is of the image .*, where now there is none"):
+            table.skip_written(iter(NAMES[:2]))
+    assert path.read_bytes() == whole
+
+
+def test_a_file_that_is_no_table_is_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("my notes")
+    with pytest.raises(InputError, match=r"exists and is no table of this program \(no predictions.csv.json\)"):
+        write(path)
+    assert path.read_text() == "my notes"
+
+
+def test_one_process_writes_at_a_time(path: Path) -> None:
+    with open_table(path, ORIGIN), pytest.raises(InputError, match="another process is writing this file"):
+        write(path)
+    with open_table(path, ORIGIN):
+        pass
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        InputError, match=r"--output=.*/file/predictions.csv: cannot be written \(.*\); give another one"
+    ):
+        write(tmp_path / "file" / "predictions.csv")

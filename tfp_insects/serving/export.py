@@ -1,0 +1,96 @@
+"""From a finished run to a SavedModel for TensorFlow Serving."""
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import write_json
+from tfp_insects.models.sampling import weights_of
+from tfp_insects.serving.finished_run import FinishedRun, read_finished_run
+from tfp_insects.serving.graph import ServedModel, ServingOptions
+from tfp_insects.serving.layout import CLASS_NAMES_NAME, MODEL_CARD_NAME, WARMUP_NAME
+from tfp_insects.serving.model_card import make_model_card
+from tfp_insects.serving.versions import write_version
+from tfp_insects.serving.warmup import write_warmup_requests
+
+
+class Export(NamedTuple):
+    """A version that was written, and its model card."""
+
+    version: Path
+    card: dict[str, Any]
+
+
+def export_run(run_directory: Path, output: Path, num_samples: int | None, risk: float) -> Export:
+    """Exports a run as the next version of a model.
+
+    Args:
+        run_directory: A finished run.
+        output: The model's directory; its name is what servers call it.
+        num_samples: Monte Carlo draws of each answer; none for the run's own number. The CNN has one always.
+        risk: Share of wrong answers allowed among accepted ones, on validation images.
+
+    Raises:
+        InputError: The run is not finished, a number makes no sense, or `output` cannot be written.
+    """
+    if num_samples is not None and num_samples < 1:
+        raise InputError(f"--num_samples={num_samples}: expected a number of at least 1, for example 30")
+    run = read_finished_run(run_directory)
+    num_samples = run.num_samples if num_samples is None or run.num_samples == 1 else num_samples
+    card = make_model_card(run, num_samples, risk)
+
+    def write(partial: Path) -> None:
+        save_model(run, card, partial)
+        write_json(partial / MODEL_CARD_NAME, card)
+        write_warmup_requests(partial / WARMUP_NAME, output.resolve().name)
+
+    return Export(write_version(output, write), card)
+
+
+def save_model(run: FinishedRun, card: dict[str, Any], directory: Path) -> None:
+    """Writes the SavedModel alone into a directory."""
+    threshold = card["accepted"]["threshold"]
+    options = ServingOptions(
+        run.preprocessing, run.class_names, card["num_samples"], math.inf if threshold is None else threshold
+    )
+    weights = weights_of(run.build_model())
+    with tempfile.TemporaryDirectory() as scratch:
+        class_names_file = Path(scratch) / CLASS_NAMES_NAME
+        class_names_file.write_text("".join(f"{name}\n" for name in run.class_names), encoding="utf-8")
+        served = ServedModel(weights, options, class_names_file)
+        signatures = {
+            "serving_default": served.predict_bytes,
+            "predict_images": served.predict_images,
+            "predict_seeded": served.predict_seeded,
+        }
+        tf.saved_model.save(served, str(directory), signatures)
+
+
+def describe(export: Export) -> str:
+    """Says in a few lines what was exported."""
+    card = export.card
+    accepted, accuracy = card["accepted"], card["metrics"]["accuracy"]
+    return "\n".join(
+        [
+            f"Exported {export.version}: {card['model']} with {len(card['class_names'])} classes, draws: "
+            f"{card['num_samples']}.",
+            f"Test accuracy {accuracy['estimate']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}) on "
+            f"{card['num_test_examples']} images.",
+            _describe_accepted(accepted),
+        ]
+    )
+
+
+def _describe_accepted(accepted: dict[str, Any]) -> str:
+    if accepted["threshold"] is None:
+        return (
+            f"No answer will be accepted: on the validation images no threshold keeps to a risk of {accepted['risk']:g}. "
+            "Give a higher --risk to have some."
+        )
+    line = f"Accepted at a risk of {accepted['risk']:g}: {accepted['test']['coverage']:.1%} of the test images"
+    accuracy = accepted["test"]["accuracy"]
+    return f"{line}." if accuracy is None else f"{line}, {accuracy['estimate']:.1%} of them right."

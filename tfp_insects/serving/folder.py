@@ -1,0 +1,139 @@
+"""What `scripts/predict.py` does: from a model and many images to a table, counts and a page for review."""
+
+import csv
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import written_whole
+from tfp_insects.serving import wording
+from tfp_insects.serving.answers import Answer
+from tfp_insects.serving.image_files import ImageFiles, open_image_files
+from tfp_insects.serving.loaded_model import LoadedModel
+from tfp_insects.serving.review import MAX_IMAGES, write_review
+from tfp_insects.serving.summary import ClassCount, Summary, summarise
+from tfp_insects.serving.table import PredictionTable, open_table
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What the user asked for, as in the flags of `scripts/predict.py`.
+
+    Attributes:
+        model: A model's directory, or that of one version.
+        images: A folder or a zip.
+        output: The table to write or to continue.
+        review: Directory of the page for review, or none.
+        batch_size: Images answered at once.
+    """
+
+    model: Path
+    images: Path
+    output: Path
+    review: Path | None
+    batch_size: int
+
+
+def predict_images(command: Command, console: Console) -> Summary:
+    """Predicts what is left, then says what the whole table says.
+
+    Raises:
+        InputError: Something that the user gave cannot be used; the message names it.
+    """
+    images = open_image_files(command.images)
+    model = LoadedModel(command.model)
+    origin = {
+        "model": model.card["export_id"],
+        "model_directory": str(model.version.resolve()),
+        "images": str(command.images.resolve()),
+    }
+    with open_table(command.output, origin) as table:
+        _predict(table, images, model, command.batch_size, console)
+        summary = summarise(table.rows(), model.card, MAX_IMAGES)
+    _tell(summary, model, command, console)
+    if command.review is not None:
+        page = write_review(command.review, summary, model.card, images.read, command.output)
+        console.print(f"Images to look at: {page}", soft_wrap=True)
+    return summary
+
+
+def _predict(table: PredictionTable, images: ImageFiles, model: LoadedModel, batch_size: int, console: Console) -> None:
+    names = images.names()
+    if table.num_rows:
+        console.print(f"Going on after {table.num_rows:,} of {images.count:,} images.")
+        table.skip_written(names)
+    with _progress(console) as progress:
+        task = progress.add_task("Images", total=images.count, completed=table.num_rows)
+        for batch in _batches(names, batch_size):
+            table.append(batch, _answer(batch, images, model))
+            progress.advance(task, len(batch))
+
+
+def _batches(names: Iterator[str], batch_size: int) -> Iterator[list[str]]:
+    while batch := list(itertools.islice(names, batch_size)):
+        yield batch
+
+
+def _answer(names: Sequence[str], images: ImageFiles, model: LoadedModel) -> list[Answer]:
+    answers: dict[str, Answer] = {}
+    contents: dict[str, bytes] = {}
+    for name in names:
+        try:
+            contents[name] = images.read(name)
+        except InputError as error:
+            answers[name] = Answer(error=" ".join(str(error).split()))
+    answers.update(zip(contents, model.answer(list(contents.values())), strict=True))
+    return [answers[name] for name in names]
+
+
+def _tell(summary: Summary, model: LoadedModel, command: Command, console: Console) -> None:
+    if summary.counts:
+        path = command.output.with_name(f"{command.output.stem}-counts.csv")
+        _write_counts(path, summary.counts)
+        console.print(_counts_table(summary.counts))
+        console.print(wording.counts_note(model.card))
+    console.print(wording.review_share(summary, model.card))
+    accuracy = wording.expected_accuracy(summary, model.card)
+    if accuracy:
+        console.print(accuracy)
+    if summary.num_errors:
+        console.print(f"{summary.num_errors:,} images could not be read; the column error says why.")
+    console.print(f"Table: {command.output}", soft_wrap=True)
+
+
+def _counts_table(counts: Sequence[ClassCount]) -> Table:
+    table = Table("class")
+    for heading in ("predicted", "estimate", "95 % interval"):
+        table.add_column(heading, justify="right")
+    for count in counts:
+        interval = f"{count.low:,.0f} to {count.high:,.0f}"
+        table.add_row(count.name, f"{count.predicted:,}", f"{count.estimate:,.0f}", interval)
+    return table
+
+
+def _write_counts(path: Path, counts: Sequence[ClassCount]) -> None:
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["class", "predicted", "estimate", "low", "high"])
+        writer.writerows(
+            [count.name, count.predicted, f"{count.estimate:.1f}", f"{count.low:.1f}", f"{count.high:.1f}"]
+            for count in counts
+        )
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )

@@ -1,0 +1,171 @@
+"""What a server runs: a graph of plain TensorFlow operations from images to probabilities and uncertainties."""
+
+import dataclasses
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfp_insects.data.images import decode_image, shrink_large
+from tfp_insects.data.pipeline import Preprocessing
+from tfp_insects.models.sampling import ConvolutionWeights, DenseWeights, Weights, class_probabilities
+
+# Resizing on the client's side may leave [0, 1] by rounding; images in [0, 255] leave it by far.
+RANGE_TOLERANCE = 1e-3
+LARGEST_SEED = 2**63 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingOptions:
+    """What is fixed at export.
+
+    Attributes:
+        preprocessing: The run's resizing and normalisation.
+        class_names: Names in the order of the model's outputs.
+        num_samples: Monte Carlo draws of each answer.
+        threshold: Answers whose highest probability is at least this are accepted; infinity accepts none.
+    """
+
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...]
+    num_samples: int
+    threshold: float
+
+
+class ServedModel(tf.Module):
+    """Signatures over float32 variables: each Bayesian kernel's mean and scale (or variance), and nothing else.
+
+    Nothing here is of tf_keras or tfp, and no operation is compiled by XLA, so whatever loads a SavedModel runs it.
+
+    Args:
+        weights: Weights of either twin.
+        options: What is fixed at export.
+        class_names_file: Text file with one class name a line, for the export's assets.
+    """
+
+    def __init__(self, weights: Weights, options: ServingOptions, class_names_file: Path) -> None:
+        super().__init__()
+        self._options = options
+        self.class_names_file = tf.saved_model.Asset(str(class_names_file))
+        self.convolutions = {
+            name: ConvolutionWeights(*_variables(name, layer)) for name, layer in weights.convolutions.items()
+        }
+        self.dense = {name: DenseWeights(*_variables(name, layer)) for name, layer in weights.dense.items()}
+        side = options.preprocessing.image_size
+        prepared, seed = tf.TensorSpec([None, side, side, 3]), tf.TensorSpec([], tf.int64)
+        # One library function, shared by all signatures.
+        self.answer = tf.function(self._answer_prepared, input_signature=[prepared, seed])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers encoded images `[batch]`, JPEG or PNG, with fresh noise.
+
+        Raises:
+            tf.errors.InvalidArgumentError: One of them is neither, or damaged; none is answered then.
+        """
+        return self.answer(self.prepare_bytes(image_bytes), _fresh_seed())
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
+    def predict_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers RGB images in [0, 1], `[batch, height, width, 3]`, with fresh noise.
+
+        Raises:
+            tf.errors.InvalidArgumentError: A number lies outside [0, 1].
+        """
+        return self.answer(self.prepare_images(images), _fresh_seed())
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, None, 3], tf.float32, name="images"),
+            tf.TensorSpec([None], tf.int64, name="seed"),
+        ]
+    )
+    def predict_seeded(self, images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers as `predict_images`, with noise that `seed` `[batch]` determines; all its numbers must be equal.
+
+        A server's batching wants one seed an image, but images of one batch share their noise.
+
+        Raises:
+            tf.errors.InvalidArgumentError: A number lies outside [0, 1], seeds differ, or their number is not that of
+                the images.
+        """
+        is_one_seed = (tf.shape(seed)[0] == tf.shape(images)[0]) & tf.reduce_all(seed == seed[:1])
+        check = tf.debugging.Assert(is_one_seed, ["seed: expected one for each image, all equal; got", seed])
+        with tf.control_dependencies([check]):
+            common = tf.reduce_max(tf.concat([seed[:1], tf.fill([1], seed.dtype.min)], 0))
+        return self.answer(self.prepare_images(images), common)
+
+    def prepare_bytes(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """Does what the training pipeline does: float32 `[batch, image_size, image_size, 3]`."""
+        preprocessing = self._options.preprocessing
+        side = preprocessing.image_size
+
+        def prepare(encoded: tf.Tensor) -> tf.Tensor:
+            return preprocessing(decode_image(encoded, side))
+
+        return tf.map_fn(prepare, image_bytes, fn_output_signature=tf.TensorSpec([side, side, 3]))
+
+    def prepare_images(self, images: tf.Tensor) -> tf.Tensor:
+        """Does the same from decoded images in [0, 1]."""
+        # Servers do not compare inputs with the signature's shapes, and one channel would be broadcast to three.
+        images = tf.ensure_shape(images, [None, None, None, 3])
+        is_in_range = tf.reduce_all((images >= -RANGE_TOLERANCE) & (images <= 1.0 + RANGE_TOLERANCE))
+        check = tf.debugging.Assert(is_in_range, ["images: expected numbers in [0, 1]"])
+        with tf.control_dependencies([check]):
+            grey_levels = images * 255.0
+        preprocessing = self._options.preprocessing
+        return preprocessing(shrink_large(grey_levels, preprocessing.image_size))
+
+    def _answer_prepared(self, prepared: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        batch_size = tf.shape(prepared)[0]
+        # Convolutions on CPU refuse an empty batch: it gets an image that is cut off again.
+        num_missing = tf.maximum(1 - batch_size, 0)
+        padded = tf.pad(prepared, [[0, num_missing], [0, 0], [0, 0], [0, 0]])
+        weights = Weights(self.convolutions, self.dense)
+        probabilities = class_probabilities(weights, padded, seed, self._options.num_samples)[:, :batch_size]
+        return summarise(probabilities, self._options.class_names, self._options.threshold)
+
+
+def _variables(name: str, layer: tuple[tf.Tensor | None, ...]) -> list[tf.Variable | None]:
+    fields = layer._fields  # type: ignore[attr-defined]
+    return [
+        None if value is None else tf.Variable(value, trainable=False, name=f"{name}/{field}")
+        for field, value in zip(fields, layer, strict=True)
+    ]
+
+
+def _fresh_seed() -> tf.Tensor:
+    # tf.random.uniform would store the global seed of the exporting process, and every server would replay its noise.
+    zero, largest = tf.constant(0, tf.int64), tf.constant(LARGEST_SEED, tf.int64)
+    return tf.raw_ops.RandomUniformInt(shape=tf.constant([], tf.int32), minval=zero, maxval=largest, seed=0, seed2=0)
+
+
+def summarise(probabilities: tf.Tensor, class_names: tuple[str, ...], threshold: float) -> dict[str, tf.Tensor]:
+    """Turns draws into answers, each with the batch first.
+
+    The formulas are those of `uncertainty.metrics`, in nats.
+
+    Args:
+        probabilities: float32 `[num_samples, batch, num_classes]`.
+        class_names: Names in that order.
+        threshold: Least highest probability of an accepted answer.
+
+    Returns:
+        The signatures' outputs by name.
+    """
+    mean = tf.reduce_mean(probabilities, axis=0)
+    names = tf.constant(class_names)
+    predictive, aleatoric = _entropy(mean), tf.reduce_mean(_entropy(probabilities), axis=0)
+    return {
+        "probabilities": mean,
+        "class_names": tf.tile(names[tf.newaxis], [tf.shape(mean)[0], 1]),
+        "predicted_class": tf.gather(names, tf.argmax(mean, axis=-1)),
+        "predictive_entropy": predictive,
+        "aleatoric": aleatoric,
+        "epistemic": tf.maximum(predictive - aleatoric, 0.0),
+        "probability_std": tf.math.reduce_std(probabilities, axis=0),
+        "accepted": tf.reduce_max(mean, axis=-1) >= tf.constant(threshold, tf.float32),
+    }
+
+
+def _entropy(probabilities: tf.Tensor) -> tf.Tensor:
+    return -tf.reduce_sum(tf.math.xlogy(probabilities, probabilities), axis=-1)

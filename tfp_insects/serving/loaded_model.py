@@ -1,0 +1,79 @@
+"""An exported model, used from Python without the code that trained it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import read_json
+from tfp_insects.serving.answers import Answer
+from tfp_insects.serving.layout import MODEL_CARD_NAME, SAVED_MODEL_NAME
+from tfp_insects.serving.versions import versions_in
+
+
+class LoadedModel:
+    """The newest version of a model.
+
+    Args:
+        path: A model's directory, or that of one version.
+
+    Raises:
+        InputError: There is no exported model.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.version = newest_version(path)
+        self.card: Mapping[str, Any] = read_json(self.version / MODEL_CARD_NAME)
+        # The signature does not keep the variables alive.
+        self._loaded = tf.saved_model.load(str(self.version))
+        self._signature = self._loaded.signatures["serving_default"]
+
+    def answer(self, contents: Sequence[bytes]) -> list[Answer]:
+        """Answers encoded images; a bad one costs nothing but its own answer."""
+        if not contents:
+            return []
+        try:
+            outputs = self._signature(image_bytes=tf.constant(contents, tf.string))
+        except tf.errors.InvalidArgumentError as error:
+            if len(contents) == 1:
+                return [Answer(error=_reason(error))]
+            middle = len(contents) // 2
+            return self.answer(contents[:middle]) + self.answer(contents[middle:])
+        return _answers({name: value.numpy() for name, value in outputs.items()})
+
+
+def newest_version(path: Path) -> Path:
+    """The directory of a model's highest version, or the one given if it is a version itself.
+
+    Raises:
+        InputError: There is no exported model.
+    """
+    versions = versions_in(path)
+    directory = path / str(versions[-1]) if versions and not (path / SAVED_MODEL_NAME).is_file() else path
+    for name in (SAVED_MODEL_NAME, MODEL_CARD_NAME):
+        if not (directory / name).is_file():
+            raise InputError(
+                f"--model={path}: there is no exported model (no {name} in {directory}); make one with scripts/export.py"
+            )
+    return directory
+
+
+def _answers(outputs: Mapping[str, Any]) -> list[Answer]:
+    columns = (
+        [name.decode() for name in outputs["predicted_class"]],
+        outputs["probabilities"].max(axis=-1).tolist(),
+        outputs["predictive_entropy"].tolist(),
+        outputs["aleatoric"].tolist(),
+        outputs["epistemic"].tolist(),
+        outputs["accepted"].tolist(),
+    )
+    return [Answer(*fields) for fields in zip(*columns, strict=True)]
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What was wrong with an image, in one line without the names of operations."""
+    text = error.message.rpartition("<stack traces unavailable>")[2].partition("[[")[0]
+    words = " ".join(text.replace("assertion failed:", "").split()).strip(" []")
+    return words or "not a JPEG or PNG"

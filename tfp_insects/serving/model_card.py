@@ -1,0 +1,93 @@
+"""What goes with an exported model so that its users know what it is, how good it is, and when to doubt it."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import math
+import uuid
+from typing import Any
+
+from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
+from tfp_insects.serving.finished_run import FinishedRun
+from tfp_insects.study.metric_intervals import metric_intervals
+from tfp_insects.uncertainty.counts import confusion_matrix
+from tfp_insects.uncertainty.metrics import mean_probabilities
+
+VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "tensorflow-serving-api", "numpy", "tfp_insects")
+INTERVAL_SEED = 0
+LIMITS = (
+    "Every image gets one of the classes, also an image of something else.",
+    "Metrics, the accepted share and corrected counts hold for images like the test images; a new place, season or "
+    "camera can lower them without notice.",
+    "Metrics were measured in the precision of the run (see training.precision); the export computes in float32.",
+)
+LICENCES = {
+    "code": "MIT",
+    "drawn": "The training images are drawn by tfp_insects and are free to use under its licence, MIT.",
+    "photographs": "The terms of the training images bind this model where they reach that far; they are those of "
+    "their source and are not known to the program.",
+    "insect_detect": "Trained on Insect Detect classification v2, DOI 10.5281/zenodo.8325384; its terms are on that page.",
+    "imagenet": "Started at torchvision's AlexNet weights (BSD-3-Clause code) trained on ImageNet, whose images are for "
+    "non-commercial research.",
+}
+
+
+def make_model_card(run: FinishedRun, num_samples: int, risk: float) -> dict[str, Any]:
+    """Collects all in plain values.
+
+    Args:
+        run: The run that is exported.
+        num_samples: Draws of the exported model.
+        risk: Share of wrong answers among accepted ones that the threshold is chosen for.
+
+    Raises:
+        InputError: `risk` is no share.
+    """
+    validation, test = run.validation_predictions(), run.test_predictions()
+    threshold = choose_threshold(validation, risk)
+    intervals = metric_intervals(test.probabilities, test.labels, seed=INTERVAL_SEED)
+    predicted = mean_probabilities(test.probabilities).argmax(axis=-1)
+    return {
+        "export_id": uuid.uuid4().hex,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "model": run.identity["model"],
+        "num_samples": num_samples,
+        "class_names": list(run.class_names),
+        "preprocessing": run.identity["preprocessing"],
+        "training": _training(run),
+        "metrics": {name: dataclasses.asdict(value) for name, value in intervals.items()},
+        "num_test_examples": len(test.labels),
+        "accepted": {
+            "risk": risk,
+            "threshold": threshold if math.isfinite(threshold) else None,
+            "validation": judge_threshold(validation, threshold).to_json(),
+            "test": judge_threshold(test, threshold).to_json(),
+        },
+        "test_confusion": confusion_matrix(test.labels, predicted, len(run.class_names)).tolist(),
+        "limits": list(LIMITS),
+        "licences": _licences(run),
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
+    }
+
+
+def _training(run: FinishedRun) -> dict[str, Any]:
+    identity, config = run.identity, run.identity["config"]
+    names = ("data", "data_fingerprint", "drawn", "n_per_class", "num_train_examples", "seed", "weights")
+    bayesian_layers = config["bnn"]["layers"] if identity["model"] == "bnn" else "none"
+    return {
+        "run": run.directory.resolve().name,
+        **{name: identity[name] for name in names},
+        "weights_fingerprint": identity["weights_fingerprint"],
+        "bayesian_layers": bayesian_layers,
+        "width_multiplier": config["model"]["width_multiplier"],
+        "precision": config["model"]["precision"],
+        "best_epoch": run.record["best_epoch"],
+        "is_tempered": run.record["is_tempered"],
+    }
+
+
+def _licences(run: FinishedRun) -> list[str]:
+    data, is_drawn = run.identity["data"], run.identity["drawn"]
+    images = "insect_detect" if data == "insect_detect" else "drawn" if is_drawn else "photographs"
+    names = [images, "imagenet"] if run.identity["weights"] == "imagenet" else [images]
+    return [f"Code: {LICENCES['code']}.", *(LICENCES[name] for name in names)]

@@ -1,0 +1,82 @@
+"""A page with the images that a person should look at, most uncertain first."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from PIL import Image
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import written_whole
+from tfp_insects.serving import wording
+from tfp_insects.serving.summary import Summary
+
+MAX_IMAGES = 500  # More would make the page slow; the table has all.
+MAX_SIZE = 192  # pixels
+QUALITY = 85
+TEMPLATES = Path(__file__).parent / "templates"
+PAGE_NAME = "index.html"
+
+
+def write_review(
+    directory: Path, summary: Summary, card: Mapping[str, Any], read: Callable[[str], bytes], table: Path
+) -> Path:
+    """Writes `<directory>/index.html`, which needs no other file.
+
+    Args:
+        directory: Where the page goes; it is made.
+        summary: Of the whole table.
+        card: The model's card.
+        read: Reads an image by its path in the table.
+        table: The table, to name it.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: The directory cannot be written.
+    """
+    page = directory / PAGE_NAME
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with written_whole(page) as temporary:
+            temporary.write_text(render(summary, card, read, table), encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"--review={directory}: cannot be written ({error.strerror})") from error
+    return page
+
+
+def render(summary: Summary, card: Mapping[str, Any], read: Callable[[str], bytes], table: Path) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    return environment.get_template("review.html").render(
+        summary=summary,
+        card=card,
+        table=table.name,
+        share=wording.review_share(summary, card),
+        accuracy=wording.expected_accuracy(summary, card),
+        counts_note=wording.counts_note(card),
+        style=Markup((TEMPLATES / "review.css").read_text(encoding="utf-8")),
+        images=[(path, answer, thumbnail(read, path)) for path, answer in summary.to_review],
+    )
+
+
+def thumbnail(read: Callable[[str], bytes], path: str) -> str:
+    """A small copy of an image as a data URL; empty if it cannot be made."""
+    try:
+        with Image.open(io.BytesIO(read(path))) as image:
+            image.draft("RGB", (MAX_SIZE, MAX_SIZE))
+            small = image.convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError):  # InputError is a ValueError.
+        return ""
+    small.thumbnail((MAX_SIZE, MAX_SIZE))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

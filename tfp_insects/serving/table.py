@@ -1,0 +1,172 @@
+"""A CSV that grows by whole rows, so that a killed program goes on where it was."""
+
+import contextlib
+import csv
+import fcntl
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import read_json, write_json
+from tfp_insects.serving.answers import COLUMNS, Answer
+
+ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # Names of files need not be UTF-8.
+
+
+class PredictionTable:
+    """Rows of images in the order of their names.
+
+    Args:
+        path: The CSV.
+        file: The same, open for reading and writing; it holds the header and whole rows.
+        num_rows: Rows below the header.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO, num_rows: int) -> None:
+        self.path = path
+        self.num_rows = num_rows
+        self._file = file
+
+    def skip_written(self, names: Iterator[str]) -> None:
+        """Takes the names of the rows that are there from `names`.
+
+        Raises:
+            InputError: They differ from the rows' paths.
+        """
+        for number, (path, _) in enumerate(self.rows(), start=1):
+            name = next(names, None)
+            if name != path:
+                found = "there is none" if name is None else f"it is {name!r}"
+                raise InputError(
+                    f"{self.path}: row {number} is of the image {path!r}, where now {found}: the images have changed. "
+                    "Give another --output, or remove the file to start anew"
+                )
+
+    def append(self, names: Sequence[str], answers: Sequence[Answer]) -> None:
+        """Writes rows so that they survive the end of the process and of the machine."""
+        _append(self._file, [answer.to_row(name) for name, answer in zip(names, answers, strict=True)])
+        self.num_rows += len(names)
+
+    def rows(self) -> Iterator[tuple[str, Answer]]:
+        """Reads path and answer of each row."""
+        with self.path.open("rb") as file:
+            rows = _whole_rows(file, self.path)
+            next(rows)
+            for number, (row, _) in enumerate(rows, start=1):
+                try:
+                    answer = Answer.from_row(row)
+                except (ValueError, KeyError) as error:
+                    raise _damaged(self.path, number) from error
+                yield row[0], answer
+
+
+@contextlib.contextmanager
+def open_table(path: Path, origin: Mapping[str, Any]) -> Iterator[PredictionTable]:
+    """Makes a table, or opens an unfinished one and removes what is behind its last whole row.
+
+    `<path>.json` says what the table is made from. One process at a time may have the table open.
+
+    Args:
+        path: The CSV.
+        origin: Plain values that tell model and images; they must be those the table was begun with.
+
+    Raises:
+        InputError: The file is of another model or other images, damaged, or another process is writing it.
+    """
+    _claim(path, origin)
+    with path.open("r+b" if path.exists() else "x+b") as file:
+        _lock(file, path)
+        num_rows, end = _count_whole_rows(file, path)
+        file.truncate(end)
+        if end == 0:
+            _append(file, [list(COLUMNS)])
+        yield PredictionTable(path, file, num_rows)
+
+
+def _claim(path: Path, origin: Mapping[str, Any]) -> None:
+    note = path.with_name(f"{path.name}.json")
+    if not path.exists():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(note, origin)
+        except OSError as error:
+            raise InputError(f"--output={path}: cannot be written ({error.strerror}); give another one") from error
+        return
+    if not note.exists():
+        raise InputError(
+            f"--output={path} exists and is no table of this program (no {note.name}): give another --output"
+        )
+    before = read_json(note)
+    for name, value in origin.items():
+        if before.get(name) != value:
+            raise InputError(
+                f"--output={path} was begun with {name} {before.get(name)!r}; now it is {value!r}. Give another --output, or "
+                "remove the file to start anew"
+            )
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise InputError(f"--output={path}: another process is writing this file") from error
+
+
+def _append(file: BinaryIO, rows: Iterable[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    file.seek(0, os.SEEK_END)
+    file.write(text.getvalue().encode(**ENCODING))
+    file.flush()
+    os.fsync(file.fileno())
+
+
+class _Lines:
+    """Lines of a file as text, and how far they were read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.end = 0
+        self.is_whole = True
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self.end += len(line)
+            self.is_whole = line.endswith(b"\n")
+            yield line.decode(**ENCODING)
+
+
+def _whole_rows(file: BinaryIO, path: Path) -> Iterator[tuple[list[str], int]]:
+    """Yields each row with the place where it ends; stops before a last row that is cut off."""
+    lines = _Lines(file)
+    reader = csv.reader(lines, strict=True)
+    number = 0
+    while True:
+        try:
+            row = next(reader)
+            is_cut_off = not lines.is_whole
+        except StopIteration:
+            return
+        except csv.Error:  # Among others, the file ends within quotes.
+            row, is_cut_off = [], True
+        if is_cut_off and not file.read(1):
+            return
+        if is_cut_off or len(row) != len(COLUMNS) or (number == 0 and tuple(row) != COLUMNS):
+            raise _damaged(path, number)
+        yield row, lines.end
+        number += 1
+
+
+def _count_whole_rows(file: BinaryIO, path: Path) -> tuple[int, int]:
+    """Number of rows below the header, and where the last of them ends."""
+    number = end = 0
+    for number, (_, end) in enumerate(_whole_rows(file, path)):  # noqa: B007
+        pass
+    return number, end
+
+
+def _damaged(path: Path, number: int) -> InputError:
+    return InputError(f"{path}: row {number} is damaged; mend it, or remove the file to start anew")
