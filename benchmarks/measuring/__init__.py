@@ -1,0 +1,1 @@
+"""What the benchmarks share: configurations, and processes that run them in turns."""

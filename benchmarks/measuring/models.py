@@ -1,0 +1,48 @@
+"""Models to measure: `configs/study.py` as it is, or with a few fields changed."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from measuring.configuration import OVERRIDES, STOCK, Configuration
+from measuring.stock_flipout import build_stock_flipout
+from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, Architecture, load_pretrained
+from tfp_insects.models.build import build_model
+
+STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
+SEED = 0
+
+
+def study_config(configuration: Configuration) -> dict[str, Any]:
+    """Plain configuration of a run of the study with this model."""
+    config = runpy.run_path(str(STUDY))["get_config"]()
+    config.update_from_flattened_dict(OVERRIDES[configuration.model])
+    config.model.image_size = configuration.image_size
+    config.model.width_multiplier = configuration.width_multiplier
+    config.model.precision = configuration.dtype
+    return config.to_dict()
+
+
+def make_model(configuration: Configuration) -> tf_keras.Sequential:
+    """Builds a model that stands at "pretrained" weights, which are random ones: speed does not depend on their values."""
+    num_train_examples = configuration.num_classes * configuration.n_per_class
+    if configuration.model == STOCK:
+        sizes = (configuration.num_classes, configuration.image_size, configuration.width_multiplier)
+        return build_stock_flipout(Architecture(*sizes, configuration.dtype), num_train_examples)
+    name = configuration.model.split("_")[0]
+    config = study_config(configuration)
+    model = build_model(name, config, configuration.num_classes, num_train_examples, SEED, is_pretrained=True)
+    load_pretrained(model, _initial_weights(model))
+    return model
+
+
+def _initial_weights(model: tf_keras.Sequential) -> dict[str, np.ndarray]:
+    weights: dict[str, np.ndarray] = {}
+    for row in (*CONVOLUTIONS, *DENSE_LAYERS):
+        layer = model.get_layer(row.name)
+        kernel = layer.loc if hasattr(layer, "loc") else layer.kernel
+        weights |= {f"{row.name}/kernel": kernel.numpy(), f"{row.name}/bias": layer.bias.numpy()}
+    return weights
