@@ -1,0 +1,1 @@
+"""A page that answers the study's questions from the records of its runs."""
