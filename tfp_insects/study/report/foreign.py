@@ -1,0 +1,93 @@
+"""Images of no class that the models know: what a run predicted for them, and how well it tells them apart."""
+
+import dataclasses
+
+import numpy as np
+
+from tfp_insects.errors import InputError
+from tfp_insects.study.cell_predictions import FOREIGN_NAME
+from tfp_insects.study.metric_intervals import out_of_distribution_statistics
+from tfp_insects.study.report.quality import BOOTSTRAP_SEED, NUM_RESAMPLES
+from tfp_insects.study.report.runs import Run, Study
+from tfp_insects.study.statistics import Interval, seeds_interval
+from tfp_insects.uncertainty.metrics import predictive_entropy
+
+SCORES = ("predictive_entropy", "mutual_information")
+
+
+@dataclasses.dataclass(frozen=True)
+class ForeignFigure:
+    """AUROC of a score for telling foreign images from test images, averaged over seeds, with its 95 % interval."""
+
+    model: str
+    n_per_class: int
+    score: str
+    auroc: Interval
+    num_foreign: int
+
+
+def foreign_figures(study: Study) -> list[ForeignFigure]:
+    """AUROC of each model, size and score; empty where no run was given foreign images.
+
+    Raises:
+        InputError: A file is cut off, or does not hold what the record says.
+    """
+    found = []
+    for model in study.models:
+        for size in study.sizes_of(model):
+            runs = [run for run in study.select(model, size) if _has_foreign(run)]
+            if runs:
+                found += _figures(model, size, runs)
+    return found
+
+
+def entropies(study: Study, n_per_class: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Predictive entropy of test images and of foreign images, nats, by model; of the smallest seed that has them."""
+    found = {}
+    for model in study.models:
+        run = next((run for run in study.select(model, n_per_class) if _has_foreign(run)), None)
+        if run is not None:
+            found[model] = predictive_entropy(run.probabilities), predictive_entropy(_read_foreign(run))
+    return found
+
+
+def _has_foreign(run: Run) -> bool:
+    return "ood_fingerprint" in run.record
+
+
+def _figures(model: str, size: int, runs: list[Run]) -> list[ForeignFigure]:
+    foreign = [_read_foreign(run) for run in runs]
+    statistics = [
+        out_of_distribution_statistics(run.probabilities, array) for run, array in zip(runs, foreign, strict=True)
+    ]
+    scores = SCORES if all(run.has_draws for run in runs) else SCORES[:1]
+    return [
+        ForeignFigure(
+            model,
+            size,
+            score,
+            seeds_interval(
+                [found[f"auroc_{score}"] for found in statistics],
+                [(len(run.labels), run.record["num_ood_examples"]) for run in runs],
+                shared_images=True,
+                seed=BOOTSTRAP_SEED,
+                num_resamples=NUM_RESAMPLES,
+            ),
+            runs[0].record["num_ood_examples"],
+        )
+        for score in scores
+    ]
+
+
+def _read_foreign(run: Run) -> np.ndarray:
+    path = run.directory / FOREIGN_NAME
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            probabilities = file["probabilities"]
+    except Exception as error:  # A zip that is cut off raises whatever its broken place leads to.
+        raise InputError(f"{path} cannot be read ({error}): remove the run's directory and run it again") from error
+    num_samples, _, num_classes = run.probabilities.shape
+    expected = (num_samples, run.record["num_ood_examples"], num_classes)
+    if probabilities.shape != expected:
+        raise InputError(f"{path}: probabilities have shape {probabilities.shape}; the record says {expected}")
+    return probabilities

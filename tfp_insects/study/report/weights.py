@@ -1,0 +1,115 @@
+"""A Bayesian run's weights as distributions, read from its checkpoint layer by layer."""
+
+import dataclasses
+from pathlib import Path
+
+import h5py  # type: ignore[import-untyped]
+import numpy as np
+
+from tfp_insects.errors import InputError
+from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS
+from tfp_insects.models.mean_field import KernelState, posterior_scale, prior_scale
+from tfp_insects.study.report.runs import Run, Study
+from tfp_insects.training.checkpoints import WEIGHTS_NAME
+
+# Full AlexNet has 57 million weights; this many of each layer show its distribution.
+MAX_WEIGHTS = 200_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """Posterior and prior of a layer's kernel: N(loc, scale²) and N(prior_loc, prior_scale²) for each weight.
+
+    Attributes:
+        name: The layer's name.
+        shape: The kernel's shape.
+        rows: Indices along the kernel's first axis that were read, evenly spaced.
+        loc: float64 `[num_read]`, and so are the others.
+        scale: Posterior scale.
+        prior_loc: Prior location.
+        prior_scale: Prior scale.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    rows: range
+    loc: np.ndarray
+    scale: np.ndarray
+    prior_loc: np.ndarray
+    prior_scale: np.ndarray
+
+    @property
+    def divergence(self) -> np.ndarray:
+        """KL(posterior || prior) of each weight in nats: 0.5 (exp(2u) + t² - 1) - u, u = log(scale / prior_scale)."""
+        log_ratio = np.log(self.scale / self.prior_scale)
+        shift = (self.loc - self.prior_loc) / self.prior_scale
+        return 0.5 * (np.exp(2.0 * log_ratio) + shift**2 - 1.0) - log_ratio
+
+    def place(self, index: int) -> tuple[int, ...]:
+        """Index in the whole kernel of a weight that was read."""
+        row, *rest = np.unravel_index(index, (len(self.rows), *self.shape[1:]))
+        return (self.rows[row], *(int(one) for one in rest))
+
+
+def bayesian_run(study: Study, n_per_class: int) -> Run | None:
+    """The run of smallest seed whose checkpoint holds posteriors; the BNN's if there is one."""
+    runs = [run for model in study.models for run in study.select(model, n_per_class)]
+    runs.sort(key=lambda run: (run.model != "bnn", run.seed))
+    return next((run for run in runs if _holds_posteriors(_path(run))), None)
+
+
+def read_weights(run: Run) -> list[LayerWeights]:
+    """Reads the Bayesian layers of a run from input to output.
+
+    Raises:
+        InputError: The checkpoint is cut off.
+    """
+    order = [row.name for row in (*CONVOLUTIONS, *DENSE_LAYERS)]
+    try:
+        with h5py.File(_path(run)) as file:
+            layers = [_read_layer(name, group) for name, group in _kernels(file).items()]
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputError(
+            f"{_path(run)} cannot be read ({error}): remove the run's directory and run it again"
+        ) from error
+    return sorted(layers, key=lambda layer: order.index(layer.name) if layer.name in order else len(order))
+
+
+def _path(run: Run) -> Path:
+    return run.directory / "checkpoints" / WEIGHTS_NAME
+
+
+def _holds_posteriors(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        with h5py.File(path) as file:
+            return bool(_kernels(file))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}): remove the run's directory and run it again") from error
+
+
+def _kernels(file: h5py.File) -> dict[str, h5py.Group]:
+    """Groups that hold a posterior, by layer."""
+    groups: dict[str, h5py.Group] = {}
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and "kernel_loc:0" in item:
+            groups[name.rpartition("/")[2]] = item
+
+    file.visititems(visit)
+    return groups
+
+
+def _read_layer(name: str, group: h5py.Group) -> LayerWeights:
+    shape = group["kernel_loc:0"].shape
+    step = -(-int(np.prod(shape)) // MAX_WEIGHTS)
+
+    def read(field: str) -> np.ndarray:
+        dataset = group[f"{field}:0"]
+        return np.asarray(dataset[::step] if dataset.shape else dataset[()], np.float64)
+
+    state = KernelState(*map(read, ("kernel_loc", "kernel_log_ratio", "prior_loc", "prior_factor", "prior_floor")))
+    arrays = (state.loc, np.asarray(posterior_scale(state)), state.prior_loc, np.asarray(prior_scale(state)))
+    full = [np.broadcast_to(one, state.loc.shape).ravel() for one in arrays]
+    return LayerWeights(name, shape, range(0, shape[0], step), *full)
