@@ -16,6 +16,7 @@ from tfp_insects.study.grid import require_all, run_grid
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.plan import print_plan
 from tfp_insects.study.plots import plot_accuracy_curves
+from tfp_insects.study.report.page import write_report
 from tfp_insects.study.table import print_table, write_comparison
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
@@ -89,11 +90,15 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
 
 
 def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) -> None:
-    """Prints the table, and writes `comparison.csv` and one picture a model into the work directory."""
+    """Prints the table, and writes `comparison.csv`, one picture a model and the report into the work directory."""
     print_table(records, console)
     write_comparison(records, workdir / "comparison.csv")
     for path in plot_accuracy_curves(records, workdir):
         console.print(f"Picture: {path}", soft_wrap=True, markup=False, highlight=False)
+    try:
+        write_report(workdir, console)
+    except InputError as error:  # Older runs in the same directory may not be comparable; these runs are finished.
+        console.print(f"No report: {error}", soft_wrap=True, markup=False, highlight=False)
 
 
 def parse_numbers(flag: str, words: Sequence[str]) -> list[int]:
