@@ -13,7 +13,9 @@ from tfp_insects.cli import run_main
 DATA = flags.DEFINE_list("data", ["synthetic"], "one or more of synthetic, insect_detect, or a zip or folder of images")
 N_PER_CLASS = flags.DEFINE_integer("n_per_class", 50, "images of each class", lower_bound=1)
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 10, "classes, the first by name", lower_bound=1)
-DTYPES = flags.DEFINE_list("dtypes", ["mixed_bfloat16"], "of the CNN: one or more of float32, mixed_bfloat16")
+DTYPES = flags.DEFINE_list(
+    "dtypes", ["mixed_bfloat16"], "of the CNN: one or more of float32, mixed_bfloat16, mixed_float16"
+)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "images in a step", lower_bound=1)
 REPEATS = flags.DEFINE_integer("repeats", 5, "rounds; times are medians over them", lower_bound=1)
 IMAGE_SIZE = flags.DEFINE_integer("image_size", 227, "side of the input in pixels", lower_bound=63)

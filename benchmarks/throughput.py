@@ -17,7 +17,9 @@ MODELS = flags.DEFINE_list(
     "cnn_classifier, bnn_classifier, cnn_head, bnn_head (convolutions, or all but the last layer, frozen), tfp_flipout",
 )
 MODES = flags.DEFINE_list("modes", ["forward", "train", "predict"], "one or more of forward, train, predict")
-DTYPES = flags.DEFINE_list("dtypes", ["float32", "mixed_bfloat16"], "one or more of float32, mixed_bfloat16")
+DTYPES = flags.DEFINE_list(
+    "dtypes", ["float32", "mixed_bfloat16"], "one or more of float32, mixed_bfloat16, mixed_float16"
+)
 BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["16", "64", "256"], "images in a step, or in a call of predict")
 REPEATS = flags.DEFINE_integer("repeats", 5, "rounds; times are medians over them", lower_bound=1)
 NUM_SAMPLES = flags.DEFINE_integer("num_samples", 30, "draws of a prediction", lower_bound=1)

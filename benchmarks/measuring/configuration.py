@@ -33,7 +33,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
 }
 MODELS = (*OVERRIDES, STOCK)
 MODES = ("forward", "train", "predict")
-DTYPES = ("float32", "mixed_bfloat16")
+DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,6 +48,7 @@ def test_ratios_are_to_the_cnn_of_the_same_type_and_to_stock_in_float32(console:
     assert rows["bnn", "mixed_bfloat16"] == ["2.10", "4.00"]
     assert rows["tfp_flipout", "float32"] == ["8.40", "1.00"]
     assert ("tfp_flipout", "mixed_bfloat16") not in rows
+    assert "tfp_flipout is left out under mixed_bfloat16: TFP's own layers raise" in console.file.getvalue()
 
 
 def test_what_is_not_measured_has_no_ratio(console: Console) -> None:

@@ -7,19 +7,15 @@ FIELDS = {"model", "mode", "dtype", "batch_size", "milliseconds", "images_per_se
 
 
 def test_prints_a_table_and_writes_a_list(run_script, tmp_path: Path) -> None:
-    chosen = ("--models=cnn,tfp_flipout", "--modes=forward", "--dtypes=float32,mixed_bfloat16", "--batch_sizes=2")
+    chosen = ("--models=cnn", "--modes=forward", "--dtypes=float32", "--batch_sizes=2")
     finished = run_script("throughput.py", *chosen, "--json=times.json")
     assert finished.returncode == 0, finished.stderr
-    assert "tfp_flipout is left out under mixed_bfloat16: TFP's own layers raise" in finished.stdout
     assert "forward, batch size 2" in finished.stdout
-    records = json.loads((tmp_path / "times.json").read_text())
-    rows = [("cnn", "float32"), ("tfp_flipout", "float32"), ("cnn", "mixed_bfloat16")]
-    assert [(record["model"], record["dtype"]) for record in records] == rows
-    for record in records:
-        assert record.keys() == FIELDS
-        assert (record["mode"], record["batch_size"]) == ("forward", 2)
-        assert record["images_per_second"] * record["milliseconds"] == pytest.approx(2000, rel=0.01)
-        assert 100 < record["peak_megabytes"] < 10_000
+    (record,) = json.loads((tmp_path / "times.json").read_text())
+    assert record.keys() == FIELDS
+    assert [record[field] for field in ("model", "mode", "dtype", "batch_size")] == ["cnn", "forward", "float32", 2]
+    assert record["images_per_second"] * record["milliseconds"] == pytest.approx(2000, rel=0.01)
+    assert 100 < record["peak_megabytes"] < 10_000
 
 
 def test_mistakes_are_told_in_one_line(run_script, tmp_path: Path) -> None:
