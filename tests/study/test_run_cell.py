@@ -94,7 +94,7 @@ def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[s
     assert record_of(directory)["num_parameters"] == 2 * record_of(cnn)["num_parameters"]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -103,9 +103,9 @@ def run_and_kill(cell: Cell, experiment: Experiment, workdir: Path, after: int) 
 
     def on_step() -> None:
         if next(steps, None) is None:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         CellRun(cell, experiment, workdir).run(on_step)
 
 

@@ -53,10 +53,12 @@ def _log10(values: np.ndarray) -> np.ndarray:
 
 
 def _histogram(axes: Axes, values: np.ndarray, colour: str) -> None:
+    axes.set_yticks([])
+    axes.tick_params(labelsize="small")
+    if not values.size:  # Logarithms of a layer that is still at 0.
+        return
     values = values.astype(np.float64)
     low, high = values.min(), values.max()
     if high - low < 1e-4 * max(abs(low), abs(high)):  # One value, up to rounding.
         low, high = low - 0.5, high + 0.5
     axes.hist(values, NUM_BINS, range=(low, high), color=colour, histtype="stepfilled")
-    axes.set_yticks([])
-    axes.tick_params(labelsize="small")

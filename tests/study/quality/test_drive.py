@@ -1,0 +1,68 @@
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tfp_insects.data.sources import ImageSource
+from tfp_insects.study.quality.drive import Benchmark, run_benchmark
+
+
+def pack(source: ImageSource, path: Path) -> str:
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(source.example_ids):
+            archive.writestr(name, source.read(i))
+    return str(path)
+
+
+@pytest.fixture
+def make_benchmark(insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path):
+    data, ood_data = pack(insects, tmp_path / "insects.zip"), pack(other_insects, tmp_path / "others.zip")
+    config = {**tiny_config, "training": {**tiny_config["training"], "epochs": 1}}
+
+    def make(split: Any, models: tuple[str, ...] = ("cnn", "mc_dropout", "bnn")) -> Benchmark:
+        return Benchmark(split, models, [3], [0, 1], data, "none", ood_data, config, tmp_path / "runs", tmp_path)
+
+    return make
+
+
+def test_runs_all_seeds_of_the_twins_and_the_first_of_the_dearer_baselines(make_benchmark) -> None:
+    names = [cell.name for cell in make_benchmark("test", ("ensemble", "bnn", "cnn_l2sp", "cnn")).cells]
+    assert names == [
+        "cnn-n3-seed0",
+        "cnn-n3-seed1",
+        "bnn-n3-seed0",
+        "bnn-n3-seed1",
+        "cnn_l2sp-n3-seed0",
+        "cnn_l2sp-n3-seed1",
+        "ensemble-n3-seed0",
+    ]
+
+
+def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark, tmp_path: Path) -> None:
+    models = ("cnn", "bnn")
+    console = Console(file=io.StringIO(), width=80)
+    chosen = run_benchmark(make_benchmark("validation", models), console)
+    runs = tmp_path / "runs"
+    assert not list(runs.glob("*/predictions.npz"))
+    assert not list(runs.glob("*/ood_predictions.npz"))
+    assert not list(runs.glob("*/record.json"))
+    weights = {path: path.stat().st_mtime_ns for path in runs.rglob("weights.h5")}
+    assert len(weights) == 4
+
+    tested = run_benchmark(make_benchmark("test", models), console)
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("weights.h5")} == weights
+    for split, result in (("validation", chosen), ("test", tested)):
+        assert json.loads((runs / f"quality-{split}.json").read_text()) == result
+    assert (chosen["ood_data"], tested["ood_data"]) == (None, "others.zip")
+    records = [json.loads(path.read_text()) for path in sorted(runs.glob("bnn-*/record.json"))]
+    accuracy = tested["models"]["bnn"]["3"]["accuracy"]["estimate"]
+    assert accuracy == pytest.approx(sum(record["accuracy"] for record in records) / 2)
+    assert tested["ood_auroc_difference"] is not None
+    # Each seed has its own split.
+    assert len({record["split_fingerprint"] for record in records}) == 2
+    configs = [json.loads((runs / f"cnn-n3-seed{seed}" / "config.json").read_text()) for seed in (0, 1)]
+    assert [one["config"]["data"]["split_seed"] for one in configs] == [0, 1]

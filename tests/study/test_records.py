@@ -1,0 +1,95 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfp_insects.study.records import Foreign, make_record
+from tfp_insects.training.history import EpochRow
+from tfp_insects.uncertainty.metrics import summarize
+
+HISTORY = [
+    EpochRow(1, 1.0, 1.0, 0.5, 1.0, 0.9, 0.4, 0.0, 4.0),
+    EpochRow(2, 1.0, 1.0, 0.5, 1.0, 0.7, 0.6, 0.0, 2.0),
+    EpochRow(3, 1.0, 1.0, 0.5, 1.0, 0.8, 0.5, 0.0, 2.0),
+]
+PROBABILITIES = np.float32(
+    [
+        [[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.3, 0.6, 0.1], [0.2, 0.5, 0.3]],
+        [[0.9, 0.0, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.4, 0.5, 0.1]],
+    ]
+)
+LABELS = np.array([0, 0, 1, 0])
+
+
+def identity(model: str = "bnn", kl_weight: float = 1.0) -> dict[str, Any]:
+    return {
+        "model": model,
+        "class_names": ["ant", "bee", "fly"],
+        "config": {"bnn": {"kl_weight": kl_weight}, "model": {"precision": "float32"}},
+        "preprocessing": {},
+    }
+
+
+def record(model: str = "bnn", kl_weight: float = 1.0, **more: Any) -> dict[str, Any]:
+    return make_record(
+        identity(model, kl_weight),
+        history=HISTORY,
+        probabilities=PROBABILITIES,
+        labels=LABELS,
+        num_parameters=7,
+        steps_per_epoch=4,
+        **more,
+    )
+
+
+def test_figures_are_those_of_the_predictions_and_the_history() -> None:
+    found = record()
+    assert found | summarize(PROBABILITIES, LABELS) == found
+    # Mean probabilities say ant, bee, bee, bee.
+    assert found["per_class_accuracy"] == {"ant": pytest.approx(1 / 3), "bee": 1.0, "fly": None}
+    assert (found["best_epoch"], found["validation_nll"], found["validation_accuracy"]) == (2, 0.7, 0.6)
+    assert (found["train_seconds"], found["seconds_to_best_epoch"], found["seconds_per_step"]) == (8.0, 6.0, 0.5)
+    assert (found["num_samples"], found["num_test_examples"], found["num_parameters"]) == (2, 4, 7)
+    assert "config" not in found
+
+
+def test_every_metric_has_an_interval() -> None:
+    found = record()
+    assert set(found["intervals"]) == {
+        "accuracy",
+        "macro_accuracy",
+        "nll",
+        "brier",
+        "ece",
+        "ece_equal_mass",
+        "aurc",
+        "accuracy_at_80_coverage",
+        "coverage_at_5_risk",
+    }
+    for name in ("accuracy", "nll", "brier"):
+        low, high = found["intervals"][name]
+        assert low <= found[name] <= high
+    # 2 of 4 are right: a resample of 4 has none with a probability of 1/16, all with the same.
+    assert found["intervals"]["accuracy"] == [0.0, 1.0]
+
+
+def test_foreign_images_add_what_tells_them_apart() -> None:
+    foreign = Foreign("objects", "abc", np.float32([[[0.3, 0.3, 0.4]] * 3] * 2))
+    found = record(foreign=foreign)
+    assert (found["ood_data"], found["ood_fingerprint"], found["num_ood_examples"]) == ("objects", "abc", 3)
+    # Foreign images are the least sure of all, and draws do not differ on them.
+    assert found["auroc_predictive_entropy"] == 1.0
+    assert found["fpr95_predictive_entropy"] == 0.0
+    assert found["auroc_one_minus_max_probability"] == 1.0
+    assert found["auroc_mutual_information"] == 0.0
+    assert found["intervals"]["auroc_predictive_entropy"] == [1.0, 1.0]
+    assert found["intervals"]["accuracy"] == record()["intervals"]["accuracy"]
+    assert not any(name.startswith(("ood_", "auroc_", "fpr95_")) for name in record())
+
+
+def test_says_what_was_tempered_and_scaled() -> None:
+    assert not record()["is_tempered"]
+    assert record(kl_weight=0.5)["is_tempered"]
+    assert not record("cnn", kl_weight=0.5)["is_tempered"]
+    assert record("cnn_temperature", temperature=1.5)["temperature"] == 1.5
+    assert "temperature" not in record("cnn")
