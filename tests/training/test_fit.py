@@ -137,7 +137,7 @@ def test_weights_broken_by_an_epochs_last_step_are_found_at_validation(make_run:
     assert len(run.history.rows) == 1
 
 
-@pytest.mark.parametrize(("precision", "kill_at_step"), [("float32", 2), ("float32", 8), ("mixed_float16", 8)])
+@pytest.mark.parametrize(("precision", "kill_at_step"), [("float32", 5), ("mixed_float16", 8)])
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     make_run: Callable[..., Run], tmp_path: Path, precision: str, kill_at_step: int
 ) -> None:
@@ -152,7 +152,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
         killed.train(schedule, nlls, kill_at_step)
     resumed = make_run(tmp_path / "killed", precision=precision)
     finished = (kill_at_step - 1) // 3
-    assert resumed.is_resumed == (finished > 0)
+    assert resumed.is_resumed
     assert int(resumed.state.epoch) == finished
     resumed.train(schedule, nlls)
     assert resumed.learning_rates == whole.learning_rates[3 * finished :]
@@ -192,7 +192,7 @@ def test_resumed_twins_end_where_uninterrupted_ones_do(name: str, make_inputs: A
         if name == "cnn":
             model = build_cnn(architecture, seed=0, dropout=0.5)
         else:
-            model = build_bnn(architecture, Bayesian("classifier", variational, variational), 12, seed=0)
+            model = build_bnn(architecture, Bayesian("head", variational, variational), 12, seed=0)
         directory.mkdir(exist_ok=True)
         return Run(directory, model, make_inputs(model, ImageBatches()))
 
