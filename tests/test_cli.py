@@ -21,6 +21,7 @@ CONFIG = cli.define_config_file("config", {config!r}, "the config")
 def main(argv):
     logging.getLogger("tfp_insects").warning("left out %s", "ant/1.jpg")
     logging.getLogger("tfp_insects").info("a detail")
+    logging.getLogger("tensorflow").warning("5 calls triggered tf.function retracing")
     if RAISES.value == "KeyError":
         raise KeyError("a defect")
     if RAISES.value == "KeyboardInterrupt":

@@ -115,6 +115,12 @@ def _set_up_logging() -> None:
     """Warnings of the project come as one plain line; TensorFlow's C++ messages only where it crashes."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     absl_logging.get_absl_handler().setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)
+
+
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    """Each network of a grid has compiled functions of its own, which TensorFlow takes for one that is compiled again."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _import_tensorflow_quietly() -> None:
