@@ -255,6 +255,21 @@ def test_places_of_one_image_share_the_perturbed_kernel() -> None:
     assert np.all(np.abs(inner[0, 0]) > 1e-4)
 
 
+def test_signs_are_fair_and_independent_of_each_other() -> None:
+    # A square layer, so that equal streams for inputs and outputs would show.
+    layer = DenseFlipout(4, variational=variational(), seed=3)
+    layer.build([2, 4])
+
+    def signs(step: tf.Tensor) -> tf.Tensor:
+        return tf.concat([layer._signs([2, 4], step, salt=salt, rank=2) for salt in (1, 2)], 1)
+
+    steps = tf.range(4000, dtype=tf.int64)
+    values = tf.function(lambda: tf.map_fn(signs, steps, fn_output_signature=tf.float32))().numpy().reshape(4000, 16)
+    np.testing.assert_array_equal(np.unique(values), [-1, 1])
+    assert np.abs(values.mean(0)).max() < 5 / np.sqrt(4000)
+    assert np.abs(np.corrcoef(values.T)[np.triu_indices(16, 1)]).max() < 5 / np.sqrt(4000)
+
+
 @kinds
 def test_noise_multiplied_by_zero_leaves_the_mean(kind: str) -> None:
     layer, inputs = trained_layer(kind, variational(noise_multiplier=0.0)), random_inputs(kind)
