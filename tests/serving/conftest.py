@@ -1,6 +1,7 @@
 """Finished runs made without training, and their exports."""
 
 import json
+import os
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,20 @@ CLASS_NAMES = ("ant", "bee", "fly", "wasp")
 IMAGE_SIZE = 63
 NUM_LABELLED = 40
 NUM_SAMPLES = 8
-STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
+REPOSITORY = Path(__file__).resolve().parents[2]
+STUDY = REPOSITORY / "configs" / "study.py"
+BLOCK = """
+import sys
+
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tf_keras", "tensorflow_probability"):
+            raise ImportError(f"{name} is blocked by the test")
+
+
+sys.meta_path.insert(0, Blocker())
+"""
 
 
 class Runs:
@@ -140,3 +154,11 @@ def version_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathF
         return made[name]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def blocked_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of processes that cannot import what trained the models."""
+    folder = tmp_path_factory.mktemp("blocked")
+    (folder / "sitecustomize.py").write_text(BLOCK)
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(REPOSITORY)])}

@@ -103,7 +103,7 @@ def _tell(summary: Summary, model: LoadedModel, command: Command, console: Conso
     if accuracy:
         console.print(accuracy)
     if summary.num_errors:
-        console.print(f"{summary.num_errors:,} images could not be read; the column error says why.")
+        console.print(f"{wording.unread(summary)}; the column error says why.")
     console.print(f"Table: {command.output}", soft_wrap=True)
 
 

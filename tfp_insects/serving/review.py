@@ -62,6 +62,7 @@ def render(summary: Summary, card: Mapping[str, Any], read: Callable[[str], byte
         table=table.name,
         share=wording.review_share(summary, card),
         accuracy=wording.expected_accuracy(summary, card),
+        unread=wording.unread(summary),
         counts_note=wording.counts_note(card),
         style=Markup((TEMPLATES / "review.css").read_text(encoding="utf-8")),
         images=[(path, answer, thumbnail(read, path)) for path, answer in summary.to_review],

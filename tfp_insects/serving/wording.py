@@ -32,6 +32,13 @@ def expected_accuracy(summary: Summary, card: Mapping[str, Any]) -> str:
     )
 
 
+def unread(summary: Summary) -> str:
+    """How many images could not be read."""
+    return (
+        "1 image could not be read" if summary.num_errors == 1 else f"{summary.num_errors:,} images could not be read"
+    )
+
+
 def counts_note(card: Mapping[str, Any]) -> str:
     """What stands behind corrected counts."""
     return (
