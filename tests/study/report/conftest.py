@@ -168,7 +168,7 @@ def grid_workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workdir = tmp_path_factory.mktemp("grid")
     for size, skill in ((5, 0.8), (10, 1.4), (40, 2.2)):
         for seed in (0, 1):
-            for model, gain, seconds in (("cnn", 0.0, 2.0), ("bnn", 1.0 if size == 10 else 0.1, 5.0)):
+            for model, gain, seconds in (("cnn", 0.0, 2.0), ("bnn", 0.7 if size == 10 else 0.3, 5.0)):
                 write_run(
                     workdir, model, size, seed, drawn=False, skill=skill + gain, seconds=seconds, has_foreign=size == 40
                 )

@@ -43,3 +43,4 @@ def test_words():
     assert interval_words(-0.004, 0.033, 100.0, 1) == "−0.4 to 3.3"
     assert times_as(2.66) == "2.7 times"
     assert times_as(12.3) == "12 times"
+    assert times_as(0.104) == "0.10 times"

@@ -55,14 +55,14 @@ def class_picture(study: Study) -> Picture:
         images_a_class(size).capitalize(),
         partial(_draw_classes, accuracies=accuracies, num_images=num_images, names=study.class_names, order=order),
         "Accuracy of each class, one mark a model, with 95 % intervals.",
-        height=90.0 + len(study.class_names) * max(20.0, 9.0 * len(models)),
+        height=90.0 + len(study.class_names) * max(20.0, 10.0 * len(models)),
         width=420.0,
     )
     return Picture(
         "accuracy_by_class",
         "Accuracy of each class",
-        "The hardest class stands at the top. Bars: 95 % intervals over the class's test images (Wilson). Classes "
-        "whose bars overlap are not shown to differ.",
+        "The hardest class stands at the top. Bars: 95 % intervals over the class's test images (Wilson). There "
+        "are few such images, so bars are wide.",
         [panel],
         [Key(display_name(model), model_mark(model).colour, "", model_mark(model).marker) for model in models],
         [
@@ -98,13 +98,21 @@ def _write_shares(axes: Axes, shares: np.ndarray) -> None:
 def _draw_classes(
     axes: Axes, accuracies: dict[str, np.ndarray], num_images: np.ndarray, names: Sequence[str], order: np.ndarray
 ) -> None:
-    offsets = np.linspace(-0.2, 0.2, len(accuracies)) if len(accuracies) > 1 else [0.0]
+    offsets = np.linspace(-0.25, 0.25, len(accuracies)) if len(accuracies) > 1 else [0.0]
     for offset, (model, values) in zip(offsets, accuracies.items(), strict=True):
         places = np.arange(len(order)) - offset
         low, high = wilson_interval(values[order], num_images[order])
         mark = model_mark(model)
         axes.hlines(places, low, high, color=mark.colour, linewidth=1.5)
-        axes.plot(values[order], places, mark.marker, color=mark.colour, markeredgecolor=PAPER, markersize=6.5)
+        axes.plot(
+            values[order],
+            places,
+            mark.marker,
+            color=mark.colour,
+            markeredgecolor=PAPER,
+            markeredgewidth=0.6,
+            markersize=7,
+        )
     axes.set_yticks(np.arange(len(order)), [names[i] for i in order])
     share_axis(axes.xaxis, "Accuracy")
     axes.set_xlim(0.0, 1.0)

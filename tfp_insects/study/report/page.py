@@ -12,7 +12,6 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.study.report import tables
 from tfp_insects.study.report.content import DRAWN, Content, make_content
-from tfp_insects.study.report.palette import model_mark
 from tfp_insects.study.report.pictures import Picture, key_svg, panel_svg, save_picture, write_csv
 from tfp_insects.study.report.requirements import load_study
 from tfp_insects.study.report.runs import display_name
@@ -64,7 +63,9 @@ def render(content: Content, directory: Path) -> str:
     )  # fmt: skip
     environment.globals.update(panels=_panels, key_svg=key_svg, display_name=display_name)
     study = content.study
-    names = enumerate_words([display_name(model) for model in study.models])
+    named = study.pair or tuple(study.models)
+    names = enumerate_words([display_name(model) for model in named])
+    others = [display_name(model) for model in study.models if model not in named]
     return environment.get_template("page.html").render(
         content=content,
         sections={section.key: section for section in content.sections},
@@ -73,7 +74,7 @@ def render(content: Content, directory: Path) -> str:
         data="Drawn insects" if study.is_drawn else study.first.record["data"],
         drawn=DRAWN if study.is_drawn else "",
         concepts=_concepts_link(directory),
-        mark=model_mark,
+        others=enumerate_words(others) if others else "",
     )
 
 

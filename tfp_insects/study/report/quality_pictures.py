@@ -181,7 +181,7 @@ def _draw_figures(axes: Axes, model: str, quality: Quality, metric: Metric, plac
     axes.vlines(x, [one.low for one in intervals], [one.high for one in intervals], color=mark.colour, linewidth=1.6)
     axes.plot(
         x, [one.estimate for one in intervals], mark.line, marker=mark.marker, color=mark.colour, linewidth=1.4,
-        markersize=6.5, markeredgecolor=PAPER, markeredgewidth=0.8,
+        markersize=7.5, markeredgecolor=PAPER, markeredgewidth=0.6,
     )  # fmt: skip
 
 

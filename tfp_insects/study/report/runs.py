@@ -13,8 +13,8 @@ from tfp_insects.uncertainty.arrays import FloatArray, IntArray
 MODEL_NAMES = {
     "cnn": "CNN",
     "bnn": "BNN",
-    "cnn_temperature": "CNN, temperature scaled",
-    "cnn_l2sp": "CNN with L2-SP",
+    "cnn_temperature": "CNN + temperature",
+    "cnn_l2sp": "CNN + L2-SP",
     "mc_dropout": "MC dropout",
     "ensemble": "Ensemble",
 }

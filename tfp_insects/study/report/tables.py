@@ -11,7 +11,7 @@ from tfp_insects.study.report.quality import METRICS, Metric, Quality
 from tfp_insects.study.report.runs import Run, Study, display_name
 from tfp_insects.study.report.sentences import Twins, needed_interval_words, needed_words
 from tfp_insects.study.report.weights import LayerWeights
-from tfp_insects.study.report.wording import interval_words, number, percent, seconds, shown_sign
+from tfp_insects.study.report.wording import interval_words, number, percent, seconds, shown_sign, times_as
 from tfp_insects.study.statistics import Interval
 
 
@@ -21,11 +21,13 @@ class Cell(NamedTuple):
     Attributes:
         text: What it says.
         detail: A second, smaller line; empty for none.
+        verdict: A third; empty for none.
         kind: `shown` for a difference that is shown, `text` for words, else empty.
     """
 
     text: str
     detail: str = ""
+    verdict: str = ""
     kind: str = ""
 
 
@@ -52,7 +54,7 @@ def differences_table(twins: Twins, quality: Quality) -> Table:
             [
                 Cell(str(size)),
                 *(_difference_cell(quality.differences[size, m.name].interval, m, twins) for m in METRICS),
-                Cell(f"× {number(ratio.ratio, 1)}", f"a step × {number(ratio.step_ratio, 1)}"),
+                Cell(times_as(ratio.ratio), f"a step {times_as(ratio.step_ratio)}"),
                 Cell(
                     ", ".join(_p_value(test.p_value) for _, test in tests),
                     "; ".join(f"{test.only_first_correct} : {test.only_second_correct}" for _, test in tests),
@@ -155,7 +157,7 @@ def _difference_cell(interval: Interval, metric: Metric, twins: Twins) -> Cell:
     if not shown:
         return Cell(f"{sign}{number(value, metric.decimals)}", ends)
     better = twins.second if (shown > 0) == metric.is_better_high else twins.first
-    return Cell(f"{sign}{number(value, metric.decimals)}", f"{ends}; {better} better", "shown")
+    return Cell(f"{sign}{number(value, metric.decimals)}", ends, f"{better} better", "shown")
 
 
 def _figure_cell(interval: Interval, metric: Metric) -> Cell:

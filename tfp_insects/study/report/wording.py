@@ -44,8 +44,9 @@ def seconds(value: float) -> str:
 
 
 def times_as(ratio: float) -> str:
-    """A ratio as `2.7 times`."""
-    return f"{ratio:.1f} times" if ratio < 9.95 else f"{ratio:.0f} times"
+    """A ratio as `0.85 times`, `2.7 times` or `12 times`."""
+    decimals = 2 if ratio < 0.995 else 1 if ratio < 9.95 else 0
+    return f"{ratio:.{decimals}f} times"
 
 
 def enumerate_words(words: Sequence[str]) -> str:
