@@ -124,6 +124,25 @@ def test_intervals_cover_the_true_counts_95_times_in_100_and_predicted_counts_mi
     assert np.mean(naive_errors, axis=0)[0] == pytest.approx(-44.4, abs=5)
 
 
+@pytest.mark.parametrize("num_images", [100, 10_000, 1_000_000])
+@pytest.mark.parametrize("num_classes", [2, 10, 27])
+def test_counts_are_most_likely_where_classes_are_often_confused(num_classes: int, num_images: int) -> None:
+    # A model that is right in a quarter of cases more than chance: prevalences are hardly told apart.
+    rng = np.random.default_rng(num_classes)
+    rates = 0.25 * np.eye(num_classes) + 0.75 * rng.dirichlet(np.full(num_classes, 3.0), num_classes)
+    confusion = np.array([rng.multinomial(50, row) for row in rates])
+    prevalence = rng.dirichlet(np.full(num_classes, 0.3))
+    predicted = rng.multinomial(num_images, prevalence @ rates)
+    found = counts.corrected_counts(confusion, predicted, seed=0, num_resamples=20).counts
+    assert found.min() >= 0
+    assert found.sum() == pytest.approx(num_images)
+    # Optimality (Karush, Kuhn, Tucker): the gradient an image is 1 where the count is above 0, and at most 1 elsewhere.
+    expected = found / num_images @ rates_of(confusion)
+    gain = rates_of(confusion) @ (predicted / num_images / expected)
+    assert num_images * (gain.max() - 1.0) <= 1e-3
+    assert (found / num_images) @ gain == pytest.approx(1.0)
+
+
 def test_a_class_without_labelled_images_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(InputError, match=r"of the classes with index \[1\] there is none: add some, or leave"):
         counts.corrected_counts([[5, 0], [0, 0]], [1, 1], seed=0)
