@@ -166,12 +166,11 @@ def make_run() -> MakeRun:
 def grid_workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both twins, three sizes and two seeds, on invented photographs; foreign images at one size."""
     workdir = tmp_path_factory.mktemp("grid")
-    for size, skill in ((5, 0.8), (10, 1.4), (40, 2.2)):
+    for size, skill, gain in ((5, 0.8, 0.0), (10, 1.4, 0.6), (40, 2.2, 0.2)):
         for seed in (0, 1):
-            for model, gain, seconds in (("cnn", 0.0, 2.0), ("bnn", 0.7 if size == 10 else 0.3, 5.0)):
-                write_run(
-                    workdir, model, size, seed, drawn=False, skill=skill + gain, seconds=seconds, has_foreign=size == 40
-                )
+            has_foreign = size == 40
+            write_run(workdir, "cnn", size, seed, drawn=False, skill=skill, seconds=2.0, has_foreign=has_foreign)
+            write_run(workdir, "bnn", size, seed, drawn=False, skill=skill + gain, seconds=5.0, has_foreign=has_foreign)
     return workdir
 
 

@@ -145,7 +145,6 @@ def test_sentence_of_each_size(text, records, correct, size):
     assert bool(claim) == (low > 0 or high < 0)
 
 
-@pytest.mark.xfail(reason="the made-up runs no longer hold a difference whose interval includes zero")
 def test_a_difference_is_claimed_and_one_is_not(text):
     assert re.search(r"With 10 images a class the BNN is [\d.]+ points more accurate", text.words)
     assert "no difference in accuracy is shown" in text.words

@@ -200,7 +200,6 @@ def test_no_words_of_a_picture_are_cut_off(opened):
     assert opened.evaluate(CUT_OFF) == []
 
 
-@pytest.mark.xfail(reason="labels of one picture overlap; to be mended")
 def test_no_words_of_a_picture_overlap(opened):
     assert opened.evaluate(OVERLAPPING) == []
 

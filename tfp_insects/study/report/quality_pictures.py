@@ -13,6 +13,9 @@ from tfp_insects.study.report.quality import METRIC, Metric, Quality
 from tfp_insects.study.report.runs import Run, Study, display_name
 
 SHOWN = ("accuracy", "nll", "ece")
+# Where a label may stand beside its point, and the room it needs, in points.
+LABEL_PLACES = ((5.0, 5.0), (5.0, -12.0), (-19.0, 5.0), (-19.0, -12.0))
+LABEL_WIDTH, LABEL_HEIGHT = 24.0, 14.0
 DODGE = 1.035  # Models stand side by side at a size, so that their intervals do not hide each other.
 
 
@@ -106,8 +109,8 @@ def seconds_picture(study: Study, quality: Quality) -> Picture:
     return Picture(
         "quality_by_seconds",
         "Quality against training time",
-        "The second question. Each mark is one number of images a class (written beside it), placed at the "
-        "training time to the epoch that validation chose. A model further left reaches the same height sooner. The "
+        "The second question. Each mark is one number of images a class (written beside it where there is room), placed at "
+        "the training time to the epoch that validation chose. A model further left reaches the same height sooner. The "
         "last panel follows one run of each model as it trains.",
         panels,
         _model_keys(study.models),
@@ -156,21 +159,31 @@ def _draw_by_size(axes: Axes, study: Study, quality: Quality, metric: Metric) ->
 
 
 def _draw_by_seconds(axes: Axes, study: Study, quality: Quality, metric: Metric) -> None:
-    for i, model in enumerate(study.models):
+    labels = []
+    for model in study.models:
         places = {size: _mean_seconds(study.select(model, size)) for size in study.sizes_of(model)}
         _draw_figures(axes, model, quality, metric, places)
         for size, seconds in places.items():
-            height = quality.figures[model, size, metric.name].interval.estimate
-            axes.annotate(
-                str(size),
-                (seconds, height),
-                (5, 5 if i % 2 == 0 else -11),
-                textcoords="offset points",
-                fontsize=9,
-                color=MUTED,
-            )
+            labels.append((seconds, quality.figures[model, size, metric.name].interval.estimate, str(size)))
     _seconds_axis(axes, "Training time to the chosen epoch (s)")
     _metric_axis(axes, metric, study)
+    _write_labels(axes, labels)
+
+
+def _write_labels(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
+    """Writes each label beside its point `(x, y, label)`, in the first place that no other label takes; else nowhere."""
+    axes.get_xlim()  # Matplotlib finds the limits when it is asked for them.
+    axes.get_ylim()
+    points_per_pixel = 72.0 / axes.get_figure(root=True).dpi
+    taken: list[tuple[float, float]] = []
+    for x, y, label in labels:
+        left, low = axes.transData.transform((x, y)) * points_per_pixel
+        for right, up in LABEL_PLACES:
+            place = (left + right, low + up)
+            if all(abs(place[0] - a) > LABEL_WIDTH or abs(place[1] - b) > LABEL_HEIGHT for a, b in taken):
+                taken.append(place)
+                axes.annotate(label, (x, y), (right, up), textcoords="offset points", fontsize=9, color=MUTED)
+                break
 
 
 def _draw_figures(axes: Axes, model: str, quality: Quality, metric: Metric, places: dict[int, float]) -> None:
