@@ -28,7 +28,6 @@ class Answer:
         cost: The second: how do the twins trade data against time? Empty without both twins.
         sizes: How the twins differ at each size, where there are several.
         needed: Images that the second twin needs; empty where that cannot be said.
-        doublings: What twice as many images should bring; empty where that cannot be said.
         caveats: What the intervals hold.
     """
 
@@ -36,7 +35,6 @@ class Answer:
     cost: Sequence[str]
     sizes: Sequence[str]
     needed: Sequence[ImagesNeeded]
-    doublings: Sequence[Doubling]
     caveats: Sequence[str]
 
 
@@ -46,7 +44,7 @@ def make_answer(study: Study, quality: Quality) -> Answer:
     twins = find_twins(study)
     if twins is None:
         lines = [single_sentence(quality.figures, model, study.sizes_of(model)[-1]) for model in study.models]
-        return Answer([no_twins_sentence(study), *lines], _doubling_lines(doublings), [], [], doublings, caveats(study))
+        return Answer([no_twins_sentence(study), *lines], _doubling_lines(doublings), [], [], caveats(study))
     largest = twins.sizes[-1]
     several = len(twins.sizes) > 1
     needed = images_needed(study)
@@ -56,7 +54,6 @@ def make_answer(study: Study, quality: Quality) -> Answer:
         cost=[*_cost_lines(twins, quality, needed), *_doubling_lines(doublings)],
         sizes=[quality_sentence(twins, quality, size) for size in twins.sizes] if several else [],
         needed=needed,
-        doublings=doublings,
         caveats=caveats(study),
     )
 

@@ -95,7 +95,7 @@ def make_content(study: Study) -> Content:
     answer = make_answer(study, quality)
     run = gallery_run(study)
     sections = [
-        _quality_section(study, quality, answer),
+        _quality_section(study, quality),
         _learning_section(study),
         _cost_section(study, quality, answer),
         Section("trust", "Can the confidence be trusted?", [reliability_picture(study), risk_coverage_picture(study)]),
@@ -118,7 +118,7 @@ def make_content(study: Study) -> Content:
     )
 
 
-def _quality_section(study: Study, quality: Quality, answer: Answer) -> Section:
+def _quality_section(study: Study, quality: Quality) -> Section:
     twins = find_twins(study)
     found = {"figures": tables.figures_table(study, quality)}
     if twins is not None:

@@ -23,7 +23,6 @@ class ForeignFigure:
     n_per_class: int
     score: str
     auroc: Interval
-    num_foreign: int
 
 
 def foreign_figures(study: Study) -> list[ForeignFigure]:
@@ -73,7 +72,6 @@ def _figures(model: str, size: int, runs: list[Run]) -> list[ForeignFigure]:
                 seed=BOOTSTRAP_SEED,
                 num_resamples=NUM_RESAMPLES,
             ),
-            runs[0].record["num_ood_examples"],
         )
         for score in scores
     ]

@@ -46,7 +46,7 @@ def write_report(workdir: Path, console: Console) -> Path:
             temporary.write_text(_unbroken(render(content, directory)), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{directory}: cannot be written ({error.strerror})") from error
-    console.print(f"Report: {path}", soft_wrap=True)
+    console.print(f"Report: {path}", soft_wrap=True, markup=False, highlight=False)
     return path
 
 

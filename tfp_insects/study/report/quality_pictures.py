@@ -174,7 +174,7 @@ def _write_labels(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> Non
     """Writes each label beside its point `(x, y, label)`, in the first place that no other label takes; else nowhere."""
     axes.get_xlim()  # Matplotlib finds the limits when it is asked for them.
     axes.get_ylim()
-    points_per_pixel = 72.0 / axes.get_figure(root=True).dpi
+    points_per_pixel = 72.0 / axes.figure.dpi
     taken: list[tuple[float, float]] = []
     for x, y, label in labels:
         left, low = axes.transData.transform((x, y)) * points_per_pixel
