@@ -16,7 +16,9 @@ from tfp_insects.cli import define_config_file, run_main
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 MODEL = flags.DEFINE_list(
-    "model", ["cnn", "bnn"], "one or more of cnn, bnn, cnn_temperature, cnn_l2sp, mc_dropout, ensemble"
+    "model",
+    ["cnn", "bnn"],
+    "one or more of cnn, bnn, bnn_head, bnn_classifier, cnn_temperature, cnn_l2sp, mc_dropout, ensemble",
 )
 N_PER_CLASS = flags.DEFINE_list("n_per_class", ["5"], "training images of each class; one or more numbers")
 DATA = flags.DEFINE_string(

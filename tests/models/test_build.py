@@ -4,6 +4,7 @@ import pytest
 import tf_keras
 
 from tfp_insects.errors import InputError
+from tfp_insects.models.alexnet import bayesian_layer_names
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
 
@@ -16,6 +17,7 @@ def make_config(scope: str = "head", **model: Any) -> dict[str, Any]:
     return {
         "model": {**fields, "freeze_features": False, "freeze_classifier": False, **model},
         "cnn": {"dropout": 0.25},
+        "cnn_l2sp": {"dropout": 0.0},
         "bnn": {
             "layers": scope,
             "body": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
@@ -79,10 +81,20 @@ def test_frozen_layers_have_nothing_to_train(name: str, frozen: dict[str, bool],
     [("all", "freeze_features"), ("all", "freeze_classifier"), ("classifier", "freeze_classifier")],
 )
 def test_a_frozen_layer_cannot_be_bayesian(scope: str, frozen: str) -> None:
-    message = rf"--config\.bnn\.layers={scope} makes layers Bayesian that --config\.model\.freeze_features"
+    message = rf"--model=bnn is Bayesian in layers \({scope}\) that --config\.model\.freeze_features"
     with pytest.raises(InputError, match=message):
         build("bnn", make_config(scope, **{frozen: True}))
-    assert build("cnn", make_config(scope, **{frozen: True}))  # The CNN has no such trouble.
+    for other in ("cnn", "cnn_l2sp", "bnn_head"):  # These have no such trouble.
+        assert build(other, make_config(scope, **{frozen: True}))
+
+
+@pytest.mark.parametrize("scope", ["classifier", "head"])
+def test_a_variant_is_bayesian_in_the_layers_of_its_name(scope: str) -> None:
+    variant = build(f"bnn_{scope}", make_config("all"))
+    twin = build("bnn", make_config(scope))
+    expected = bayesian_layer_names(scope)
+    for model in (variant, twin):
+        assert tuple(layer.name for layer in model.layers if hasattr(layer, "sample_kernel")) == expected
 
 
 def test_an_unknown_scope_is_refused() -> None:

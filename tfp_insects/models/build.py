@@ -6,7 +6,7 @@ from typing import Any
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, HEAD
+from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, HEAD, bayesian_layer_names
 from tfp_insects.models.kinds.kind import Blueprint, Kind
 from tfp_insects.models.kinds.registry import find_kind
 
@@ -34,10 +34,11 @@ def _freeze(kind: Kind, model: tf_keras.Sequential, config: Mapping[str, Any]) -
     if not kind.uses_pretrained(config):
         return  # What starts at random must be trained.
     frozen = _frozen_layer_names(config["model"])
-    if not frozen.isdisjoint(kind.layers_with_prior(config)):
+    bayesian = kind.bayesian_layers(config)
+    if bayesian is not None and not frozen.isdisjoint(bayesian_layer_names(bayesian)):
         raise InputError(
-            f"--config.bnn.layers={config['bnn']['layers']} makes layers Bayesian that --config.model.freeze_features and "
-            "freeze_classifier leave as they are: choose classifier or head, or freeze less"
+            f"--model={kind.name} is Bayesian in layers ({bayesian}) that --config.model.freeze_features or "
+            "freeze_classifier leaves as they are: choose bnn_classifier or bnn_head, or freeze less"
         )
     for layer in model.layers:
         if layer.name in frozen:

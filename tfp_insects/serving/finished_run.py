@@ -16,7 +16,7 @@ from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.cells import CONFIG_NAME, RECORD_NAME
 from tfp_insects.training.checkpoints import WEIGHTS_NAME
 
-EXPORTABLE = ("cnn", "bnn")
+EXPORTABLE = ("cnn", "bnn", "bnn_head", "bnn_classifier")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 import uuid
 from typing import Any
 
+from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 from tfp_insects.serving.finished_run import FinishedRun
 from tfp_insects.study.metric_intervals import metric_intervals
@@ -73,12 +74,11 @@ def make_model_card(run: FinishedRun, num_samples: int, risk: float) -> dict[str
 def _training(run: FinishedRun) -> dict[str, Any]:
     identity, config = run.identity, run.identity["config"]
     names = ("data", "data_fingerprint", "drawn", "n_per_class", "num_train_examples", "seed", "weights")
-    bayesian_layers = config["bnn"]["layers"] if identity["model"] == "bnn" else "none"
     return {
         "run": run.directory.resolve().name,
         **{name: identity[name] for name in names},
         "weights_fingerprint": identity["weights_fingerprint"],
-        "bayesian_layers": bayesian_layers,
+        "bayesian_layers": find_kind(identity["model"]).bayesian_layers(config) or "none",
         "width_multiplier": config["model"]["width_multiplier"],
         "precision": config["model"]["precision"],
         "best_epoch": run.record["best_epoch"],

@@ -5,7 +5,7 @@ forward pass. What lies before the first of these layers is computed once for al
 image's answer depends neither on its batch nor on its place in it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -25,8 +25,7 @@ class MonteCarloPredictor:
 
     def __init__(self, model: tf_keras.Sequential, fresh_noise: bool = True) -> None:
         self._drawn = [layer for layer in model.layers if hasattr(layer, "sample_kernel")]
-        names = [layer.name for layer in self._drawn]
-        first = next((i for i, layer in enumerate(model.layers) if layer.name in names), len(model.layers))
+        first = _first_to_run_again(model.layers)
         self._fresh_noise = fresh_noise
         self._fixed, self._random = model.layers[:first], model.layers[first:]
         self._sample = tf.function(self._sample_kernels)
@@ -71,3 +70,10 @@ class MonteCarloPredictor:
 
     def _run_suffix(self, inputs: tf.Tensor, kernels: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.nn.softmax(run_layers(self._random, inputs, kernels))
+
+
+def _first_to_run_again(layers: Sequence[tf_keras.layers.Layer]) -> int:
+    """Place of the first layer whose outputs are not worth keeping for all draws."""
+    first = next((i for i, layer in enumerate(layers) if hasattr(layer, "sample_kernel")), len(layers))
+    # What only pads or reshapes costs nothing, but its outputs for many images fill the memory.
+    return first if any(layer.weights for layer in layers[:first]) else 0

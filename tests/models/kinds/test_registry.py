@@ -16,7 +16,16 @@ def config() -> dict[str, Any]:
 
 
 def test_names_are_those_of_the_flag() -> None:
-    assert MODELS == ("cnn", "bnn", "cnn_temperature", "cnn_l2sp", "mc_dropout", "ensemble")
+    assert MODELS == (
+        "cnn",
+        "bnn",
+        "bnn_head",
+        "bnn_classifier",
+        "cnn_temperature",
+        "cnn_l2sp",
+        "mc_dropout",
+        "ensemble",
+    )
     assert [find_kind(name) for name in MODELS] == list(KINDS)
 
 
@@ -53,9 +62,10 @@ def test_a_weight_of_the_divergence_other_than_one_is_tempered(config: dict[str,
     assert not cnn.is_tempered(tempered)
 
 
-def test_a_prior_acts_on_the_same_layers_of_both_kinds_that_have_one(config: dict[str, Any]) -> None:
-    head = {**config, "bnn": {**config["bnn"], "layers": "head"}}
-    assert {kind.name: kind.layers_with_prior(head) for kind in KINDS if kind.layers_with_prior(head)} == {
-        "bnn": ("classifier_6",),
-        "cnn_l2sp": ("classifier_6",),
+def test_the_twin_follows_the_configuration_and_its_variants_their_names(config: dict[str, Any]) -> None:
+    found = {kind.name: kind.bayesian_layers(config) for kind in KINDS}
+    assert {name: layers for name, layers in found.items() if layers} == {
+        "bnn": "all",
+        "bnn_head": "head",
+        "bnn_classifier": "classifier",
     }

@@ -59,6 +59,15 @@ def test_prints_every_figure(figures: dict[str, Any]) -> None:
     assert "[x] accuracy at least the CNN's" in text
 
 
+def test_a_variant_stands_for_the_twin_where_that_was_not_run(make_answers) -> None:
+    book = AnswerBook([make_answers("cnn", 5, 0, 1.0), make_answers("bnn_head", 5, 0, 1.5)])
+    figures = compare(book, num_resamples=50)
+    assert figures["challenger"] == "bnn_head"
+    assert list(figures["differences"]) == ["bnn_head - cnn"]
+    assert figures["differences"]["bnn_head - cnn"]["5"]["nll"]["estimate"] < 0
+    assert judge(figures)
+
+
 def interval(estimate: float, low: float, high: float) -> dict[str, float]:
     return {"estimate": estimate, "low": low, "high": high}
 
@@ -70,6 +79,7 @@ def good() -> dict[str, Any]:
     by_size = {str(n): dict(size) for n in (5, 10, 50, 100, 400)}
     names = ("cnn", "cnn_temperature", "cnn_l2sp", "mc_dropout")
     return {
+        "challenger": "bnn",
         "differences": {f"bnn - {name}": {n: dict(one) for n, one in by_size.items()} for name in names},
         "ood_auroc_difference": interval(0.03, 0.01, 0.05),
         "time_ratio": dict.fromkeys(by_size, 1.9),

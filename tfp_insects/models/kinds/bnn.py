@@ -1,28 +1,54 @@
-"""The Bayesian twin."""
+"""The Bayesian twin, and its variants that are Bayesian in fewer layers."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import tf_keras
 
-from tfp_insects.models.alexnet import bayesian_layer_names
 from tfp_insects.models.bnn import build_bnn
 from tfp_insects.models.kinds.kind import Blueprint, Kind
 
 
 class Bnn(Kind):
-    """One network with a posterior over its weights."""
+    """One network with a posterior over the weights of the layers that the configuration names."""
 
     name = "bnn"
 
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
         """Builds the network."""
-        return build_bnn(blueprint.architecture, blueprint.bayesian, blueprint.num_train_examples, blueprint.seed)
+        bayesian = blueprint.bayesian(self.bayesian_layers(blueprint.config))
+        return build_bnn(blueprint.architecture, bayesian, blueprint.num_train_examples, blueprint.seed)
 
-    def layers_with_prior(self, config: Mapping[str, Any]) -> tuple[str, ...]:
-        """The Bayesian layers."""
-        return bayesian_layer_names(config["bnn"]["layers"])
+    def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One for the twin and its variants."""
+        return config["bnn"]
+
+    def bayesian_layers(self, config: Mapping[str, Any]) -> str:
+        """What the configuration says."""
+        return config["bnn"]["layers"]
 
     def is_tempered(self, config: Mapping[str, Any]) -> bool:
         """Whether the divergence has another weight than 1."""
         return config["bnn"]["kl_weight"] != 1.0
+
+
+class BnnClassifier(Bnn):
+    """The twin whose dense layers alone are Bayesian."""
+
+    name = "bnn_classifier"
+
+    def bayesian_layers(self, config: Mapping[str, Any]) -> str:
+        """The dense layers, whatever the configuration says of the twin."""
+        del config
+        return "classifier"
+
+
+class BnnHead(Bnn):
+    """The twin whose last layer alone is Bayesian."""
+
+    name = "bnn_head"
+
+    def bayesian_layers(self, config: Mapping[str, Any]) -> str:
+        """The last layer, whatever the configuration says of the twin."""
+        del config
+        return "head"

@@ -1,17 +1,16 @@
 """The BNN's prior without the BNN: a baseline that tells a better regulariser from Bayesian inference."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import tf_keras
 
-from tfp_insects.models.alexnet import bayesian_layer_names
 from tfp_insects.models.kinds.kind import Blueprint, Kind
 from tfp_insects.models.l2sp import build_l2sp
 
 
 class CnnL2sp(Kind):
-    """One network whose kernels are held near the BNN's prior (L2-SP: Li, Grandvalet, Davoine 2018)."""
+    """One network whose kernels are held near the BNN's prior (L2-SP: Li, Grandvalet, Davoine 2018).
+
+    A frozen layer stays at its prior's centre, where the penalty is zero.
+    """
 
     name = "cnn_l2sp"
 
@@ -19,12 +18,8 @@ class CnnL2sp(Kind):
         """Builds the network."""
         return build_l2sp(
             blueprint.architecture,
-            blueprint.bayesian,
+            blueprint.bayesian(blueprint.config["bnn"]["layers"]),
             blueprint.num_train_examples,
             blueprint.seed,
             self.section(blueprint.config)["dropout"],
         )
-
-    def layers_with_prior(self, config: Mapping[str, Any]) -> tuple[str, ...]:
-        """The BNN's Bayesian layers."""
-        return bayesian_layer_names(config["bnn"]["layers"])

@@ -35,13 +35,12 @@ class Blueprint:
         model = self.config["model"]
         return Architecture(self.num_classes, model["image_size"], model["width_multiplier"], model["precision"])
 
-    @property
-    def bayesian(self) -> Bayesian:
-        """The BNN's layers, priors and posteriors."""
+    def bayesian(self, layers: str) -> Bayesian:
+        """The BNN's priors and posteriors on some of the layers: `all`, `classifier` or `head`."""
         bnn = self.config["bnn"]
         if not self.is_pretrained:
-            return Bayesian(bnn["layers"], bnn["body_from_scratch"], bnn["head"])
-        return Bayesian(bnn["layers"], bnn["body"], bnn["head"], bnn.get("features"))
+            return Bayesian(layers, bnn["body_from_scratch"], bnn["head"])
+        return Bayesian(layers, bnn["body"], bnn["head"], bnn.get("features"))
 
 
 class Kind(abc.ABC):
@@ -67,10 +66,10 @@ class Kind(abc.ABC):
         """Whether it starts at pretrained weights where there are any."""
         return self.section(config).get("use_pretrained", True)
 
-    def layers_with_prior(self, config: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names of the layers that a prior acts on, which cannot be frozen."""
+    def bayesian_layers(self, config: Mapping[str, Any]) -> str | None:
+        """Which layers have a posterior, as `models.alexnet.bayesian_layer_names` has it; none by default."""
         del config
-        return ()
+        return None
 
     def is_tempered(self, config: Mapping[str, Any]) -> bool:
         """Whether its posterior is another than Bayes' rule gives."""

@@ -1,7 +1,7 @@
 """All values of `--model` by name."""
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.kinds.bnn import Bnn
+from tfp_insects.models.kinds.bnn import Bnn, BnnClassifier, BnnHead
 from tfp_insects.models.kinds.cnn import Cnn
 from tfp_insects.models.kinds.cnn_l2sp import CnnL2sp
 from tfp_insects.models.kinds.cnn_temperature import CnnTemperature
@@ -9,8 +9,17 @@ from tfp_insects.models.kinds.ensemble import Ensemble
 from tfp_insects.models.kinds.kind import Kind
 from tfp_insects.models.kinds.mc_dropout import McDropout
 
-# In the order of their cost, the twins first.
-KINDS: tuple[Kind, ...] = (Cnn(), Bnn(), CnnTemperature(), CnnL2sp(), McDropout(), Ensemble())
+# The twins first, then variants and baselines in the order of their cost.
+KINDS: tuple[Kind, ...] = (
+    Cnn(),
+    Bnn(),
+    BnnHead(),
+    BnnClassifier(),
+    CnnTemperature(),
+    CnnL2sp(),
+    McDropout(),
+    Ensemble(),
+)
 MODELS = tuple(kind.name for kind in KINDS)
 
 

@@ -15,24 +15,27 @@ from tfp_insects.study.quality.figures import (
 )
 from tfp_insects.study.statistics import Interval
 
-CHALLENGER, REFERENCE = "bnn", "cnn"
+REFERENCE = "cnn"
+CHALLENGERS = ("bnn", "bnn_classifier", "bnn_head")
 
 
 def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
     """Compares the models of a book.
 
     Returns:
-        `models`: by model and size, metrics with their intervals, numbers of seeds, and seconds. `differences`: `bnn - x` for
-        each other model x, by size: metrics, and McNemar's test. `ood_auroc_difference`: of the twins, over all sizes, or
-        none. `time_ratio`: of the twins' training times to the best epoch, by size. Sizes are words, as JSON has it.
+        `challenger`: the twin, or the first of its variants where it was not run itself, or none. `models`: by model and
+        size, metrics with their intervals, numbers of seeds, and seconds. `differences`: `challenger - x` for each other
+        model x, by size: metrics, and McNemar's test. `ood_auroc_difference`: challenger - CNN over all sizes, or none.
+        `time_ratio`: of their training times to the best epoch, by size. Sizes are words, as JSON has it.
     """
-    others = [model for model in book.models if model != CHALLENGER]
-    challenged = others if CHALLENGER in book.models else []
+    twin = next((model for model in CHALLENGERS if model in book.models), "")
+    challenged = [model for model in book.models if model != twin] if twin else []
     return {
+        "challenger": twin or None,
         "models": {model: _by_size(book, model, num_resamples) for model in book.models},
-        "differences": {f"{CHALLENGER} - {model}": _differences(book, model, num_resamples) for model in challenged},
-        "ood_auroc_difference": _foreign(book, num_resamples) if REFERENCE in challenged else None,
-        "time_ratio": _time_ratio(book) if REFERENCE in challenged else {},
+        "differences": {f"{twin} - {model}": _differences(book, twin, model, num_resamples) for model in challenged},
+        "ood_auroc_difference": _foreign(book, twin, num_resamples) if REFERENCE in challenged else None,
+        "time_ratio": _time_ratio(book, twin) if REFERENCE in challenged else {},
     }
 
 
@@ -51,10 +54,10 @@ def _figures(answers: Sequence[Answers], num_resamples: int) -> dict[str, Any]:
     }
 
 
-def _differences(book: AnswerBook, model: str, num_resamples: int) -> dict[str, Any]:
+def _differences(book: AnswerBook, twin: str, model: str, num_resamples: int) -> dict[str, Any]:
     found = {}
     for size in book.sizes:
-        pairs = book.pairs(CHALLENGER, model, size)
+        pairs = book.pairs(twin, model, size)
         if pairs:
             found[str(size)] = {
                 "num_seeds": len(pairs),
@@ -64,18 +67,18 @@ def _differences(book: AnswerBook, model: str, num_resamples: int) -> dict[str, 
     return found
 
 
-def _foreign(book: AnswerBook, num_resamples: int) -> dict[str, float] | None:
-    answers = [one for model in (CHALLENGER, REFERENCE) for size in book.sizes for one in book.of(model, size)]
-    sizes = [size for size in book.sizes if book.pairs(CHALLENGER, REFERENCE, size)]
+def _foreign(book: AnswerBook, twin: str, num_resamples: int) -> dict[str, float] | None:
+    answers = [one for model in (twin, REFERENCE) for size in book.sizes for one in book.of(model, size)]
+    sizes = [size for size in book.sizes if book.pairs(twin, REFERENCE, size)]
     if not sizes or not _has_foreign(answers):
         return None
-    return _plain({"all": foreign_difference(book, CHALLENGER, REFERENCE, sizes, num_resamples)})["all"]
+    return _plain({"all": foreign_difference(book, twin, REFERENCE, sizes, num_resamples)})["all"]
 
 
-def _time_ratio(book: AnswerBook) -> dict[str, float]:
+def _time_ratio(book: AnswerBook, twin: str) -> dict[str, float]:
     ratios = {}
     for size in book.sizes:
-        pairs = book.pairs(CHALLENGER, REFERENCE, size)
+        pairs = book.pairs(twin, REFERENCE, size)
         if pairs:
             first, second = (sum(one.seconds_to_best_epoch for one in side) for side in zip(*pairs, strict=True))
             ratios[str(size)] = first / second

@@ -30,12 +30,13 @@ class Criterion(NamedTuple):
 def judge(figures: Figures) -> list[Criterion]:
     """Compares the figures of `comparison.compare` with what is expected; what was not run is not judged."""
     found = []
-    twins = figures["differences"].get("bnn - cnn", {})
+    twin = figures["challenger"]
+    twins = figures["differences"].get(f"{twin} - cnn", {})
     if twins:
         found += [_accuracy(twins), *(_score(twins, name) for name in ("nll", "brier"))]
         found += [_not_higher(twins, name) for name in ("ece", "aurc")]
     for baseline in BASELINES:
-        differences = figures["differences"].get(f"bnn - {baseline}", {})
+        differences = figures["differences"].get(f"{twin} - {baseline}", {})
         if differences:
             found.append(_beats(differences, baseline))
     if figures["ood_auroc_difference"]:

@@ -26,7 +26,7 @@ from tfp_insects.study.quality.tables import print_comparison
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_cell import CellRun
 
-MODELS_WITH_ALL_SEEDS = ("cnn", "bnn", "cnn_l2sp")
+MODELS_WITH_ALL_SEEDS = ("cnn", "bnn", "bnn_head", "bnn_classifier", "cnn_l2sp")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,8 @@ def print_comparison(figures: Figures, criteria: Sequence[Criterion], console: C
         if by_size:
             console.print(_differences(name, by_size))
     if figures["ood_auroc_difference"]:
-        console.print(f"Out-of-distribution AUROC, bnn - cnn, all sizes: {_signed(figures['ood_auroc_difference'])}")
+        difference = _signed(figures["ood_auroc_difference"])
+        console.print(f"Out-of-distribution AUROC, {figures['challenger']} - cnn, all sizes: {difference}")
     for criterion in criteria:
         console.print(f"[{'x' if criterion.is_reached else ' '}] {criterion.text}", markup=False)
         for shortfall in criterion.shortfalls:

@@ -39,6 +39,8 @@ class Mark(NamedTuple):
 MODEL_MARKS = {
     "cnn": Mark(BLUE, "o", "-"),
     "bnn": Mark(VERMILLION, "s", "-"),
+    "bnn_head": Mark(VERMILLION, "<", ":"),
+    "bnn_classifier": Mark(VERMILLION, "h", "--"),
     "cnn_temperature": Mark(SKY, "^", "-."),
     "cnn_l2sp": Mark(GREEN, "D", "-."),
     "mc_dropout": Mark(PINK, "v", ":"),
