@@ -17,7 +17,16 @@ from tfp_insects.training.history import read_history
 from tfp_insects.uncertainty.metrics import negative_log_likelihood
 from tfp_insects.uncertainty.out_of_distribution import auroc, fpr_at_tpr, scores
 
-NUM_DRAWS = {"cnn": 1, "bnn": 3, "cnn_temperature": 1, "cnn_l2sp": 1, "mc_dropout": 3, "ensemble": 2}
+NUM_DRAWS = {
+    "cnn": 1,
+    "bnn": 3,
+    "bnn_head": 3,
+    "bnn_classifier": 3,
+    "cnn_temperature": 1,
+    "cnn_l2sp": 1,
+    "mc_dropout": 3,
+    "ensemble": 2,
+}
 
 
 @pytest.fixture(scope="module")
