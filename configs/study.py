@@ -18,7 +18,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.num_validation_per_class = 40
     config.data.max_n_per_class = 0  # 0: the largest size asked for in this command.
     config.data.on_bad_image = "error"  # Or "skip".
-    config.data.ood_classes = ""  # Patterns such as none_*, with commas: foreign images for all models, learnt by none.
+    # Patterns such as none_*, with commas: classes that no model learns, whose images are out-of-distribution.
+    config.data.ood_classes = ""
 
     config.augmentation = ml_collections.ConfigDict()
     config.augmentation.flip = True

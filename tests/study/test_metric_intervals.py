@@ -62,10 +62,10 @@ def test_statistics_of_resamples_equal_the_summary_of_each_resample() -> None:
 
 
 def test_out_of_distribution_statistics_equal_their_metrics() -> None:
-    known, foreign = random_draws(30, seed=0), random_draws(20, seed=1)
+    known, ood = random_draws(30, seed=0), random_draws(20, seed=1)
     ones = np.ones((1, 50), dtype=np.int64)
-    found = metric_intervals.out_of_distribution_statistics(known, foreign)
-    inside, outside = out_of_distribution.scores(known), out_of_distribution.scores(foreign)
+    found = metric_intervals.out_of_distribution_statistics(known, ood)
+    inside, outside = out_of_distribution.scores(known), out_of_distribution.scores(ood)
     assert len(found) == 2 * len(inside) == 6
     for name in inside:
         auroc = out_of_distribution.auroc(inside[name], outside[name])

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfp_insects.study.records import Foreign, make_record
+from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.training.history import EpochRow
 from tfp_insects.uncertainty.metrics import summarize
 
@@ -73,11 +73,11 @@ def test_every_metric_has_an_interval() -> None:
     assert found["intervals"]["accuracy"] == [0.0, 1.0]
 
 
-def test_foreign_images_add_what_tells_them_apart() -> None:
-    foreign = Foreign("objects", "abc", np.float32([[[0.3, 0.3, 0.4]] * 3] * 2))
-    found = record(foreign=foreign)
+def test_ood_images_add_what_tells_them_apart() -> None:
+    ood = OutOfDistribution("objects", "abc", np.float32([[[0.3, 0.3, 0.4]] * 3] * 2))
+    found = record(ood=ood)
     assert (found["ood_data"], found["ood_fingerprint"], found["num_ood_examples"]) == ("objects", "abc", 3)
-    # Foreign images are the least sure of all, and draws do not differ on them.
+    # Out-of-distribution images are the least sure of all, and draws do not differ on them.
     assert found["auroc_predictive_entropy"] == 1.0
     assert found["fpr95_predictive_entropy"] == 0.0
     assert found["auroc_one_minus_max_probability"] == 1.0

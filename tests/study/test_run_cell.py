@@ -140,11 +140,11 @@ def test_a_broken_cell_goes_on_where_it_was(
     assert record["nll"] == record_of(expected)["nll"]
 
 
-def with_foreign(experiment: Experiment, foreign: ImageSource) -> Experiment:
-    return dataclasses.replace(experiment, foreign=foreign, foreign_fingerprint=fingerprint(foreign))
+def with_ood(experiment: Experiment, ood: ImageSource) -> Experiment:
+    return dataclasses.replace(experiment, ood=ood, ood_fingerprint=fingerprint(ood))
 
 
-def test_foreign_images_are_asked_about_later_without_training_again(
+def test_ood_images_are_asked_about_later_without_training_again(
     finished: Callable[[str], Path], tiny_experiment: Experiment, other_insects: ImageSource, tmp_path: Path
 ) -> None:
     cell = Cell("bnn", 4, 0)
@@ -152,18 +152,18 @@ def test_foreign_images_are_asked_about_later_without_training_again(
     weights = directory / "checkpoints" / "weights.h5"
     written = weights.stat().st_mtime_ns
     before = record_of(directory)
-    record = CellRun(cell, with_foreign(tiny_experiment, other_insects), tmp_path).run()
+    record = CellRun(cell, with_ood(tiny_experiment, other_insects), tmp_path).run()
     assert weights.stat().st_mtime_ns == written
     assert {name: record[name] for name in before if name != "intervals"} == {
         name: value for name, value in before.items() if name != "intervals"
     }
     known = arrays(directory / "predictions.npz")["probabilities"]
-    foreign = arrays(directory / "ood_predictions.npz")
-    assert foreign["probabilities"].shape == (3, 28, 4)
-    assert foreign["example_ids"].tolist() == list(other_insects.example_ids)
+    ood = arrays(directory / "ood_predictions.npz")
+    assert ood["probabilities"].shape == (3, 28, 4)
+    assert ood["example_ids"].tolist() == list(other_insects.example_ids)
     assert (record["ood_data"], record["num_ood_examples"]) == ("other_insects", 28)
     for name, own in scores(known).items():
-        other = scores(foreign["probabilities"])[name]
+        other = scores(ood["probabilities"])[name]
         assert record[f"auroc_{name}"] == pytest.approx(auroc(own, other))
         assert record[f"fpr95_{name}"] == pytest.approx(fpr_at_tpr(own, other))
         low, high = record["intervals"][f"auroc_{name}"]

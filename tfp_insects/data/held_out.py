@@ -1,4 +1,4 @@
-"""Classes that are kept from the model, so that their images are foreign to it."""
+"""Classes that are kept from the model, so that their images are out of distribution."""
 
 import dataclasses
 import fnmatch

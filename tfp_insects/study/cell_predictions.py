@@ -16,10 +16,10 @@ from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
 from tfp_insects.uncertainty.temperature import fit_to_predictions, scale_predictions
 
 TEST_SEED = 2
-FOREIGN_SEED = 3
+OOD_SEED = 3
 VALIDATION_NAME = "validation_predictions.npz"
 TEST_NAME = "predictions.npz"
-FOREIGN_NAME = "ood_predictions.npz"
+OOD_NAME = "ood_predictions.npz"
 
 
 class Part(NamedTuple):
@@ -44,13 +44,13 @@ class Predictions(NamedTuple):
 
 
 def parts_of(task: Task) -> dict[str, Part]:
-    """Validation, test and foreign images by the name of the file that their predictions go into."""
-    experiment, foreign = task.experiment, task.experiment.foreign_examples()
+    """Validation, test and out-of-distribution images by the name of the file that their predictions go into."""
+    experiment, ood = task.experiment, task.experiment.ood_examples()
     parts = {
         VALIDATION_NAME: Part(experiment.examples(experiment.split.validation), VALIDATION_SEED),
         TEST_NAME: Part(experiment.examples(experiment.split.test), TEST_SEED),
     }
-    return parts if foreign is None else {**parts, FOREIGN_NAME: Part(foreign, FOREIGN_SEED)}
+    return parts if ood is None else {**parts, OOD_NAME: Part(ood, OOD_SEED)}
 
 
 def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str, Part], on_step: OnStep) -> Predictions:

@@ -32,8 +32,8 @@ class Experiment:
         split: Test and validation examples, and the pool for training.
         pretrained: Weights to start from, and their name.
         config: Plain configuration with `model.precision` resolved.
-        foreign: Images of no class of the source, or none.
-        foreign_fingerprint: SHA-256 over them; empty without.
+        ood: Images of no class of the source, or none.
+        ood_fingerprint: SHA-256 over them; empty without.
     """
 
     source: ImageSource
@@ -41,8 +41,8 @@ class Experiment:
     split: Split
     pretrained: Pretrained
     config: Mapping[str, Any]
-    foreign: ImageSource | None = None
-    foreign_fingerprint: str = ""
+    ood: ImageSource | None = None
+    ood_fingerprint: str = ""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -53,12 +53,12 @@ class Experiment:
         """The given examples of the source, with their labels among the classes kept."""
         return Examples(self.source, indices, self.split.labels[indices])
 
-    def foreign_examples(self) -> Examples | None:
-        """All foreign images, labelled -1."""
-        if self.foreign is None:
+    def ood_examples(self) -> Examples | None:
+        """All out-of-distribution images, labelled -1."""
+        if self.ood is None:
             return None
-        count = len(self.foreign.example_ids)
-        return Examples(self.foreign, np.arange(count), np.full(count, -1, np.int32))
+        count = len(self.ood.example_ids)
+        return Examples(self.ood, np.arange(count), np.full(count, -1, np.int32))
 
     def training_examples(self, n_per_class: int, seed: int) -> Examples:
         """A nested, seeded subset of the pool."""
@@ -117,10 +117,8 @@ class Recipe:
     def make(self) -> Experiment:
         """Makes the experiment, without a word."""
         source = open_images(self.data, self.sizes, self.config["data"], self.cache_dir, self.data_dir)
-        foreign = open_foreign_images(self.ood_data, self.config["data"], self.cache_dir)
-        return make_experiment(
-            source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None, foreign
-        )
+        ood = open_ood_images(self.ood_data, self.config["data"], self.cache_dir)
+        return make_experiment(source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None, ood)
 
 
 def open_images(
@@ -133,7 +131,7 @@ def open_images(
     return verify_images(source, data_config["on_bad_image"])
 
 
-def open_foreign_images(spec: str, data_config: Mapping[str, Any], cache_dir: Path) -> ImageSource | None:
+def open_ood_images(spec: str, data_config: Mapping[str, Any], cache_dir: Path) -> ImageSource | None:
     """Opens the zip or folder that `--ood_data` names, in the same way; none if nothing is named."""
     if not spec:
         return None
@@ -152,7 +150,7 @@ def make_experiment(
     config: Mapping[str, Any],
     cache_dir: Path,
     say: Say,
-    foreign: ImageSource | None = None,
+    ood: ImageSource | None = None,
 ) -> Experiment:
     """Splits the images and finds the weights to start from.
 
@@ -163,17 +161,17 @@ def make_experiment(
         config: Plain configuration.
         cache_dir: Where downloaded and pretrained weights are kept.
         say: Tells the user in one line.
-        foreign: Images of other things, verified; `config.data.ood_classes` names classes of the source instead.
+        ood: Images of other things, verified; `config.data.ood_classes` names classes of the source instead.
     """
     model = {**config["model"], "precision": resolve_precision(config["model"]["precision"])}
     config = {**config, "model": model}
-    source, foreign = _apart(source, foreign, config["data"]["ood_classes"])
+    source, ood = _apart(source, ood, config["data"]["ood_classes"])
     split = _split(source, sizes, config["data"])
     for name, count in split.dropped.items():
         say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
     pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say)
-    foreign_fingerprint = fingerprint(foreign) if foreign else ""
-    return Experiment(source, fingerprint(source), split, pretrained, config, foreign, foreign_fingerprint)
+    ood_fingerprint = fingerprint(ood) if ood else ""
+    return Experiment(source, fingerprint(source), split, pretrained, config, ood, ood_fingerprint)
 
 
 def with_split_seed(experiment: Experiment, split_seed: int, sizes: Sequence[int]) -> Experiment:
@@ -183,14 +181,14 @@ def with_split_seed(experiment: Experiment, split_seed: int, sizes: Sequence[int
     return dataclasses.replace(experiment, split=split, config={**experiment.config, "data": data})
 
 
-def _apart(
-    source: ImageSource, foreign: ImageSource | None, ood_classes: str
-) -> tuple[ImageSource, ImageSource | None]:
-    """Images of classes to learn, and foreign ones."""
+def _apart(source: ImageSource, ood: ImageSource | None, ood_classes: str) -> tuple[ImageSource, ImageSource | None]:
+    """Images of classes to learn, and out-of-distribution ones."""
     if not ood_classes:
-        return source, foreign
-    if foreign is not None:
-        raise InputError("--ood_data and --config.data.ood_classes both name foreign images; give one of them")
+        return source, ood
+    if ood is not None:
+        raise InputError(
+            "--ood_data and --config.data.ood_classes both name out-of-distribution images; give one of them"
+        )
     return hold_out_classes(source, ood_classes)
 
 

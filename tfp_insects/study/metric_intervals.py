@@ -43,7 +43,7 @@ def out_of_distribution_statistics(
 ) -> dict[str, Statistic]:
     """Returns `auroc_<score>` and `fpr95_<score>` for each score of `out_of_distribution.scores`.
 
-    To bootstrap them, give `num_examples` as (number of known images, number of foreign images).
+    To bootstrap them, give `num_examples` as (number of known images, number of out-of-distribution images).
 
     Args:
         in_probabilities: float [num_samples, num_in, num_classes].
@@ -52,11 +52,11 @@ def out_of_distribution_statistics(
     Raises:
         ValueError: a wrong shape, or values that are no probabilities.
     """
-    known, foreign = out_of_distribution.scores(in_probabilities), out_of_distribution.scores(out_probabilities)
+    known, ood = out_of_distribution.scores(in_probabilities), out_of_distribution.scores(out_probabilities)
     found: dict[str, Statistic] = {}
     for name in known:
-        found[f"auroc_{name}"] = partial(out_of_distribution.resampled_auroc, known[name], foreign[name])
-        found[f"fpr95_{name}"] = partial(out_of_distribution.resampled_fpr_at_tpr, known[name], foreign[name])
+        found[f"auroc_{name}"] = partial(out_of_distribution.resampled_auroc, known[name], ood[name])
+        found[f"fpr95_{name}"] = partial(out_of_distribution.resampled_fpr_at_tpr, known[name], ood[name])
     return found
 
 

@@ -23,7 +23,7 @@ INTERVAL_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
-class Foreign:
+class OutOfDistribution:
     """Predictions for images of no known class.
 
     Attributes:
@@ -45,7 +45,7 @@ def make_record(
     labels: np.ndarray,
     num_parameters: int,
     steps_per_epoch: int,
-    foreign: Foreign | None = None,
+    ood: OutOfDistribution | None = None,
     temperature: float | None = None,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
@@ -57,7 +57,7 @@ def make_record(
         labels: int32 `[num_examples]`.
         num_parameters: Numbers that the model holds, priors included.
         steps_per_epoch: Training steps of one epoch.
-        foreign: Predictions for foreign images, or none.
+        ood: Predictions for out-of-distribution images, or none.
         temperature: By which logits were divided; none where none was fitted.
     """
     best = best_row(history)
@@ -81,7 +81,7 @@ def make_record(
     }
     if temperature is not None:
         record["temperature"] = temperature
-    return record if foreign is None else _with_foreign(record, probabilities, foreign)
+    return record if ood is None else _with_ood(record, probabilities, ood)
 
 
 def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
@@ -97,17 +97,17 @@ def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
     }
 
 
-def _with_foreign(record: Mapping[str, Any], probabilities: np.ndarray, foreign: Foreign) -> dict[str, Any]:
-    """Adds how well foreign images are told from test images, with intervals over both."""
-    statistics = out_of_distribution_statistics(probabilities, foreign.probabilities)
-    num_examples = (probabilities.shape[1], foreign.probabilities.shape[1])
+def _with_ood(record: Mapping[str, Any], probabilities: np.ndarray, ood: OutOfDistribution) -> dict[str, Any]:
+    """Adds how well out-of-distribution images are told from test images, with intervals over both."""
+    statistics = out_of_distribution_statistics(probabilities, ood.probabilities)
+    num_examples = (probabilities.shape[1], ood.probabilities.shape[1])
     found = {
         name: bootstrap_interval(statistic, num_examples, seed=INTERVAL_SEED) for name, statistic in statistics.items()
     }
     return {
         **record,
-        "ood_data": foreign.name,
-        "ood_fingerprint": foreign.fingerprint,
+        "ood_data": ood.name,
+        "ood_fingerprint": ood.fingerprint,
         "num_ood_examples": num_examples[1],
         **{name: interval.estimate for name, interval in found.items()},
         "intervals": record["intervals"] | {name: [interval.low, interval.high] for name, interval in found.items()},

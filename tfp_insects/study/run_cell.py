@@ -7,7 +7,7 @@ from typing import Any
 from tfp_insects.files import read_json, write_json
 from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.cell_predictions import (
-    FOREIGN_NAME,
+    OOD_NAME,
     TEST_NAME,
     VALIDATION_NAME,
     Part,
@@ -19,7 +19,7 @@ from tfp_insects.study.cell_predictions import (
 from tfp_insects.study.cells import RECORD_NAME, Cell, claim_directory, is_finished
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import HISTORY_NAME, Member, Task
-from tfp_insects.study.records import Foreign, make_record
+from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
 from tfp_insects.training.fit import OnStep
 from tfp_insects.training.history import joint_history, read_history, write_history
@@ -50,7 +50,7 @@ class CellRun:
     def run(self, on_step: OnStep = lambda: None) -> dict[str, Any]:
         """Runs what is left of the cell and returns its record; a finished cell is only read.
 
-        A finished cell that was not asked about the foreign images before predicts again.
+        A finished cell that was not asked about the out-of-distribution images before predicts again.
 
         Raises:
             InputError: The directory holds another run, or the loss diverged.
@@ -58,9 +58,7 @@ class CellRun:
         claim_directory(self._directory, self._identity())
         if is_finished(self._directory):
             record = read_json(self._directory / RECORD_NAME)
-            if self._experiment.foreign is None or self._experiment.foreign_fingerprint == record.get(
-                "ood_fingerprint"
-            ):
+            if self._experiment.ood is None or self._experiment.ood_fingerprint == record.get("ood_fingerprint"):
                 return record
         parts = parts_of(self._task)
         record = self._record(parts, self._predict(parts, on_step))
@@ -106,10 +104,10 @@ class CellRun:
         return predictions
 
     def _record(self, parts: Mapping[str, Part], predictions: Predictions) -> dict[str, Any]:
-        experiment, foreign = self._experiment, None
-        if experiment.foreign is not None:
-            probabilities = predictions.probabilities[FOREIGN_NAME]
-            foreign = Foreign(experiment.foreign.name, experiment.foreign_fingerprint, probabilities)
+        experiment, ood = self._experiment, None
+        if experiment.ood is not None:
+            probabilities = predictions.probabilities[OOD_NAME]
+            ood = OutOfDistribution(experiment.ood.name, experiment.ood_fingerprint, probabilities)
         return make_record(
             self._identity(),
             history=read_history(self._directory / HISTORY_NAME),
@@ -117,7 +115,7 @@ class CellRun:
             labels=parts[TEST_NAME].examples.labels,
             num_parameters=predictions.num_parameters,
             steps_per_epoch=self._task.steps_per_epoch * len(self._members),
-            foreign=foreign,
+            ood=ood,
             temperature=predictions.temperature,
         )
 

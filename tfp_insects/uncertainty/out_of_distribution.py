@@ -1,7 +1,7 @@
 """Can the model tell images of no class it knows from those it knows? Out-of-distribution is the positive class.
 
-Scores are float [num_in] for images of known classes and [num_out] for others, higher where an image looks more
-foreign.
+Scores are float [num_in] for images of known classes and [num_out] for others, higher where an image looks less
+like them.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from tfp_insects.uncertainty.arrays import FloatArray, IntArray, checked_counts,
 
 
 def scores(probabilities: npt.ArrayLike) -> dict[str, FloatArray]:
-    """Returns the three scores of foreignness, each float64 [num_examples].
+    """Returns the three scores of being out of distribution, each float64 [num_examples].
 
     Args:
         probabilities: float [num_samples, num_examples, num_classes].
@@ -43,9 +43,9 @@ def auroc(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> float:
 
 
 def fpr_at_tpr(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, tpr: float = 0.95) -> float:
-    """Returns FPR95: the share of known images called foreign by the highest threshold that finds `tpr` of the foreign.
+    """Returns FPR95: the share of known images above the highest threshold that finds `tpr` of the other images.
 
-    A threshold calls foreign what scores as high or higher (Hendrycks & Gimpel 2017; Liang et al. 2018).
+    A threshold calls out-of-distribution what scores as high or higher (Hendrycks & Gimpel 2017; Liang et al. 2018).
 
     Raises:
         ValueError: scores that are not one-dimensional, empty or not finite; or a `tpr` outside (0, 1].
@@ -69,7 +69,7 @@ def resampled_auroc(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, counts:
         float64 [num_resamples].
 
     Raises:
-        ValueError: a wrong shape, or a resample without known or without foreign images.
+        ValueError: a wrong shape, or a resample without known or without out-of-distribution images.
     """
     num_in, num_out = _grouped_counts(in_scores, out_scores, counts)
     higher_out = np.cumsum(num_out, axis=1) - num_out
@@ -89,15 +89,15 @@ def resampled_fpr_at_tpr(
 
 
 def _truth_and_scores(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
-    """Returns 0 for known and 1 for foreign images, and all scores, known first, [num_in + num_out] each."""
-    known, foreign = checked_scores(in_scores, "in_scores"), checked_scores(out_scores, "out_scores")
-    return np.repeat([0, 1], [known.size, foreign.size]), np.concatenate([known, foreign])
+    """Returns 0 for known and 1 for out-of-distribution images, and all scores, known first, [num_in + num_out] each."""
+    known, ood = checked_scores(in_scores, "in_scores"), checked_scores(out_scores, "out_scores")
+    return np.repeat([0, 1], [known.size, ood.size]), np.concatenate([known, ood])
 
 
 def _grouped_counts(
     in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, counts: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Returns how many known and how many foreign images have each score, highest score first.
+    """Returns how many known and how many out-of-distribution images have each score, highest score first.
 
     float64 [num_resamples, num_scores] each; float, since products of counts are summed.
     """
@@ -108,7 +108,7 @@ def _grouped_counts(
     num_in = np.add.reduceat((weights * (truth == 0))[:, order], starts, axis=1)
     num_out = np.add.reduceat((weights * (truth == 1))[:, order], starts, axis=1)
     if min(num_in.sum(axis=1).min(), num_out.sum(axis=1).min()) == 0:
-        raise ValueError("counts: expected a known and a foreign image in each resample")
+        raise ValueError("counts: expected a known and an out-of-distribution image in each resample")
     return num_in, num_out
 
 

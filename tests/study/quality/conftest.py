@@ -7,7 +7,7 @@ from tfp_insects.study.cells import Cell
 from tfp_insects.study.quality.answers import AnswerBook, Answers
 
 MakeAnswers = Callable[..., Answers]
-NUM_EXAMPLES, NUM_FOREIGN, NUM_CLASSES = 200, 80, 3
+NUM_EXAMPLES, NUM_OOD, NUM_CLASSES = 200, 80, 3
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -17,7 +17,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def make_answers() -> MakeAnswers:
-    """Makes answers of a model; `skill` is how far its logits point to the label and away from it for foreign images."""
+    """Makes answers of a model; the higher `skill`, the surer of labels and the less sure of what has none."""
 
     def make(
         model: str, size: int, seed: int, skill: float, *, is_test: bool = True, seconds: float = 10.0, images: str = ""
@@ -26,13 +26,13 @@ def make_answers() -> MakeAnswers:
         labels = rng.integers(NUM_CLASSES, size=NUM_EXAMPLES)
         noise = rng.normal(size=(2, NUM_EXAMPLES, NUM_CLASSES))
         draws = softmax(skill * np.eye(NUM_CLASSES)[labels] + noise)
-        foreign = softmax(rng.normal(size=(2, NUM_FOREIGN, NUM_CLASSES)) / skill)
+        ood = softmax(rng.normal(size=(2, NUM_OOD, NUM_CLASSES)) / skill)
         return Answers(
             cell=Cell(model, size, seed),
             probabilities=draws.mean(axis=0),
             labels=labels,
             example_ids=tuple(f"{images}{seed}-{i}" for i in range(NUM_EXAMPLES)),
-            foreign=foreign if is_test else None,
+            ood=ood if is_test else None,
             draws=draws if is_test else None,
             train_seconds=2 * seconds,
             seconds_to_best_epoch=seconds,

@@ -33,7 +33,7 @@ def test_has_all_models_sizes_and_pairs_in_plain_values(figures: dict[str, Any])
     assert figures["models"]["bnn"]["5"]["seconds_to_best_epoch"] == 15.0
 
 
-def test_validation_answers_say_nothing_about_foreign_images(make_answers) -> None:
+def test_validation_answers_say_nothing_about_ood_images(make_answers) -> None:
     book = AnswerBook([make_answers(model, 5, 0, 1.0, is_test=False) for model in ("cnn", "bnn")])
     figures = compare(book, FEW)
     assert figures["ood_auroc_difference"] is None
@@ -128,7 +128,7 @@ def test_a_baseline_may_win_at_one_size_of_five() -> None:
         assert reached(figures)[6] is expected
 
 
-def test_foreign_images_and_time_have_bounds() -> None:
+def test_ood_images_and_time_have_bounds() -> None:
     for difference in (interval(0.019, 0.01, 0.03), interval(0.03, -0.001, 0.06)):
         assert reached({**good(), "ood_auroc_difference": difference})[8] is False
     assert reached({**good(), "time_ratio": {"5": 1.0, "10": 2.1}})[9] is False

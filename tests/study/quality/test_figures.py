@@ -6,11 +6,11 @@ import pytest
 from tfp_insects.study.cells import Cell
 from tfp_insects.study.quality.answers import AnswerBook
 from tfp_insects.study.quality.figures import (
-    foreign_difference,
-    foreign_means,
     mcnemar,
     metric_differences,
     metric_means,
+    ood_difference,
+    ood_means,
 )
 from tfp_insects.uncertainty.metrics import accuracy, brier_score, negative_log_likelihood
 from tfp_insects.uncertainty.out_of_distribution import auroc, scores
@@ -63,18 +63,18 @@ def test_mcnemar_counts_the_images_of_all_seeds(book: AnswerBook) -> None:
 
 def entropy_auroc(book: AnswerBook, model: str, size: int, seed: int) -> float:
     one = book.get(model, size, seed)
-    known, foreign = (scores(draws)["predictive_entropy"] for draws in (one.draws, one.foreign))
-    return auroc(known, foreign)
+    known, ood = (scores(draws)["predictive_entropy"] for draws in (one.draws, one.ood))
+    return auroc(known, ood)
 
 
-def test_foreign_means_are_over_seeds(book: AnswerBook) -> None:
-    found = foreign_means(book.of("bnn", 10), FEW)["auroc_predictive_entropy"]
+def test_ood_means_are_over_seeds(book: AnswerBook) -> None:
+    found = ood_means(book.of("bnn", 10), FEW)["auroc_predictive_entropy"]
     assert found.estimate == pytest.approx(np.mean([entropy_auroc(book, "bnn", 10, seed) for seed in (0, 1)]))
     assert found.low < found.estimate < found.high
 
 
-def test_the_foreign_difference_is_over_sizes_and_seeds(book: AnswerBook) -> None:
-    found = foreign_difference(book, "bnn", "cnn", [5, 10], FEW)
+def test_the_ood_difference_is_over_sizes_and_seeds(book: AnswerBook) -> None:
+    found = ood_difference(book, "bnn", "cnn", [5, 10], FEW)
     expected = np.mean(
         [
             entropy_auroc(book, "bnn", size, seed) - entropy_auroc(book, "cnn", size, seed)
@@ -86,21 +86,21 @@ def test_the_foreign_difference_is_over_sizes_and_seeds(book: AnswerBook) -> Non
     assert 0 < found.low < expected < found.high
 
 
-def test_seeds_that_share_foreign_images_are_no_surer_of_them_than_one(make_answers) -> None:
+def test_seeds_that_share_ood_images_are_no_surer_of_them_than_one(make_answers) -> None:
     one = make_answers("cnn", 5, 0, 1.0)
-    # Known images are all alike, so that the figure depends on the foreign ones alone.
+    # Known images are all alike, so that the figure depends on the out-of-distribution ones alone.
     known = np.tile([[0.6, 0.2, 0.2]], (2, 200, 1))
     alike = [dataclasses.replace(one, draws=known, cell=Cell("cnn", 5, seed)) for seed in (0, 1)]
-    single, double = (foreign_means(answers, 1000)["auroc_one_minus_max_probability"] for answers in (alike[:1], alike))
+    single, double = (ood_means(answers, 1000)["auroc_one_minus_max_probability"] for answers in (alike[:1], alike))
     assert 0 < single.low < single.estimate < single.high < 1
     assert double.estimate == single.estimate
-    # Independent foreign images would make the interval narrower by the square root of 2.
+    # Independent out-of-distribution images would make the interval narrower by the square root of 2.
     assert double.high - double.low > 0.85 * (single.high - single.low)
 
 
-def test_answers_without_foreign_images_have_no_such_figures(make_answers) -> None:
-    with pytest.raises(ValueError, match="cnn-n5-seed0 was not asked about foreign images"):
-        foreign_means([make_answers("cnn", 5, 0, 1.0, is_test=False)], FEW)
+def test_answers_without_ood_images_have_no_such_figures(make_answers) -> None:
+    with pytest.raises(ValueError, match="cnn-n5-seed0 was not asked about out-of-distribution images"):
+        ood_means([make_answers("cnn", 5, 0, 1.0, is_test=False)], FEW)
 
 
 def test_other_images_cannot_be_paired(make_answers) -> None:

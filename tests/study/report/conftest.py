@@ -16,7 +16,7 @@ from tfp_insects.data.pipeline import Examples
 from tfp_insects.data.sources import ImageSource
 from tfp_insects.files import write_arrays, write_json
 from tfp_insects.study.cells import Cell
-from tfp_insects.study.records import Foreign, make_record
+from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.study.report.page import write_report
 from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
 from tfp_insects.training.history import EpochRow, write_history
@@ -110,7 +110,7 @@ def write_run(
     drawn: bool = True,
     skill: float = 1.0,
     seconds: float = 2.0,
-    has_foreign: bool = False,
+    has_ood: bool = False,
     num_examples: int = NUM_EXAMPLES,
 ) -> Path:
     """Writes what a finished cell leaves, and returns its directory."""
@@ -125,10 +125,10 @@ def write_run(
     skills = skill + np.random.default_rng(0).normal(0.0, 1.0, (num_examples, 1))
     probabilities = invented_probabilities(labels, num_samples, skills, rng)
     identity = make_identity(cell, drawn)
-    foreign = None
-    if has_foreign:
+    ood = None
+    if has_ood:
         unknown = invented_probabilities(labels[:40], num_samples, 0.0, rng)
-        foreign = Foreign("objects.zip", "f" * 64, unknown)
+        ood = OutOfDistribution("objects.zip", "f" * 64, unknown)
         write_arrays(directory / "ood_predictions.npz", probabilities=unknown)
     history = invented_history(skill, seconds, rng)
     write_history(directory / "history.csv", history)
@@ -151,7 +151,7 @@ def write_run(
         labels=labels,
         num_parameters=1000,
         steps_per_epoch=4,
-        foreign=foreign,
+        ood=ood,
     )
     write_json(directory / "record.json", record)
     return directory
@@ -164,13 +164,13 @@ def make_run() -> MakeRun:
 
 @pytest.fixture(scope="session")
 def grid_workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both twins, three sizes and two seeds, on invented photographs; foreign images at one size."""
+    """Both twins, three sizes and two seeds, on invented photographs; out-of-distribution images at one size."""
     workdir = tmp_path_factory.mktemp("grid")
     for size, skill, gain in ((5, 0.8, 0.0), (10, 1.4, 0.6), (40, 2.2, 0.2)):
         for seed in (0, 1):
-            has_foreign = size == 40
-            write_run(workdir, "cnn", size, seed, drawn=False, skill=skill, seconds=2.0, has_foreign=has_foreign)
-            write_run(workdir, "bnn", size, seed, drawn=False, skill=skill + gain, seconds=5.0, has_foreign=has_foreign)
+            has_ood = size == 40
+            write_run(workdir, "cnn", size, seed, drawn=False, skill=skill, seconds=2.0, has_ood=has_ood)
+            write_run(workdir, "bnn", size, seed, drawn=False, skill=skill + gain, seconds=5.0, has_ood=has_ood)
     return workdir
 
 

@@ -226,7 +226,7 @@ def test_sentence_of_the_next_doubling(text, records):
     assert "going from 40 to 80 images a class" in text.words
 
 
-def test_table_of_foreign_images(text, records):
+def test_table_of_ood_images(text, records):
     rows = text.table("AUROC")
     assert [(row[0], row[2]) for row in rows] == [
         ("CNN", "predictive entropy"),

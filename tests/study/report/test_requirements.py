@@ -13,8 +13,8 @@ from tfp_insects.study.report.requirements import REQUIRED, load_study
 @pytest.fixture(scope="module")
 def pristine(make_run, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("pristine")
-    make_run(workdir, "cnn", 5, 0, has_foreign=True)
-    make_run(workdir, "bnn", 5, 0, has_foreign=True)
+    make_run(workdir, "cnn", 5, 0, has_ood=True)
+    make_run(workdir, "bnn", 5, 0, has_ood=True)
     return workdir
 
 
@@ -114,7 +114,7 @@ def test_other_classes(workdir):
     assert "differ in class_names" in refusal(workdir)
 
 
-def test_runs_without_foreign_images_go_with_runs_that_have_them(workdir):
+def test_runs_without_ood_images_go_with_runs_that_have_them(workdir):
     path = workdir / "bnn-n5-seed0" / "record.json"
     record = json.loads(path.read_text())
     del record["ood_fingerprint"]

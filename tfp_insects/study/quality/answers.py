@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from tfp_insects.study.cell_predictions import FOREIGN_NAME, TEST_NAME, VALIDATION_NAME
+from tfp_insects.study.cell_predictions import OOD_NAME, TEST_NAME, VALIDATION_NAME
 from tfp_insects.study.cells import Cell
 from tfp_insects.study.member import HISTORY_NAME
 from tfp_insects.training.history import read_history, seconds_to_best_epoch
@@ -26,9 +26,9 @@ class Answers:
         probabilities: Means over draws, float64 `[num_examples, num_classes]`.
         labels: int `[num_examples]`.
         example_ids: Of the images.
-        foreign: Draws for foreign images, float32 `[num_samples, num_foreign, num_classes]`; none where they were not asked
-            for.
-        draws: Draws for the images themselves, where `foreign` is there.
+        ood: Draws for out-of-distribution images, float32 `[num_samples, num_ood, num_classes]`; none where they were not
+            asked for.
+        draws: Draws for the images themselves, where `ood` is there.
         train_seconds: Of all epochs.
         seconds_to_best_epoch: Up to the epoch of lowest validation NLL.
     """
@@ -37,7 +37,7 @@ class Answers:
     probabilities: np.ndarray
     labels: np.ndarray
     example_ids: tuple[str, ...]
-    foreign: np.ndarray | None
+    ood: np.ndarray | None
     draws: np.ndarray | None
     train_seconds: float
     seconds_to_best_epoch: float
@@ -97,19 +97,19 @@ def require_same_images(first: Answers, second: Answers) -> None:
 
 
 def read_answers(cell: Cell, workdir: Path, split: Split) -> Answers:
-    """Reads a cell that has predicted the images of a split; foreign images belong to the test."""
+    """Reads a cell that has predicted the images of a split; out-of-distribution images belong to the test."""
     directory = cell.directory(workdir)
     arrays = _read_arrays(directory / FILE_NAMES[split])
-    foreign_path = directory / FOREIGN_NAME
-    foreign = _read_arrays(foreign_path)["probabilities"] if split == "test" and foreign_path.exists() else None
+    ood_path = directory / OOD_NAME
+    ood = _read_arrays(ood_path)["probabilities"] if split == "test" and ood_path.exists() else None
     history = read_history(directory / HISTORY_NAME)
     return Answers(
         cell=cell,
         probabilities=mean_probabilities(arrays["probabilities"]),
         labels=arrays["labels"],
         example_ids=tuple(arrays["example_ids"].tolist()),
-        foreign=foreign,
-        draws=None if foreign is None else arrays["probabilities"],
+        ood=ood,
+        draws=None if ood is None else arrays["probabilities"],
         train_seconds=sum(row.seconds for row in history),
         seconds_to_best_epoch=seconds_to_best_epoch(history),
     )

@@ -7,11 +7,11 @@ import numpy as np
 
 from tfp_insects.study.quality.answers import AnswerBook, Answers
 from tfp_insects.study.quality.figures import (
-    foreign_difference,
-    foreign_means,
     mcnemar,
     metric_differences,
     metric_means,
+    ood_difference,
+    ood_means,
 )
 from tfp_insects.study.statistics import Interval
 
@@ -34,7 +34,7 @@ def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
         "challenger": twin or None,
         "models": {model: _by_size(book, model, num_resamples) for model in book.models},
         "differences": {f"{twin} - {model}": _differences(book, twin, model, num_resamples) for model in challenged},
-        "ood_auroc_difference": _foreign(book, twin, num_resamples) if REFERENCE in challenged else None,
+        "ood_auroc_difference": _ood(book, twin, num_resamples) if REFERENCE in challenged else None,
         "time_ratio": _time_ratio(book, twin) if REFERENCE in challenged else {},
     }
 
@@ -44,11 +44,11 @@ def _by_size(book: AnswerBook, model: str, num_resamples: int) -> dict[str, Any]
 
 
 def _figures(answers: Sequence[Answers], num_resamples: int) -> dict[str, Any]:
-    foreign = foreign_means(answers, num_resamples) if _has_foreign(answers) else {}
+    ood = ood_means(answers, num_resamples) if _has_ood(answers) else {}
     return {
         "num_seeds": len(answers),
         **_plain(metric_means(answers, num_resamples)),
-        **_plain(foreign),
+        **_plain(ood),
         "train_seconds": float(np.mean([one.train_seconds for one in answers])),
         "seconds_to_best_epoch": float(np.mean([one.seconds_to_best_epoch for one in answers])),
     }
@@ -67,12 +67,12 @@ def _differences(book: AnswerBook, twin: str, model: str, num_resamples: int) ->
     return found
 
 
-def _foreign(book: AnswerBook, twin: str, num_resamples: int) -> dict[str, float] | None:
+def _ood(book: AnswerBook, twin: str, num_resamples: int) -> dict[str, float] | None:
     answers = [one for model in (twin, REFERENCE) for size in book.sizes for one in book.of(model, size)]
     sizes = [size for size in book.sizes if book.pairs(twin, REFERENCE, size)]
-    if not sizes or not _has_foreign(answers):
+    if not sizes or not _has_ood(answers):
         return None
-    return _plain({"all": foreign_difference(book, twin, REFERENCE, sizes, num_resamples)})["all"]
+    return _plain({"all": ood_difference(book, twin, REFERENCE, sizes, num_resamples)})["all"]
 
 
 def _time_ratio(book: AnswerBook, twin: str) -> dict[str, float]:
@@ -85,8 +85,8 @@ def _time_ratio(book: AnswerBook, twin: str) -> dict[str, float]:
     return ratios
 
 
-def _has_foreign(answers: Sequence[Answers]) -> bool:
-    return all(one.foreign is not None for one in answers)
+def _has_ood(answers: Sequence[Answers]) -> bool:
+    return all(one.ood is not None for one in answers)
 
 
 def _plain(intervals: Mapping[str, Interval]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def judge(figures: Figures) -> list[Criterion]:
         if differences:
             found.append(_beats(differences, baseline))
     if figures["ood_auroc_difference"]:
-        found.append(_foreign(figures["ood_auroc_difference"]))
+        found.append(_ood(figures["ood_auroc_difference"]))
     if figures["time_ratio"]:
         found.append(_time(figures["time_ratio"]))
     return found
@@ -78,7 +78,7 @@ def _beats(differences: Figures, baseline: str) -> Criterion:
     return Criterion(text, len(wrong) <= allowed, wrong)
 
 
-def _foreign(difference: Figures) -> Criterion:
+def _ood(difference: Figures) -> Criterion:
     is_reached = difference["estimate"] >= MIN_AUROC_GAIN and difference["low"] > 0.0
     text = f"out-of-distribution AUROC above the CNN's by {MIN_AUROC_GAIN} or more over all sizes, interval above 0"
     return Criterion(text, is_reached, [] if is_reached else [_place("all", difference)])

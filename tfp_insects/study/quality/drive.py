@@ -15,8 +15,8 @@ from tfp_insects.study.cells import Cell, make_cells
 from tfp_insects.study.experiment import (
     Experiment,
     make_experiment,
-    open_foreign_images,
     open_images,
+    open_ood_images,
     with_split_seed,
 )
 from tfp_insects.study.quality.answers import AnswerBook, Split, read_answers
@@ -40,7 +40,7 @@ class Benchmark:
         seeds: Of the runs and of their splits; models other than `MODELS_WITH_ALL_SEEDS` are run with the first.
         data: As `--data` of `scripts/run.py`.
         weights: As `--weights` there.
-        ood_data: As `--ood_data` there; foreign images are part of the test.
+        ood_data: As `--ood_data` there; out-of-distribution images are part of the test.
         config: Plain configuration.
         workdir: Where runs and `quality-<split>.json` go.
         cache_dir: Where drawn images and weights are kept.
@@ -88,9 +88,9 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
     data_config = benchmark.config["data"]
     source = open_images(benchmark.data, benchmark.sizes, data_config, benchmark.cache_dir, None)
     spec = benchmark.ood_data if benchmark.split == "test" else ""
-    foreign = open_foreign_images(spec, data_config, benchmark.cache_dir)
+    ood = open_ood_images(spec, data_config, benchmark.cache_dir)
     return make_experiment(
-        source, benchmark.weights, benchmark.sizes, benchmark.config, benchmark.cache_dir, console.print, foreign
+        source, benchmark.weights, benchmark.sizes, benchmark.config, benchmark.cache_dir, console.print, ood
     )
 
 
@@ -112,7 +112,7 @@ def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -
 
 
 def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
-    foreign = experiment.foreign
+    ood = experiment.ood
     return {
         "split": benchmark.split,
         "sizes": list(benchmark.sizes),
@@ -121,8 +121,8 @@ def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
         "data_fingerprint": experiment.data_fingerprint,
         "weights": experiment.pretrained.name,
         "weights_fingerprint": experiment.pretrained.fingerprint,
-        "ood_data": foreign.name if foreign else None,
-        "num_ood_examples": len(foreign.example_ids) if foreign else 0,
+        "ood_data": ood.name if ood else None,
+        "num_ood_examples": len(ood.example_ids) if ood else 0,
         "config": dict(experiment.config),
         "hardware": hardware(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},

@@ -12,7 +12,7 @@ from tfp_insects.uncertainty.arrays import FloatArray, IntArray
 from tfp_insects.uncertainty.metrics import example_correct
 
 SEED = 0
-FOREIGN_SCORE = "auroc_predictive_entropy"
+OOD_SCORE = "auroc_predictive_entropy"
 Pair = tuple[Answers, Answers]
 
 
@@ -49,16 +49,14 @@ def mcnemar(pairs: Sequence[Pair]) -> dict[str, Any]:
     }
 
 
-def foreign_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[str, Interval]:
-    """AUROC and FPR95 of each score of foreignness, of one model at one size: the mean over seeds and its interval."""
-    statistics = [_foreign_statistics(one) for one in answers]
+def ood_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[str, Interval]:
+    """AUROC and FPR95 of each out-of-distribution score, of one model at one size: the mean over seeds and its interval."""
+    statistics = [_ood_statistics(one) for one in answers]
     names = statistics[0]
-    return {
-        name: _with_shared_foreign_images(answers, [one[name] for one in statistics], num_resamples) for name in names
-    }
+    return {name: _with_shared_ood_images(answers, [one[name] for one in statistics], num_resamples) for name in names}
 
 
-def foreign_difference(
+def ood_difference(
     book: AnswerBook, first: str, second: str, sizes: Sequence[int], num_resamples: int = 2000
 ) -> Interval:
     """First - second of the AUROC by predictive entropy, averaged over sizes, then over seeds, with its interval.
@@ -74,8 +72,8 @@ def foreign_difference(
             require_same_images(pairs[0][0], pair[0])
             require_same_images(pairs[0][0], pair[1])
         known.append(pairs[0][0])
-        statistics.append(_mean_of([_foreign_difference(pair) for pair in pairs]))
-    return _with_shared_foreign_images(known, statistics, num_resamples)
+        statistics.append(_mean_of([_ood_difference(pair) for pair in pairs]))
+    return _with_shared_ood_images(known, statistics, num_resamples)
 
 
 def _over_seeds(
@@ -94,14 +92,14 @@ def _over_seeds(
     }
 
 
-def _foreign_statistics(answers: Answers) -> dict[str, Statistic]:
-    if answers.draws is None or answers.foreign is None:
-        raise ValueError(f"{answers.cell.name} was not asked about foreign images")
-    return out_of_distribution_statistics(answers.draws, answers.foreign)
+def _ood_statistics(answers: Answers) -> dict[str, Statistic]:
+    if answers.draws is None or answers.ood is None:
+        raise ValueError(f"{answers.cell.name} was not asked about out-of-distribution images")
+    return out_of_distribution_statistics(answers.draws, answers.ood)
 
 
-def _foreign_difference(pair: Pair) -> Statistic:
-    first, second = (_foreign_statistics(one)[FOREIGN_SCORE] for one in pair)
+def _ood_difference(pair: Pair) -> Statistic:
+    first, second = (_ood_statistics(one)[OOD_SCORE] for one in pair)
     return difference_of(first, second)
 
 
@@ -109,19 +107,19 @@ def _mean_of(statistics: Sequence[Statistic]) -> Statistic:
     return lambda counts: np.mean([statistic(counts) for statistic in statistics], axis=0)
 
 
-def _with_shared_foreign_images(
+def _with_shared_ood_images(
     answers: Sequence[Answers], statistics: Sequence[Statistic], num_resamples: int
 ) -> Interval:
-    """The mean over seeds: each has known images of its own, and all have the same foreign ones."""
+    """The mean over seeds: each has known images of its own, and all have the same out-of-distribution ones."""
     num_known = [len(one.labels) for one in answers]
-    num_foreign = answers[0].foreign.shape[1] if answers[0].foreign is not None else 0
+    num_ood = answers[0].ood.shape[1] if answers[0].ood is not None else 0
     ends = np.cumsum(num_known)
     total = int(ends[-1])
     own = [
-        _on_columns(statistic, np.r_[end - number : end, total : total + num_foreign])
+        _on_columns(statistic, np.r_[end - number : end, total : total + num_ood])
         for statistic, number, end in zip(statistics, num_known, ends, strict=True)
     ]
-    sizes = (*num_known, num_foreign)
+    sizes = (*num_known, num_ood)
     return seeds_interval(
         own, [sizes] * len(own), shared_images=True, seed=SEED, num_resamples=num_resamples, method="percentile"
     )

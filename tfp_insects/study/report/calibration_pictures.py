@@ -74,20 +74,20 @@ def end_sizes(study: Study) -> list[int]:
 
 
 def histogram_picture(scores: dict[str, tuple[np.ndarray, np.ndarray]], size: int, name: str) -> Picture:
-    """Predictive entropy of known and of foreign images, one panel a model.
+    """Predictive entropy of known and of out-of-distribution images, one panel a model.
 
     Args:
-        scores: For each model the entropies of known and of foreign images, nats.
+        scores: For each model the entropies of known and of out-of-distribution images, nats.
         size: Images a class.
-        name: What records call the foreign images.
+        name: What records call the out-of-distribution images.
     """
     panels = [
         Panel(
             f"{display_name(model)}, {images_a_class(size)}",
-            partial(_draw_histograms, known=known, foreign=foreign),
-            f"Histograms of the predictive entropy of known and foreign images, {display_name(model)}.",
+            partial(_draw_histograms, known=known, ood=ood),
+            f"Histograms of the predictive entropy of known and out-of-distribution images, {display_name(model)}.",
         )
-        for model, (known, foreign) in scores.items()
+        for model, (known, ood) in scores.items()
     ]
     return Picture(
         "out_of_distribution",
@@ -95,11 +95,14 @@ def histogram_picture(scores: dict[str, tuple[np.ndarray, np.ndarray]], size: in
         f"Predictive entropy of test images and of images of no class that the models know ({name}). The less the "
         "two overlap, the better a model knows what it does not know.",
         panels,
-        [Key("known classes (test images)", BLUE, "", "block"), Key("foreign images", VERMILLION, "", "block")],
+        [
+            Key("known classes (test images)", BLUE, "", "block"),
+            Key("out-of-distribution images", VERMILLION, "", "block"),
+        ],
         [
             {"model": model, "kind": kind, "predictive_entropy": float(value)}
             for model, pair in scores.items()
-            for kind, values in zip(("known", "foreign"), pair, strict=True)
+            for kind, values in zip(("known", "ood"), pair, strict=True)
             for value in values
         ],
     )
@@ -128,9 +131,9 @@ def _draw_risk_coverage(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarr
     axes.set_ylim(bottom=0.0)
 
 
-def _draw_histograms(axes: Axes, known: np.ndarray, foreign: np.ndarray) -> None:
-    edges = np.linspace(0.0, float(max(known.max(), foreign.max(), 1e-3)), 31)
-    for values, colour in ((known, BLUE), (foreign, VERMILLION)):
+def _draw_histograms(axes: Axes, known: np.ndarray, ood: np.ndarray) -> None:
+    edges = np.linspace(0.0, float(max(known.max(), ood.max(), 1e-3)), 31)
+    for values, colour in ((known, BLUE), (ood, VERMILLION)):
         share = np.histogram(values, edges)[0] / len(values)
         axes.stairs(share, edges, fill=True, color=colour, alpha=0.25)
         axes.stairs(share, edges, color=colour, linewidth=1.4)

@@ -7,8 +7,8 @@ from tfp_insects.study.report import provenance, tables
 from tfp_insects.study.report.answer import Answer, make_answer
 from tfp_insects.study.report.calibration_pictures import histogram_picture, reliability_picture, risk_coverage_picture
 from tfp_insects.study.report.class_pictures import class_picture, confusion_picture
-from tfp_insects.study.report.foreign import entropies, foreign_figures
 from tfp_insects.study.report.gallery import Group, gallery_run, make_gallery
+from tfp_insects.study.report.ood import entropies, ood_figures
 from tfp_insects.study.report.palette import size_colours
 from tfp_insects.study.report.pictures import Picture
 from tfp_insects.study.report.quality import Quality
@@ -100,7 +100,7 @@ def make_content(study: Study) -> Content:
         _cost_section(study, quality, answer),
         Section("trust", "Can the confidence be trusted?", [reliability_picture(study), risk_coverage_picture(study)]),
         Section("classes", "Class by class", [class_picture(study), confusion_picture(study)]),
-        _foreign_section(study),
+        _ood_section(study),
         _weights_section(study),
     ]
     return Content(
@@ -137,14 +137,14 @@ def _cost_section(study: Study, quality: Quality, answer: Answer) -> Section:
     return Section("cost", "Data against time", [seconds_picture(study, quality)], found)
 
 
-def _foreign_section(study: Study) -> Section | None:
-    figures = foreign_figures(study)
+def _ood_section(study: Study) -> Section | None:
+    figures = ood_figures(study)
     if not figures:
         return None
     largest = max(figure.n_per_class for figure in figures)
     name = next(run.record["ood_data"] for run in study.runs if "ood_data" in run.record)
     picture = histogram_picture(entropies(study, largest), largest, name)
-    return Section("foreign", "Images of no known class", [picture], {"foreign": tables.foreign_table(figures)})
+    return Section("ood", "Images of no known class", [picture], {"ood": tables.ood_table(figures)})
 
 
 def _weights_section(study: Study) -> Section | None:

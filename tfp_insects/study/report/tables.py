@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfp_insects.study.report.foreign import ForeignFigure
 from tfp_insects.study.report.learning_curve import ImagesNeeded
+from tfp_insects.study.report.ood import OodFigure
 from tfp_insects.study.report.quality import METRICS, Metric, Quality
 from tfp_insects.study.report.runs import Run, Study, display_name
 from tfp_insects.study.report.sentences import Twins, needed_interval_words, needed_words
@@ -100,7 +100,7 @@ def needed_table(twins: Twins, needed: Sequence[ImagesNeeded]) -> Table:
     return Table(headings, rows)
 
 
-def foreign_table(figures: Sequence[ForeignFigure]) -> Table:
+def ood_table(figures: Sequence[OodFigure]) -> Table:
     """AUROC of each model, size and score."""
     rows = [
         [

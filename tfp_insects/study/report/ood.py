@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.study.cell_predictions import FOREIGN_NAME
+from tfp_insects.study.cell_predictions import OOD_NAME
 from tfp_insects.study.metric_intervals import out_of_distribution_statistics
 from tfp_insects.study.report.quality import BOOTSTRAP_SEED, NUM_RESAMPLES
 from tfp_insects.study.report.runs import Run, Study
@@ -16,8 +16,8 @@ SCORES = ("predictive_entropy", "mutual_information")
 
 
 @dataclasses.dataclass(frozen=True)
-class ForeignFigure:
-    """AUROC of a score for telling foreign images from test images, averaged over seeds, with its 95 % interval."""
+class OodFigure:
+    """AUROC of a score for telling out-of-distribution images from test images: mean over seeds, 95 % interval."""
 
     model: str
     n_per_class: int
@@ -25,8 +25,8 @@ class ForeignFigure:
     auroc: Interval
 
 
-def foreign_figures(study: Study) -> list[ForeignFigure]:
-    """AUROC of each model, size and score; empty where no run was given foreign images.
+def ood_figures(study: Study) -> list[OodFigure]:
+    """AUROC of each model, size and score; empty where no run was given out-of-distribution images.
 
     Raises:
         InputError: A file is cut off, or does not hold what the record says.
@@ -34,34 +34,34 @@ def foreign_figures(study: Study) -> list[ForeignFigure]:
     found = []
     for model in study.models:
         for size in study.sizes_of(model):
-            runs = [run for run in study.select(model, size) if _has_foreign(run)]
+            runs = [run for run in study.select(model, size) if _has_ood(run)]
             if runs:
                 found += _figures(model, size, runs)
     return found
 
 
 def entropies(study: Study, n_per_class: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Predictive entropy of test images and of foreign images, nats, by model; of the smallest seed that has them."""
+    """Predictive entropy of test and of out-of-distribution images, nats, by model; of the smallest seed that has them."""
     found = {}
     for model in study.models:
-        run = next((run for run in study.select(model, n_per_class) if _has_foreign(run)), None)
+        run = next((run for run in study.select(model, n_per_class) if _has_ood(run)), None)
         if run is not None:
-            found[model] = predictive_entropy(run.probabilities), predictive_entropy(_read_foreign(run))
+            found[model] = predictive_entropy(run.probabilities), predictive_entropy(_read_ood(run))
     return found
 
 
-def _has_foreign(run: Run) -> bool:
+def _has_ood(run: Run) -> bool:
     return "ood_fingerprint" in run.record
 
 
-def _figures(model: str, size: int, runs: list[Run]) -> list[ForeignFigure]:
-    foreign = [_read_foreign(run) for run in runs]
+def _figures(model: str, size: int, runs: list[Run]) -> list[OodFigure]:
+    ood = [_read_ood(run) for run in runs]
     statistics = [
-        out_of_distribution_statistics(run.probabilities, array) for run, array in zip(runs, foreign, strict=True)
+        out_of_distribution_statistics(run.probabilities, array) for run, array in zip(runs, ood, strict=True)
     ]
     scores = SCORES if all(run.has_draws for run in runs) else SCORES[:1]
     return [
-        ForeignFigure(
+        OodFigure(
             model,
             size,
             score,
@@ -77,8 +77,8 @@ def _figures(model: str, size: int, runs: list[Run]) -> list[ForeignFigure]:
     ]
 
 
-def _read_foreign(run: Run) -> np.ndarray:
-    path = run.directory / FOREIGN_NAME
+def _read_ood(run: Run) -> np.ndarray:
+    path = run.directory / OOD_NAME
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             probabilities = file["probabilities"]

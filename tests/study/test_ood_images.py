@@ -8,14 +8,12 @@ import pytest
 
 from tfp_insects.data.sources import ImageSource, fingerprint
 from tfp_insects.errors import InputError
-from tfp_insects.study.experiment import Experiment, Recipe, make_experiment, open_foreign_images, with_split_seed
+from tfp_insects.study.experiment import Experiment, Recipe, make_experiment, open_ood_images, with_split_seed
 
 
-def make(
-    source: ImageSource, config: dict[str, Any], ood_classes: str, foreign: ImageSource | None = None
-) -> Experiment:
+def make(source: ImageSource, config: dict[str, Any], ood_classes: str, ood: ImageSource | None = None) -> Experiment:
     config = {**config, "data": {**config["data"], "ood_classes": ood_classes}}
-    return make_experiment(source, "none", [4], config, Path("unused"), lambda line: None, foreign)
+    return make_experiment(source, "none", [4], config, Path("unused"), lambda line: None, ood)
 
 
 def test_a_folder_is_opened(insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path) -> None:
@@ -23,34 +21,34 @@ def test_a_folder_is_opened(insects: ImageSource, tiny_config: dict[str, Any], t
         path = tmp_path / "things" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(insects.read(7 * i))
-    found = open_foreign_images(str(tmp_path / "things"), tiny_config["data"], tmp_path)
+    found = open_ood_images(str(tmp_path / "things"), tiny_config["data"], tmp_path)
     assert found is not None
     assert (found.name, found.example_ids) == ("things", insects.example_ids[::7])
-    assert open_foreign_images("", tiny_config["data"], tmp_path) is None
+    assert open_ood_images("", tiny_config["data"], tmp_path) is None
 
 
 def test_a_path_that_is_not_there_is_named(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--ood_data=no/such\.zip: no such file or folder; expected a zip or folder"):
-        open_foreign_images("no/such.zip", tiny_config["data"], tmp_path)
+        open_ood_images("no/such.zip", tiny_config["data"], tmp_path)
 
 
-def test_classes_held_out_are_learnt_by_none_and_foreign_to_all(
+def test_classes_held_out_are_learnt_by_none_and_out_of_distribution_for_all(
     insects: ImageSource, tiny_config: dict[str, Any]
 ) -> None:
     name = insects.class_names[1]
     experiment = make(insects, tiny_config, name)
     assert name not in experiment.class_names
     assert len(experiment.class_names) == 3
-    examples = experiment.foreign_examples()
+    examples = experiment.ood_examples()
     assert examples is not None
     assert {example_id.split("/")[0] for example_id in examples.source.example_ids} == {name}
     assert len(examples) == 14
     assert set(examples.labels) == {-1}
-    assert experiment.foreign is not None
-    assert experiment.foreign_fingerprint == fingerprint(experiment.foreign)
+    assert experiment.ood is not None
+    assert experiment.ood_fingerprint == fingerprint(experiment.ood)
 
 
-def test_two_kinds_of_foreign_images_are_refused(
+def test_two_kinds_of_ood_images_are_refused(
     insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any]
 ) -> None:
     with pytest.raises(InputError, match=r"--ood_data and --config\.data\.ood_classes both .* give one of them"):
@@ -58,8 +56,8 @@ def test_two_kinds_of_foreign_images_are_refused(
 
 
 def test_without_them_there_are_none(tiny_experiment: Experiment) -> None:
-    assert tiny_experiment.foreign_examples() is None
-    assert tiny_experiment.foreign_fingerprint == ""
+    assert tiny_experiment.ood_examples() is None
+    assert tiny_experiment.ood_fingerprint == ""
 
 
 def test_another_split_seed_gives_the_split_of_a_new_experiment(
@@ -75,7 +73,7 @@ def test_another_split_seed_gives_the_split_of_a_new_experiment(
     )
 
 
-def test_other_processes_have_the_same_foreign_images(
+def test_other_processes_have_the_same_ood_images(
     insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path
 ) -> None:
     paths = []
@@ -86,6 +84,6 @@ def test_other_processes_have_the_same_foreign_images(
                 archive.writestr(name, source.read(i))
     data, ood_data = map(str, paths)
     made = Recipe(data, "none", [4], tiny_config, tmp_path, ood_data=ood_data).make()
-    assert made.foreign is not None
-    assert made.foreign.example_ids == other_insects.example_ids
-    assert made.foreign_fingerprint == fingerprint(other_insects)
+    assert made.ood is not None
+    assert made.ood.example_ids == other_insects.example_ids
+    assert made.ood_fingerprint == fingerprint(other_insects)
