@@ -87,7 +87,12 @@ def kernel_and_perturbation(
 
         def gradient(upstream_mean: tf.Tensor, upstream_perturbation: tf.Tensor, upstream_kl: tf.Tensor) -> tuple:
             weight = upstream_kl * kl_weight
-            return _backward(current, noise, upstream_mean, upstream_perturbation, weight, learn_scale)
+            if not learn_scale:
+                # Not even handed on: a compiled function's inputs are computed whether it reads them or not, and this one
+                # is the kernel's gradient of a whole product.
+                del upstream_perturbation
+                return _loc_gradient(current, upstream_mean, weight), tf.zeros_like(log_ratio)
+            return _gradients(current, noise, upstream_mean, upstream_perturbation, weight)
 
         mean, perturbation = _forward(current, noise, tf.as_dtype(dtype))
         return (mean, perturbation, kl_weight * kl_divergence(current)), gradient
@@ -102,22 +107,22 @@ def _forward(state: KernelState, noise: tf.Tensor, dtype: tf.DType) -> tuple[tf.
 
 
 @tf.function(jit_compile=True)
-def _backward(
+def _loc_gradient(state: KernelState, upstream_mean: tf.Tensor, kl_weight: tf.Tensor) -> tf.Tensor:
+    kl_gradient = kl_weight * (state.loc - state.prior_loc) / tf.square(prior_scale(state))
+    return tf.cast(upstream_mean, tf.float32) + kl_gradient
+
+
+@tf.function(jit_compile=True)
+def _gradients(
     state: KernelState,
     noise: tf.Tensor,
     upstream_mean: tf.Tensor,
     upstream_perturbation: tf.Tensor,
     kl_weight: tf.Tensor,
-    learn_scale: bool,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    scale = prior_scale(state)
-    kl_gradient = kl_weight * (state.loc - state.prior_loc) / tf.square(scale)
-    loc_gradient = tf.cast(upstream_mean, tf.float32) + kl_gradient
-    if not learn_scale:
-        return loc_gradient, tf.zeros_like(state.log_ratio)
     ratio = tf.exp(state.log_ratio)
-    data_gradient = tf.cast(upstream_perturbation, tf.float32) * scale * ratio * tf.cast(noise, tf.float32)
+    data_gradient = tf.cast(upstream_perturbation, tf.float32) * posterior_scale(state) * tf.cast(noise, tf.float32)
     gradient = data_gradient + kl_weight * (tf.square(ratio) - 1.0)
     if state.log_ratio.shape.rank == 0:
         gradient = tf.reduce_sum(tf.reduce_sum(gradient, axis=-1))
-    return loc_gradient, gradient
+    return _loc_gradient(state, upstream_mean, kl_weight), gradient
