@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,15 @@ def write_arrays(path: Path, **arrays: Any) -> None:
     """Writes arrays as a compressed `.npz`."""
     with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Reads arrays of an `.npz` by name; `InputError` names a file that is cut off or lacks one of them."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except Exception as error:  # A zip that is cut off raises whatever its broken place leads to.
+        raise InputError(f"{path} cannot be read ({error}): remove its directory and run again") from error
 
 
 def require_writable(directory: Path) -> None:

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import read_arrays, write_arrays
+
+
+def test_arrays_are_read_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    write_arrays(path, labels=np.arange(3), names=np.array(["ant", "bee"]), other=np.zeros(2))
+    arrays = read_arrays(path, ("labels", "names"))
+    assert {name: array.tolist() for name, array in arrays.items()} == {"labels": [0, 1, 2], "names": ["ant", "bee"]}
+
+
+def test_every_file_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    write_arrays(path, labels=np.arange(3))
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"arrays\.npz cannot be read \(.*\): remove its directory and run again"):
+            read_arrays(path, ("labels",))
+
+
+def test_an_array_that_is_not_there_is_named(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "arrays.npz", labels=np.arange(3))
+    with pytest.raises(InputError, match=r"arrays\.npz cannot be read \(.*probabilities.*\)"):
+        read_arrays(tmp_path / "arrays.npz", ("labels", "probabilities"))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing\.npz cannot be read \(.*No such file"):
+        read_arrays(tmp_path / "nothing.npz", ("labels",))
+
+
+def test_objects_are_not_unpickled(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "arrays.npz", labels=np.array([{}], dtype=object))
+    with pytest.raises(InputError, match="allow_pickle"):
+        read_arrays(tmp_path / "arrays.npz", ("labels",))
