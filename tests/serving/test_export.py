@@ -14,7 +14,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfp_insects.errors import InputError
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 from tfp_insects.serving.export import describe, export_run
-from tfp_insects.serving.finished_run import LabelledPredictions, read_finished_run
+from tfp_insects.serving.finished_run import FinishedRun, LabelledPredictions, read_finished_run
 from tfp_insects.serving.loaded_model import newest_version
 from tfp_insects.serving.versions import versions_in, write_version
 
@@ -170,6 +170,25 @@ def test_a_run_that_cannot_be_exported_is_named(run_of: Get, tmp_path: Path) -> 
         (run / name).unlink()
         with pytest.raises(InputError, match=message):
             read_finished_run(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("checkpoints/weights.h5", FinishedRun.build_model),
+        ("validation_predictions.npz", FinishedRun.validation_predictions),
+        ("predictions.npz", FinishedRun.test_predictions),
+    ],
+)
+def test_a_file_that_is_cut_off_is_named(
+    name: str, read: Callable[[FinishedRun], Any], run_of: Get, tmp_path: Path
+) -> None:
+    path = shutil.copytree(run_of("head"), tmp_path / "bnn-n5-seed0") / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(
+        InputError, match=rf"bnn-n5-seed0/{name} cannot be read \(.*\): remove .* directory and run again"
+    ):
+        read(read_finished_run(tmp_path / "bnn-n5-seed0"))
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,10 @@ def test_other_images_are_refused(insects: ImageSource, tested: Path) -> None:
     fewer = select(insects, np.arange(20))
     with pytest.raises(InputError, match=rf"some_insects has no image {insects.example_ids[30]}, on which .* give its"):
         examples_tested(fewer, tested)
+
+
+def test_predictions_that_are_cut_off_are_named(insects: ImageSource, tested: Path) -> None:
+    path = tested / "predictions.npz"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"predictions\.npz cannot be read"):
+        examples_tested(insects, tested)

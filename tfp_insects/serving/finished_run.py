@@ -10,7 +10,7 @@ import tf_keras
 
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_json
+from tfp_insects.files import read_arrays, read_json
 from tfp_insects.models.build import build_model
 from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.cells import CONFIG_NAME, RECORD_NAME
@@ -74,7 +74,7 @@ class FinishedRun:
             seed=identity["seed"],
             is_pretrained=is_pretrained,
         )
-        model.load_weights(str(self.directory / "checkpoints" / WEIGHTS_NAME))
+        _load_weights(model, self.directory / "checkpoints" / WEIGHTS_NAME)
         return model
 
     def validation_predictions(self) -> LabelledPredictions:
@@ -86,8 +86,14 @@ class FinishedRun:
         return self._predictions("predictions.npz")
 
     def _predictions(self, name: str) -> LabelledPredictions:
-        with np.load(self.directory / name) as arrays:
-            return LabelledPredictions(arrays["probabilities"], arrays["labels"])
+        return LabelledPredictions(**read_arrays(self.directory / name, ("probabilities", "labels")))
+
+
+def _load_weights(model: tf_keras.Sequential, path: Path) -> None:
+    try:
+        model.load_weights(str(path))
+    except (OSError, KeyError, ValueError, RuntimeError) as error:  # What h5py and tf_keras raise for a damaged file.
+        raise InputError(f"{path} cannot be read ({error}): remove the run's directory and run again") from error
 
 
 def read_finished_run(directory: Path) -> FinishedRun:

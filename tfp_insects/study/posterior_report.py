@@ -14,7 +14,7 @@ from rich.table import Table
 from tfp_insects.data.pipeline import Examples, Preprocessing, evaluation_dataset
 from tfp_insects.data.sources import ImageSource
 from tfp_insects.errors import InputError
-from tfp_insects.files import written_whole
+from tfp_insects.files import read_arrays, written_whole
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.study.cell_predictions import TEST_NAME
 from tfp_insects.study.posterior_pictures import PosteriorPicture
@@ -79,15 +79,15 @@ def examples_tested(source: ImageSource, directory: Path) -> Examples:
     Raises:
         InputError: The source does not have one of them.
     """
-    with np.load(directory / TEST_NAME) as arrays:
-        example_ids, labels = arrays["example_ids"].tolist(), arrays["labels"]
+    arrays = read_arrays(directory / TEST_NAME, ("example_ids", "labels"))
+    example_ids = arrays["example_ids"].tolist()
     positions = {example_id: i for i, example_id in enumerate(source.example_ids)}
     for example_id in example_ids:
         if example_id not in positions:
             raise InputError(
                 f"{source.name} has no image {example_id}, on which {directory} was tested: give its --data"
             )
-    return Examples(source, np.array([positions[example_id] for example_id in example_ids]), labels)
+    return Examples(source, np.array([positions[example_id] for example_id in example_ids]), arrays["labels"])
 
 
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:
