@@ -71,6 +71,19 @@ def test_an_image_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         open_image_files(archive).read("b/2.PNG")
 
 
+def test_what_may_never_end_or_is_too_large_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    with (tmp_path / "large.jpg").open("wb") as file:
+        file.truncate(2**28 + 1)  # Takes no room on the disk.
+    images = open_image_files(tmp_path)
+    for name in ("pipe.jpg", "zero.jpg"):
+        with pytest.raises(InputError, match="is a pipe or a device, not a file"):
+            images.read(name)
+    with pytest.raises(InputError, match="has 268,435,457 bytes, too much for an image"):
+        images.read("large.jpg")
+
+
 def test_a_zip_that_leads_outside_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as file:
         file.writestr("../1.jpg", b"")

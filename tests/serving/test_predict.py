@@ -2,8 +2,10 @@
 
 import csv
 import html
+import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +17,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from rich.console import Console
 
+from tfp_insects.serving import wording
 from tfp_insects.serving.answers import Answer
+from tfp_insects.serving.folder import Command, predict_images
 from tfp_insects.serving.loaded_model import LoadedModel
 from tfp_insects.serving.review import render
 from tfp_insects.serving.summary import summarise
@@ -138,6 +144,30 @@ def test_one_bad_image_costs_no_other_its_answer(version_of: Get, runs: Any) -> 
     assert model.answer([]) == []
 
 
+def test_an_image_too_large_for_memory_costs_no_other_its_answer(
+    version_of: Get, runs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LoadedModel(version_of("cnn"))
+    signature = model._signature
+
+    def run_out_of_memory(image_bytes: tf.Tensor) -> Any:
+        if b"huge" in image_bytes.numpy().tolist():
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor [[{{node resize}}]]")
+        return signature(image_bytes=image_bytes)
+
+    monkeypatch.setattr(model, "_signature", run_out_of_memory)
+    answers = model.answer([*runs.images(2), b"huge"])
+    assert [answer.error for answer in answers] == ["", "", "OOM when allocating tensor"]
+
+
+def test_a_table_is_continued_when_the_model_has_moved(version_of: Get, runs: Any, tmp_path: Path) -> None:
+    images, console = make_images(tmp_path / "images", runs, 2), Console(file=io.StringIO())
+    moved = shutil.copytree(version_of("cnn"), tmp_path / "moved")
+    for model in (version_of("cnn"), moved):
+        predict_images(Command(model, images, tmp_path / "table.csv", review=None, batch_size=2), console)
+    assert "Going on after 2 of 2 images" in console.file.getvalue()
+
+
 CARD = {
     "model": "bnn",
     "class_names": ["ant", "bee"],
@@ -173,6 +203,13 @@ def test_a_summary_keeps_the_most_uncertain_images_and_no_more() -> None:
     assert ants.estimate == pytest.approx((7400 - 0.2 * 9900) / 0.7, rel=0.03)
     assert ants.low < ants.estimate < ants.high
     assert sum(count.estimate for count in summary.counts) == pytest.approx(9900)
+
+
+def test_a_risk_below_one_per_cent_is_not_rounded_away() -> None:
+    summary = summarise(many_rows(10), CARD, max_to_review=5)
+    for threshold in (0.9, None):
+        card = {**CARD, "accepted": {"risk": 0.005, "threshold": threshold}}
+        assert re.search(r"risk (level )?of 0\.5%\.$", wording.review_share(summary, card))
 
 
 def test_the_page_says_what_it_leaves_out_and_what_the_rest_is_worth() -> None:

@@ -48,11 +48,7 @@ def predict_images(command: Command, console: Console) -> Summary:
     """
     images = open_image_files(command.images)
     model = LoadedModel(command.model)
-    origin = {
-        "model": model.card["export_id"],
-        "model_directory": str(model.version.resolve()),
-        "images": str(command.images.resolve()),
-    }
+    origin = {"model": model.card["export_id"], "images": str(command.images.resolve())}
     with open_table(command.output, origin) as table:
         _predict(table, images, model, command.batch_size, console)
         summary = summarise(table.rows(), model.card, MAX_IMAGES)

@@ -2,10 +2,11 @@
 
 import dataclasses
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tfp_insects.data.archives import open_archive
+from tfp_insects.data.archives import MAX_IMAGE_BYTES, open_archive
 from tfp_insects.data.folders import is_image, is_visible
 from tfp_insects.data.images import IMAGE_ENDINGS
 from tfp_insects.errors import InputError
@@ -50,12 +51,22 @@ def _folder_files(path: Path) -> ImageFiles:
         return _walk(path)
 
     def read(name: str) -> bytes:
+        file = path / name
         try:
-            return (path / name).read_bytes()
+            _require_image_file(file.stat())
+            return file.read_bytes()
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})") from error
 
     return ImageFiles(names, read, sum(1 for _ in names()))
+
+
+def _require_image_file(status: os.stat_result) -> None:
+    """Refuses pipes and devices, which may never end, and files too large for an image."""
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("is a pipe or a device, not a file")
+    if status.st_size > MAX_IMAGE_BYTES:
+        raise InputError(f"has {status.st_size:,} bytes, too much for an image")
 
 
 def _walk(path: Path) -> Iterator[str]:

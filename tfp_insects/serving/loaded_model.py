@@ -36,7 +36,7 @@ class LoadedModel:
             return []
         try:
             outputs = self._signature(image_bytes=tf.constant(contents, tf.string))
-        except tf.errors.InvalidArgumentError as error:
+        except tf.errors.OpError as error:
             if len(contents) == 1:
                 return [Answer(error=_reason(error))]
             middle = len(contents) // 2

@@ -12,10 +12,12 @@ def review_share(summary: Summary, card: Mapping[str, Any]) -> str:
     if num_read == 0:
         return "No image could be read."
     share = f"{summary.num_to_review:,} of {num_read:,} images ({summary.num_to_review / num_read:.1%})"
-    risk = card["accepted"]["risk"]
+    risk = f"{100 * card['accepted']['risk']:g}%"
     if card["accepted"]["threshold"] is None:
-        return f"{share} should be looked at: this model has no answer that it could be trusted with at a risk of {risk:.0%}."
-    return f"{share} should be looked at: their answers are not trusted at the model's risk level of {risk:.0%}."
+        return (
+            f"{share} should be looked at: this model has no answer that it could be trusted with at a risk of {risk}."
+        )
+    return f"{share} should be looked at: their answers are not trusted at the model's risk level of {risk}."
 
 
 def expected_accuracy(summary: Summary, card: Mapping[str, Any]) -> str:
