@@ -26,7 +26,8 @@ fi
 
 container=$(docker run --detach --publish "127.0.0.1:$rest:8501" --publish "127.0.0.1:$grpc:8500" \
     --volume "$model:/models/$name:ro" --env "MODEL_NAME=$name" "$server")
-trap 'docker rm --force "$container" >/dev/null' EXIT INT TERM
+trap 'docker rm --force "$container" >/dev/null' EXIT
+trap 'exit 130' INT TERM
 
 seconds=0
 until curl --silent --fail "http://127.0.0.1:$rest/v1/models/$name" | grep -q AVAILABLE; do

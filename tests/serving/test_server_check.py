@@ -3,8 +3,10 @@
 import base64
 import http.server
 import json
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
@@ -91,3 +93,22 @@ def test_without_docker_the_script_says_that_it_was_not_run(tmp_path: Path) -> N
         [str(SCRIPT), "run", str(tmp_path), "image"], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (77, "NOT RUN: Docker is not there, or its daemon does not answer.\n")
+
+
+def test_an_interrupted_script_removes_the_container_and_ends(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for name, lines in (
+        ("docker", f'echo "$@" >> {log}\necho some_container\n'),
+        ("curl", f"echo curl >> {log}\nexit 1\n"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{lines}")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    script = subprocess.Popen([str(SCRIPT), "run", str(tmp_path), "image"], env=environment)
+    end = time.monotonic() + 60
+    while not log.exists() or "curl" not in log.read_text():
+        assert time.monotonic() < end, "the server was not asked in time"
+        time.sleep(0.01)
+    script.send_signal(signal.SIGTERM)
+    assert script.wait(timeout=60) == 130
+    assert log.read_text().endswith("rm --force some_container\n")
