@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from tfp_insects.serving.answers import Answer
+from tfp_insects.serving.review import write_review
+from tfp_insects.serving.summary import ClassCount, Summary
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Words of a picture that reach out of it, or over other words of it; a pixel is let pass.
@@ -217,3 +221,27 @@ def test_dark_is_dark_and_prints_light(browser, grid_page, tmp_path):
     browser.call("Emulation.setEmulatedMedia", media="print", features=[])
     assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     browser.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
+def test_the_page_for_review_scrolls_its_table_alone(browser, tmp_path):
+    name = "Hymenoptera_Apidae_Bombus_terrestris_seen_from_above"
+    summary = Summary(
+        num_images=2,
+        num_errors=1,
+        num_accepted=0,
+        counts=[ClassCount(name, 1, 1.0, 0.0, 1.0)],
+        to_review=[(f"{name}/{name}.jpg", Answer(name, 0.5, 0.7, 0.5, 0.2))],
+        errors=[(f"{name}/{name}.png", Answer(error="Neither JPEG nor PNG."))],
+    )
+    card = {
+        "model": "bnn",
+        "class_names": [name],
+        "num_test_examples": 50,
+        "accepted": {"risk": 0.05, "threshold": 0.9, "test": {"num_accepted": 0, "accuracy": None}},
+        "training": {"drawn": False, "n_per_class": 5},
+    }
+    browser.open(write_review(tmp_path, summary, card, lambda path: b"no image", Path("table.csv")), 390)
+    assert browser.errors() == []
+    assert list(browser.requests()) == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert browser.evaluate("(box => box.scrollWidth > box.clientWidth)(document.querySelector('.scroll'))")
