@@ -91,22 +91,6 @@ def test_a_metric_that_cannot_be_negative_has_no_interval_below_0() -> None:
     assert metric_intervals.metric_intervals(probabilities, labels, seed=0)["ece"].low == 0.0
 
 
-def test_differences_are_paired_and_change_sign_with_the_order() -> None:
-    first, second = random_draws(60, seed=0), random_draws(60, seed=1)
-    forward = metric_intervals.metric_differences(first, second, LABELS, seed=0, num_resamples=200)
-    backward = metric_intervals.metric_differences(second, first, LABELS, seed=0, num_resamples=200)
-    one, other = metrics.summarize(first, LABELS), metrics.summarize(second, LABELS)
-    for name, interval in forward.items():
-        assert interval.estimate == pytest.approx(one[name] - other[name], abs=1e-12)
-        assert (-interval.high, -interval.low) == pytest.approx((backward[name].low, backward[name].high), abs=1e-12)
-
-
-def test_a_run_does_not_differ_from_itself() -> None:
-    draws = random_draws(60, seed=0)
-    found = metric_intervals.metric_differences(draws, draws, LABELS, seed=0, num_resamples=20)
-    assert set(found.values()) == {statistics.Interval(0.0, 0.0, 0.0)}
-
-
 def test_calibration_error_gets_the_interval_that_takes_out_its_bias() -> None:
     """On calibrated predictions, where the error is pure noise, the percentile interval hardly ever comes near 0."""
     rng = np.random.default_rng(0)
@@ -118,8 +102,3 @@ def test_calibration_error_gets_the_interval_that_takes_out_its_bias() -> None:
         basic.append(metric_intervals.metric_intervals(probabilities, labels, seed=trial, num_resamples=200)["ece"].low)
     assert np.mean(np.array(percentile) < 0.01) < 0.1
     assert np.mean(np.array(basic) < 0.01) > 0.5
-
-
-def test_predictions_of_other_images_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"labels: expected shape \[50\]"):
-        metric_intervals.metric_differences(random_draws(60, seed=0), random_draws(50, seed=0), LABELS, seed=0)

@@ -100,7 +100,9 @@ def test_basic_interval_takes_out_the_bias_of_resampling() -> None:
 
 def test_paired_difference_is_the_bootstrap_of_the_differences() -> None:
     first, second = skewed_values(80), skewed_values(80, seed=1)
-    found = statistics.paired_difference(statistics.mean_of(first), statistics.mean_of(second), 80, seed=0)
+    found = statistics.bootstrap_interval(
+        statistics.difference_of(statistics.mean_of(first), statistics.mean_of(second)), 80, seed=0
+    )
     expected = statistics.bootstrap_interval(statistics.mean_of(first - second), 80, seed=0)
     assert (found.estimate, found.low, found.high) == pytest.approx((expected.estimate, expected.low, expected.high))
 
@@ -109,7 +111,9 @@ def test_pairing_removes_what_two_runs_share() -> None:
     rng = np.random.default_rng(0)
     difficulty = rng.exponential(size=200)
     first, second = difficulty + 0.05 + rng.normal(scale=0.01, size=200), difficulty
-    found = statistics.paired_difference(statistics.mean_of(first), statistics.mean_of(second), 200, seed=0)
+    found = statistics.bootstrap_interval(
+        statistics.difference_of(statistics.mean_of(first), statistics.mean_of(second)), 200, seed=0
+    )
     assert 0.045 < found.low < found.estimate < found.high < 0.055
     single = statistics.bootstrap_interval(statistics.mean_of(first), 200, seed=0)
     assert single.high - single.low > 20 * (found.high - found.low)
@@ -117,7 +121,9 @@ def test_pairing_removes_what_two_runs_share() -> None:
 
 def test_a_run_does_not_differ_from_itself() -> None:
     statistic = statistics.mean_of(skewed_values(40))
-    assert statistics.paired_difference(statistic, statistic, 40, seed=0) == statistics.Interval(0.0, 0.0, 0.0)
+    assert statistics.bootstrap_interval(
+        statistics.difference_of(statistic, statistic), 40, seed=0
+    ) == statistics.Interval(0.0, 0.0, 0.0)
 
 
 def test_95_percent_of_intervals_cover_the_true_mean() -> None:
@@ -128,22 +134,6 @@ def test_95_percent_of_intervals_cover_the_true_mean() -> None:
         found = statistics.bootstrap_interval(statistic, 200, seed=trial, num_resamples=300)
         covered.append(found.low <= 1.0 <= found.high)
     assert 0.90 <= np.mean(covered) <= 0.98
-
-
-def test_student_interval_of_three_seeds() -> None:
-    # s = 0.1; the 97.5 % point of t with 2 degrees of freedom is q sqrt(2 / (1 - q²)), q = 2 x 0.975 - 1.
-    t = 0.95 * math.sqrt(2 / (1 - 0.95**2))
-    found = statistics.student_interval([0.5, 0.6, 0.7])
-    assert found.estimate == pytest.approx(0.6)
-    assert found.high - 0.6 == pytest.approx(t * 0.1 / math.sqrt(3))
-    assert 0.6 - found.low == pytest.approx(t * 0.1 / math.sqrt(3))
-
-
-def test_student_interval_agrees_with_scipy() -> None:
-    values = skewed_values(6)
-    reference = stats.ttest_1samp(values, 0.0).confidence_interval(0.9)
-    found = statistics.student_interval(values, level=0.9)
-    assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
 
 
 def test_seeds_interval_of_one_seed_is_the_interval_over_images() -> None:
@@ -231,10 +221,6 @@ def test_wrong_arguments_are_refused() -> None:
         statistics.bootstrap_interval(statistic, 2, seed=0, num_resamples=0)
     with pytest.raises(ValueError, match="level: expected between 0 and 1, got 95"):
         statistics.bootstrap_interval(statistic, 2, seed=0, level=95)
-    with pytest.raises(ValueError, match="values: expected two seeds or more, got one"):
-        statistics.student_interval([0.5])
-    with pytest.raises(ValueError, match="level: expected between 0 and 1, got 1"):
-        statistics.student_interval([0.5, 0.6], level=1)
     with pytest.raises(ValueError, match=r"second_correct: expected bool \[2\], got bool \[1\]"):
         statistics.mcnemar_test([True, False], [True])
     with pytest.raises(ValueError, match=r"first_correct: expected bool \[2\], got int64 \[2\]"):

@@ -26,13 +26,12 @@ def build_model(
     """
     kind = find_kind(name)
     model = kind.build(Blueprint(config, num_classes, num_train_examples, seed, is_pretrained))
-    _freeze(kind, model, config)
+    if is_pretrained:  # What starts at random must be trained.
+        _freeze(kind, model, config)
     return model
 
 
 def _freeze(kind: Kind, model: tf_keras.Sequential, config: Mapping[str, Any]) -> None:
-    if not kind.uses_pretrained(config):
-        return  # What starts at random must be trained.
     frozen = _frozen_layer_names(config["model"])
     bayesian = kind.bayesian_layers(config)
     if bayesian is not None and not frozen.isdisjoint(bayesian_layer_names(bayesian)):

@@ -1,5 +1,6 @@
 """Layers that training leaves as they are, so that their outputs can be computed once."""
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,13 +12,20 @@ from tfp_insects.models.bnn import bayesian_layers
 
 
 def num_frozen_layers(model: tf_keras.Sequential) -> int:
-    """Number of layers before the first that is trained, Bayesian, or random in training."""
+    """Number of layers before the first that is trained, Bayesian, or random in training; 0 if none of them has weights.
+
+    What only pads or reshapes images is not worth keeping in their stead.
+    """
     bayesian = bayesian_layers(model)
-    for i, layer in enumerate(model.layers):
-        is_random = isinstance(layer, tf_keras.layers.Dropout) or layer in bayesian
-        if layer.trainable_weights or is_random:
-            return i
-    return len(model.layers)
+    layers = list(
+        itertools.takewhile(
+            lambda layer: (
+                not (layer.trainable_weights or layer in bayesian or isinstance(layer, tf_keras.layers.Dropout))
+            ),
+            model.layers,
+        )
+    )
+    return len(layers) if any(layer.weights for layer in layers) else 0
 
 
 def without_frozen_layers(model: tf_keras.Sequential) -> tf_keras.Sequential:

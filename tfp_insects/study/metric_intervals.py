@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy.typing as npt
 
-from tfp_insects.study.statistics import Interval, Method, Statistic, bootstrap_interval, mean_of, paired_difference
+from tfp_insects.study.statistics import Interval, Method, Statistic, bootstrap_interval, mean_of
 from tfp_insects.uncertainty import calibration, metrics, out_of_distribution, selective
 
 # Resampling biases these upwards: see `bootstrap_interval`. All others get percentile intervals.
@@ -75,31 +75,10 @@ def metric_intervals(
     for name, statistic in metric_statistics(probabilities, labels).items():
         method = METHODS.get(name, "percentile")
         interval = bootstrap_interval(statistic, num_examples, seed=seed, num_resamples=num_resamples, method=method)
-        found[name] = Interval(interval.estimate, max(interval.low, 0.0), max(interval.high, 0.0))
+        found[name] = not_negative(interval)
     return found
 
 
-def metric_differences(
-    first: npt.ArrayLike, second: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int, num_resamples: int = 2000
-) -> dict[str, Interval]:
-    """Returns first - second of each metric of `metric_statistics` with its 95 % paired interval over images.
-
-    Args:
-        first: probabilities of one run, float [num_samples, num_examples, num_classes] or [num_examples, num_classes].
-        second: probabilities of another run on the same images in the same order.
-        labels: int [num_examples].
-        seed: of the bootstrap.
-        num_resamples: number of resamples.
-
-    Raises:
-        ValueError: see `metric_statistics`; or a `num_resamples` below 1.
-    """
-    others = metric_statistics(second, labels)
-    num_examples = len(metrics.mean_probabilities(first))
-    found = {}
-    for name, statistic in metric_statistics(first, labels).items():
-        method = METHODS.get(name, "percentile")
-        found[name] = paired_difference(
-            statistic, others[name], num_examples, seed=seed, num_resamples=num_resamples, method=method
-        )
-    return found
+def not_negative(interval: Interval) -> Interval:
+    """Cuts the ends of an interval at 0, below which no metric is; a basic interval can reach there."""
+    return Interval(interval.estimate, max(interval.low, 0.0), max(interval.high, 0.0))

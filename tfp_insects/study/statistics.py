@@ -100,47 +100,6 @@ def bootstrap_interval(
     return _interval(estimate, values, level, method)
 
 
-def paired_difference(
-    first: Statistic,
-    second: Statistic,
-    num_examples: int | Sequence[int],
-    *,
-    seed: int,
-    num_resamples: int = 2000,
-    level: float = 0.95,
-    method: Method = "percentile",
-) -> Interval:
-    """Returns first - second, two runs on the same test images, and its interval; images are resampled jointly.
-
-    Arguments and errors are those of `bootstrap_interval`.
-    """
-    return bootstrap_interval(
-        difference_of(first, second), num_examples, seed=seed, num_resamples=num_resamples, level=level, method=method
-    )
-
-
-def student_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
-    """Returns the mean of one figure a seed and its interval by Student's t, mean ± t s / sqrt(num_seeds).
-
-    It holds for few seeds, if the figures are about normal. With one test set for all seeds it leaves out what another
-    test set would change: see `seeds_interval`.
-
-    Args:
-        values: float [num_seeds], two or more.
-        level: coverage of the interval.
-
-    Raises:
-        ValueError: fewer than two seeds, values that are not finite, or a level outside (0, 1).
-    """
-    checked = checked_scores(values, "values")
-    if checked.size < 2:
-        raise ValueError("values: expected two seeds or more, got one, which says nothing about others")
-    _check_level(level)
-    mean = float(checked.mean())
-    half = float(stats.t.ppf(0.5 + 0.5 * level, checked.size - 1) * checked.std(ddof=1) / np.sqrt(checked.size))
-    return Interval(mean, mean - half, mean + half)
-
-
 def seeds_interval(
     statistics: Sequence[Statistic],
     num_examples: Sequence[int | Sequence[int]],
@@ -155,7 +114,7 @@ def seeds_interval(
 
     Each resample draws as many seeds as there are, with replacement, then images for each seed drawn (Davison & Hinkley
     1997, section 3.8). With few seeds this is too narrow by up to sqrt((num_seeds - 1) / num_seeds) in its part between
-    seeds; `student_interval` is not.
+    seeds.
 
     Args:
         statistics: one for each seed; to compare two models, `difference_of` theirs.

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from tfp_insects.files import read_arrays
 from tfp_insects.study.cell_predictions import OOD_NAME, TEST_NAME, VALIDATION_NAME
 from tfp_insects.study.cells import Cell
 from tfp_insects.study.member import HISTORY_NAME
@@ -96,12 +97,11 @@ def require_same_images(first: Answers, second: Answers) -> None:
         raise ValueError(f"{first.cell.name} and {second.cell.name} were not asked about the same images")
 
 
-def read_answers(cell: Cell, workdir: Path, split: Split) -> Answers:
-    """Reads a cell that has predicted the images of a split; out-of-distribution images belong to the test."""
+def read_answers(cell: Cell, workdir: Path, split: Split, with_ood: bool) -> Answers:
+    """Reads a cell that has predicted the images of a split, and out-of-distribution images if they were part of it."""
     directory = cell.directory(workdir)
-    arrays = _read_arrays(directory / FILE_NAMES[split])
-    ood_path = directory / OOD_NAME
-    ood = _read_arrays(ood_path)["probabilities"] if split == "test" and ood_path.exists() else None
+    arrays = read_arrays(directory / FILE_NAMES[split], ("probabilities", "labels", "example_ids"))
+    ood = read_arrays(directory / OOD_NAME, ("probabilities",))["probabilities"] if with_ood else None
     history = read_history(directory / HISTORY_NAME)
     return Answers(
         cell=cell,
@@ -113,8 +113,3 @@ def read_answers(cell: Cell, workdir: Path, split: Split) -> Answers:
         train_seconds=sum(row.seconds for row in history),
         seconds_to_best_epoch=seconds_to_best_epoch(history),
     )
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path) as file:
-        return dict(file)

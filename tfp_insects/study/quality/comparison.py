@@ -25,8 +25,8 @@ def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
     Returns:
         `challenger`: the twin, or the first of its variants where it was not run itself, or none. `models`: by model and
         size, metrics with their intervals, numbers of seeds, and seconds. `differences`: `challenger - x` for each other
-        model x, by size: metrics, and McNemar's test. `ood_auroc_difference`: challenger - CNN over all sizes, or none.
-        `time_ratio`: of their training times to the best epoch, by size. Sizes are words, as JSON has it.
+        model x, by size: metrics, and McNemar's test of each seed. `ood_auroc_difference`: challenger - CNN over all sizes,
+        or none. `time_ratio`: of their training times to the best epoch, by size. Sizes are words, as JSON has it.
     """
     twin = next((model for model in CHALLENGERS if model in book.models), "")
     challenged = [model for model in book.models if model != twin] if twin else []
@@ -62,7 +62,7 @@ def _differences(book: AnswerBook, twin: str, model: str, num_resamples: int) ->
             found[str(size)] = {
                 "num_seeds": len(pairs),
                 **_plain(metric_differences(pairs, num_resamples)),
-                "mcnemar": mcnemar(pairs),
+                "mcnemar": [mcnemar(pair) for pair in pairs],
             }
     return found
 

@@ -73,7 +73,8 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
     require_writable(benchmark.workdir)
     experiment = _make_experiment(benchmark, console)
     _run_cells(benchmark, experiment, console)
-    book = AnswerBook(read_answers(cell, benchmark.workdir, benchmark.split) for cell in benchmark.cells)
+    with_ood = experiment.ood is not None
+    book = AnswerBook(read_answers(cell, benchmark.workdir, benchmark.split, with_ood) for cell in benchmark.cells)
     figures = compare(book)
     criteria = judge(figures)
     result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
@@ -117,6 +118,7 @@ def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
         "split": benchmark.split,
         "sizes": list(benchmark.sizes),
         "seeds": list(benchmark.seeds),
+        "split_seeds": list(benchmark.seeds),
         "data": experiment.source.name,
         "data_fingerprint": experiment.data_fingerprint,
         "weights": experiment.pretrained.name,

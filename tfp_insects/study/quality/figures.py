@@ -1,11 +1,12 @@
 """Means over seeds, and paired differences between models, each with a 95 % interval over seeds and images."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfp_insects.study.metric_intervals import METHODS, metric_statistics, out_of_distribution_statistics
+from tfp_insects.study.metric_intervals import METHODS, metric_statistics, not_negative, out_of_distribution_statistics
 from tfp_insects.study.quality.answers import AnswerBook, Answers, require_same_images
 from tfp_insects.study.statistics import Interval, Statistic, difference_of, mcnemar_test, seeds_interval
 from tfp_insects.uncertainty.arrays import FloatArray, IntArray
@@ -22,7 +23,8 @@ def metric_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[
     Seeds have splits of their own, so their images are resampled each for itself.
     """
     statistics = [metric_statistics(one.probabilities, one.labels) for one in answers]
-    return _over_seeds(statistics, [len(one.labels) for one in answers], num_resamples)
+    found = _over_seeds(statistics, [len(one.labels) for one in answers], num_resamples)
+    return {name: not_negative(interval) for name, interval in found.items()}
 
 
 def metric_differences(pairs: Sequence[Pair], num_resamples: int = 2000) -> dict[str, Interval]:
@@ -35,18 +37,13 @@ def metric_differences(pairs: Sequence[Pair], num_resamples: int = 2000) -> dict
     return _over_seeds(statistics, [len(first.labels) for first, _ in pairs], num_resamples)
 
 
-def mcnemar(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """McNemar's exact test of equal accuracy, over the images of all seeds together."""
-    first, second = (
-        np.concatenate([example_correct(one.probabilities, one.labels) for one in side])
-        for side in zip(*pairs, strict=True)
-    )
-    result = mcnemar_test(first, second)
-    return {
-        "only_first_correct": result.only_first_correct,
-        "only_second_correct": result.only_second_correct,
-        "p_value": result.p_value,
-    }
+def mcnemar(pair: Pair) -> dict[str, Any]:
+    """McNemar's exact test of equal accuracy of two models on the images of one seed.
+
+    Not over all seeds together: each cuts its test set from the same images, so that one image may be in several.
+    """
+    result = mcnemar_test(*(example_correct(one.probabilities, one.labels) for one in pair))
+    return dataclasses.asdict(result)
 
 
 def ood_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[str, Interval]:

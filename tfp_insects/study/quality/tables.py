@@ -53,12 +53,12 @@ def _row(model: str, size: str, one: Figures) -> list[str]:
 
 def _differences(name: str, by_size: Figures) -> Table:
     table = Table(title=f"{name}: mean over seeds (95 % interval)", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for heading in ("n", "metric", "difference", "McNemar p"):
+    for heading in ("n", "metric", "difference", "McNemar p by seed"):
         table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
     for size, one in by_size.items():
         for metric, heading in METRICS.items():
-            p_value = f"{one['mcnemar']['p_value']:.3f}" if metric == "accuracy" else ""
-            table.add_row(size, heading, _signed(one[metric]), p_value)
+            p_values = [f"{test['p_value']:.2f}" for test in one["mcnemar"]] if metric == "accuracy" else []
+            table.add_row(size, heading, _signed(one[metric]), " ".join(p_values))
         table.add_section()
     return table
 
