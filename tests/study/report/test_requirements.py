@@ -153,7 +153,7 @@ def test_other_files_that_are_cut_off(workdir, name):
 def test_predictions_without_an_array(workdir):
     directory = workdir / "bnn-n5-seed0"
     write_arrays(directory / "predictions.npz", probabilities=np.zeros((8, 120, 4)))
-    assert "predictions.npz has no array" in refusal(workdir)
+    assert "predictions.npz cannot be read" in refusal(workdir)
     assert "labels" in refusal(workdir)
 
 

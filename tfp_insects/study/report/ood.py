@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfp_insects.errors import InputError
+from tfp_insects.files import read_arrays
 from tfp_insects.study.cell_predictions import OOD_NAME
 from tfp_insects.study.metric_intervals import out_of_distribution_statistics
 from tfp_insects.study.report.quality import BOOTSTRAP_SEED, NUM_RESAMPLES
@@ -79,11 +80,7 @@ def _figures(model: str, size: int, runs: list[Run]) -> list[OodFigure]:
 
 def _read_ood(run: Run) -> np.ndarray:
     path = run.directory / OOD_NAME
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            probabilities = file["probabilities"]
-    except Exception as error:  # A zip that is cut off raises whatever its broken place leads to.
-        raise InputError(f"{path} cannot be read ({error}): remove the run's directory and run it again") from error
+    probabilities = read_arrays(path, ("probabilities",))["probabilities"]
     num_samples, _, num_classes = run.probabilities.shape
     expected = (num_samples, run.record["num_ood_examples"], num_classes)
     if probabilities.shape != expected:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_json
+from tfp_insects.files import read_arrays, read_json
 from tfp_insects.study.cell_predictions import TEST_NAME
 from tfp_insects.study.cells import CONFIG_NAME, RECORD_NAME
 from tfp_insects.study.member import HISTORY_NAME
@@ -76,7 +76,7 @@ def load_run(directory: Path) -> Run:
     """
     record = read_json(directory / RECORD_NAME)
     _require_fields(directory / RECORD_NAME, record)
-    arrays = _read_predictions(directory / TEST_NAME)
+    arrays = read_arrays(directory / TEST_NAME, PREDICTION_ARRAYS)
     run = Run(
         directory=directory,
         record=record,
@@ -101,16 +101,6 @@ def _require_fields(path: Path, record: Mapping[str, Any]) -> None:
             raise InputError(
                 f"{path}: field {name!r} is {json.dumps(value)[:60]}, which is of another type than expected"
             )
-
-
-def _read_predictions(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in PREDICTION_ARRAYS}
-    except KeyError as error:
-        raise InputError(f"{path} has no array {error}: remove its directory and run again") from error
-    except Exception as error:  # A zip that is cut off raises whatever its broken place leads to.
-        raise InputError(f"{path} cannot be read ({error}): remove its directory and run again") from error
 
 
 def _read_history(path: Path) -> list[EpochRow]:
