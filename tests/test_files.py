@@ -1,10 +1,11 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_arrays, write_arrays
+from tfp_insects.files import read_arrays, write_arrays, written_whole
 
 
 def test_arrays_are_read_by_name(tmp_path: Path) -> None:
@@ -39,3 +40,18 @@ def test_objects_are_not_unpickled(tmp_path: Path) -> None:
     write_arrays(tmp_path / "arrays.npz", labels=np.array([{}], dtype=object))
     with pytest.raises(InputError, match="allow_pickle"):
         read_arrays(tmp_path / "arrays.npz", ("labels",))
+
+
+def test_processes_that_write_the_same_file_do_not_share_a_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "weights.h5"
+    with written_whole(path) as first:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with written_whole(path) as second:
+            assert first != second
+            assert first.suffix == second.suffix == ".h5"
+            second.write_text("second")
+        first.write_text("first")
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]

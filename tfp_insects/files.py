@@ -14,8 +14,11 @@ from tfp_insects.errors import InputError
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, which takes its place when the block ends without an error."""
-    temporary = path.with_name(f".partial-{path.name}")
+    """Gives a temporary path beside `path`, which takes its place when the block ends without an error.
+
+    It has the suffix of `path`, by which some writers choose the format, and the process in its name.
+    """
+    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         yield temporary
         os.replace(temporary, path)

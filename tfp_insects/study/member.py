@@ -10,13 +10,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.data.pipeline import Examples, Preprocessing, batch_size_for
+from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.models.alexnet import load_pretrained
 from tfp_insects.models.build import build_model
 from tfp_insects.models.kinds.kind import Kind
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
-from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState
+from tfp_insects.study.steps import Steps, count_steps
+from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState, remove_all_but_weights
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
 from tfp_insects.training.optimiser import LearningRates, make_optimiser
@@ -44,15 +45,19 @@ class Task:
     preprocessing: Preprocessing
 
     @property
+    def steps(self) -> Steps:
+        """How many steps the training takes."""
+        return count_steps(self.kind, self.experiment.config, len(self.training))
+
+    @property
     def batch_size(self) -> int:
         """Training images in a batch."""
-        training = self.experiment.config["training"]
-        return batch_size_for(len(self.training), training["batch_size"], training["min_steps_per_epoch"])
+        return self.steps.batch_size
 
     @property
     def steps_per_epoch(self) -> int:
         """Training steps of an epoch."""
-        return -(-len(self.training) // self.batch_size)
+        return self.steps.per_epoch
 
     def schedule(self) -> Schedule:
         """How long and how fast a network trains."""
@@ -116,6 +121,7 @@ class Member:
         finished = self._checkpoints / WEIGHTS_NAME
         if finished.exists():  # Killed between the end of training and the record.
             model.load_weights(str(finished))
+            remove_all_but_weights(self._checkpoints)
         else:
             self._train(model, on_step)
         return model

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tfp_insects.files import written_whole
 from tfp_insects.study.cells import Cell
+from tfp_insects.study.member import HISTORY_NAME
 from tfp_insects.training.history import read_history
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -54,7 +55,7 @@ def _plot_model(records: Sequence[dict[str, Any]], workdir: Path, path: Path) ->
 
 def _plot_record(axes: Axes, record: dict[str, Any], workdir: Path, colour: str) -> None:
     cell = Cell(record["model"], record["n_per_class"], record["seed"])
-    rows = read_history(cell.directory(workdir) / "history.csv")
+    rows = read_history(cell.directory(workdir) / HISTORY_NAME)
     epochs = [row.epoch for row in rows]
     axes.plot(epochs, [row.train_accuracy for row in rows], "--", color=colour, linewidth=1.0)
     axes.plot(epochs, [row.validation_accuracy for row in rows], color=colour, label=str(record["n_per_class"]))

@@ -1,12 +1,13 @@
 """What a broken run needs to go on, and what a finished run keeps."""
 
-import os
 import shutil
 import time
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
+
+from tfp_insects.files import written_whole
 
 WEIGHTS_NAME = "weights.h5"
 
@@ -77,14 +78,18 @@ class Checkpoints:
     def finish(self) -> None:
         """Replaces what training needed by the model's weights alone, in one step that is done or not done."""
         save_weights(self._state.model, self._directory / WEIGHTS_NAME)
-        for path in self._directory.iterdir():
-            if path.name != WEIGHTS_NAME:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        remove_all_but_weights(self._directory)
+
+
+def remove_all_but_weights(directory: Path) -> None:
+    """Removes what training needed from the `checkpoints/` of a finished run."""
+    for path in directory.iterdir():
+        if path.name != WEIGHTS_NAME:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def save_weights(model: tf_keras.Model, path: Path) -> None:
     """Writes all weights of a model, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.partial.h5")
-    model.save_weights(str(temporary), save_format="h5")
-    os.replace(temporary, path)
+    with written_whole(path) as temporary:
+        model.save_weights(str(temporary), save_format="h5")

@@ -2,11 +2,12 @@
 
 import csv
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from tfp_insects.files import written_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +64,10 @@ class History:
 
 def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
     """Writes a `history.csv`, complete or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w", newline="") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(FIELDS)
         writer.writerows(dataclasses.astuple(row) for row in rows)
-    os.replace(temporary, path)
 
 
 def read_history(path: Path) -> list[EpochRow]:
