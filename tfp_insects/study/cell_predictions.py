@@ -11,6 +11,7 @@ import tf_keras
 from tfp_insects.data.pipeline import Examples
 from tfp_insects.files import write_arrays
 from tfp_insects.study.member import VALIDATION_SEED, Member, Task
+from tfp_insects.study.parameters import count_parameters
 from tfp_insects.training.fit import OnStep
 from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
 from tfp_insects.uncertainty.temperature import fit_to_predictions, scale_predictions
@@ -35,7 +36,7 @@ class Predictions(NamedTuple):
     Attributes:
         probabilities: float32 `[num_samples, num_examples, num_classes]` by the name of the part.
         temperature: By which logits were divided; none where none was fitted.
-        num_parameters: Numbers that its networks hold, priors included.
+        num_parameters: Numbers that its networks predict with, see `count_parameters`.
     """
 
     probabilities: Mapping[str, np.ndarray]
@@ -66,7 +67,7 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
     num_parameters = 0
     for member in members:
         model = member.trained(on_step)
-        num_parameters += model.count_params()
+        num_parameters += count_parameters(model)
         for name, probabilities in _predict(model, member, parts, task).items():
             draws[name].append(probabilities)
         del model
