@@ -83,35 +83,39 @@ def _resolve_auto(is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, sa
 
 def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
     """Weights of a CNN trained on drawn pretraining classes; trained once, then read from the cache."""
-    settings = {name: dict(config[name]) for name in ("model", "pretraining")}
+    settings = _pretraining_settings(config)
     key = hashlib.sha256(json.dumps([settings, drawing_version()], sort_keys=True).encode()).hexdigest()[:16]
     path = cache_dir / f"synthetic_pretraining-{key}.npz"
     if not path.exists():
         cache_dir.mkdir(parents=True, exist_ok=True)
-        save_weights(path, _pretrain(config, cache_dir))
+        save_weights(path, _pretrain(settings, cache_dir))
     return load_pretrained(path)
 
 
-def _pretrain(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
-    settings = config["pretraining"]
+def _pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields that pretraining uses, which make the name of its file in the cache."""
+    model, training = config["model"], config["training"]
+    return {
+        **{name: model[name] for name in ("image_size", "width_multiplier", "precision")},
+        **{name: training[name] for name in ("batch_size", "momentum")},
+        **config["pretraining"],
+        "augmentation": dict(config["augmentation"]),
+    }
+
+
+def _pretrain(settings: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
     source = pretraining_source(settings["num_per_class"], PRETRAINING_SEED, cache_dir)
     examples = Examples(source, np.arange(len(source.labels)), source.labels)
-    model_config = config["model"]
+    image_size = settings["image_size"]
     architecture = Architecture(
-        len(source.class_names),
-        model_config["image_size"],
-        model_config["width_multiplier"],
-        model_config["precision"],
+        len(source.class_names), image_size, settings["width_multiplier"], settings["precision"]
     )
     model = build_cnn(architecture, PRETRAINING_SEED, settings["dropout"])
+    augmentation = Augmentation(**settings["augmentation"])
     pipeline = TrainingPipeline(
-        examples,
-        Preprocessing(model_config["image_size"]),
-        Augmentation(**config["augmentation"]),
-        config["training"]["batch_size"],
-        PRETRAINING_SEED,
+        examples, Preprocessing(image_size), augmentation, settings["batch_size"], PRETRAINING_SEED
     )
-    _train(model, pipeline, settings, config)
+    _train(model, pipeline, settings)
     return {
         f"{layer.name}/{kind}": np.asarray(weight, np.float32)
         for layer in model.layers
@@ -120,10 +124,8 @@ def _pretrain(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarra
     }
 
 
-def _train(
-    model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any], config: Mapping[str, Any]
-) -> None:
-    optimiser = make_optimiser(config["training"]["momentum"], config["model"]["precision"])
+def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any]) -> None:
+    optimiser = make_optimiser(settings["momentum"], settings["precision"])
     train_step = make_train_step(model, optimiser, LearningRates())
     num_steps = settings["epochs"] * pipeline.steps_per_epoch
     with Progress(transient=True) as progress:
