@@ -16,6 +16,7 @@ from tfp_insects.data.subsets import Split, make_split, split_to_json, training_
 from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.models.precision import resolve_precision
+from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.pretrained import Pretrained, resolve_weights
 
 MIN_DRAWN_PER_CLASS = 500  # So that commands for fewer images draw the same data set.
@@ -162,16 +163,28 @@ def make_experiment(
         cache_dir: Where downloaded and pretrained weights are kept.
         say: Tells the user in one line.
         ood: Images of other things, verified; `config.data.ood_classes` names classes of the source instead.
+
+    Raises:
+        InputError: A number of the configuration, the weights or the images cannot be used; the message names them.
     """
+    require_within_limits(config)
     model = {**config["model"], "precision": resolve_precision(config["model"]["precision"])}
     config = {**config, "model": model}
-    source, ood = _apart(source, ood, config["data"]["ood_classes"])
-    split = _split(source, sizes, config["data"])
-    for name, count in split.dropped.items():
-        say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
+    source, ood, split = split_images(source, ood, sizes, config["data"], say)
     pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say)
     ood_fingerprint = fingerprint(ood) if ood else ""
     return Experiment(source, fingerprint(source), split, pretrained, config, ood, ood_fingerprint)
+
+
+def split_images(
+    source: ImageSource, ood: ImageSource | None, sizes: Sequence[int], data_config: Mapping[str, Any], say: Say
+) -> tuple[ImageSource, ImageSource | None, Split]:
+    """The images of classes to learn, out-of-distribution ones, and the split of the first; arguments as above."""
+    source, ood = _apart(source, ood, data_config["ood_classes"])
+    split = _split(source, sizes, data_config)
+    for name, count in split.dropped.items():
+        say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
+    return source, ood, split
 
 
 def with_split_seed(experiment: Experiment, split_seed: int, sizes: Sequence[int]) -> Experiment:
