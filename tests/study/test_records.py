@@ -1,9 +1,11 @@
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tfp_insects.study.records import OutOfDistribution, make_record
+from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow
 from tfp_insects.uncertainty.metrics import summarize
 
@@ -21,24 +23,26 @@ PROBABILITIES = np.float32(
 LABELS = np.array([0, 0, 1, 0])
 
 
-def identity(model: str = "bnn", kl_weight: float = 1.0) -> dict[str, Any]:
+def identity(model: str, kl_weight: float, kl_annealing_epochs: float) -> dict[str, Any]:
+    bnn = {"layers": "all", "kl_weight": kl_weight, "kl_annealing_epochs": kl_annealing_epochs}
     return {
         "model": model,
         "class_names": ["ant", "bee", "fly"],
-        "config": {"bnn": {"kl_weight": kl_weight}, "model": {"precision": "float32"}},
+        "config": {"bnn": bnn, "model": {"precision": "float32"}},
         "preprocessing": {},
     }
 
 
-def record(model: str = "bnn", kl_weight: float = 1.0, **more: Any) -> dict[str, Any]:
+def record(model: str = "bnn", kl_weight: float = 1.0, kl_annealing_epochs: float = 0.0, **more: Any) -> dict[str, Any]:
+    fields = {"histories": [HISTORY], **more}
     return make_record(
-        identity(model, kl_weight),
-        history=HISTORY,
+        identity(model, kl_weight, kl_annealing_epochs),
+        validation=Validation(0.65, 0.7),
         probabilities=PROBABILITIES,
         labels=LABELS,
         num_parameters=7,
         steps_per_epoch=4,
-        **more,
+        **fields,
     )
 
 
@@ -47,10 +51,23 @@ def test_figures_are_those_of_the_predictions_and_the_history() -> None:
     assert found | summarize(PROBABILITIES, LABELS) == found
     # Mean probabilities say ant, bee, bee, bee.
     assert found["per_class_accuracy"] == {"ant": pytest.approx(1 / 3), "bee": 1.0, "fly": None}
-    assert (found["best_epoch"], found["validation_nll"], found["validation_accuracy"]) == (2, 0.7, 0.6)
+    assert (found["best_epoch"], found["validation_nll"], found["validation_accuracy"]) == (2, 0.65, 0.7)
     assert (found["train_seconds"], found["seconds_to_best_epoch"], found["seconds_per_step"]) == (8.0, 6.0, 0.5)
     assert (found["num_samples"], found["num_test_examples"], found["num_parameters"]) == (2, 4, 7)
     assert "config" not in found
+
+
+def test_each_of_several_networks_has_its_own_best_epoch() -> None:
+    # Best in epochs 2 and 1, which end after 6 and 10 seconds; their mean is lowest in epoch 1.
+    other = [
+        dataclasses.replace(row, validation_nll=nll, seconds=10.0)
+        for row, nll in zip(HISTORY, (0.1, 0.8, 0.9), strict=True)
+    ]
+    found = record("ensemble", histories=[HISTORY, other])
+    assert found["seconds_to_best_epoch"] == 16.0
+    assert found["train_seconds"] == 38.0
+    assert found["seconds_per_step"] == 3.0
+    assert found["best_epoch"] == 1
 
 
 def test_every_metric_has_an_interval() -> None:
@@ -91,5 +108,8 @@ def test_says_what_was_tempered_and_scaled() -> None:
     assert not record()["is_tempered"]
     assert record(kl_weight=0.5)["is_tempered"]
     assert not record("cnn", kl_weight=0.5)["is_tempered"]
+    # The weight rises to 1 at the end of the annealing; epoch 2 is the best.
+    assert record(kl_annealing_epochs=3.0)["is_tempered"]
+    assert not record(kl_annealing_epochs=2.0)["is_tempered"]
     assert record("cnn_temperature", temperature=1.5)["temperature"] == 1.5
     assert "temperature" not in record("cnn")

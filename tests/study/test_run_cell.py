@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from tfp_insects.data.sources import ImageSource, fingerprint
+from tfp_insects.errors import InputError
+from tfp_insects.files import write_json
 from tfp_insects.models.kinds.registry import MODELS
 from tfp_insects.study.cells import Cell
+from tfp_insects.study.directory_lock import locked
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.run_cell import CellRun
-from tfp_insects.training.history import read_history
+from tfp_insects.training.history import read_history, seconds_to_best_epoch
 from tfp_insects.uncertainty.metrics import negative_log_likelihood
 from tfp_insects.uncertainty.out_of_distribution import auroc, fpr_at_tpr, scores
 
@@ -100,7 +103,11 @@ def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[s
     for own, other, both in zip(first, second, joint, strict=True):
         assert both.seconds == pytest.approx(own.seconds + other.seconds)
         assert both.validation_nll == pytest.approx((own.validation_nll + other.validation_nll) / 2)
-    assert record_of(directory)["num_parameters"] == 2 * record_of(cnn)["num_parameters"]
+    record, held_out = record_of(directory), arrays(directory / "validation_predictions.npz")
+    nll = negative_log_likelihood(held_out["probabilities"], held_out["labels"])
+    assert record["validation_nll"] == pytest.approx(nll)
+    assert record["seconds_to_best_epoch"] == seconds_to_best_epoch(first) + seconds_to_best_epoch(second)
+    assert record["num_parameters"] == 2 * record_of(cnn)["num_parameters"]
 
 
 class KilledError(Exception):
@@ -140,6 +147,37 @@ def test_a_broken_cell_goes_on_where_it_was(
     assert record["nll"] == record_of(expected)["nll"]
 
 
+def test_a_training_checkpoint_that_a_kill_left_beside_the_weights_goes(
+    finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    cell = Cell("cnn", 4, 0)
+    directory = shutil.copytree(finished("cnn"), cell.directory(tmp_path))
+    (directory / "record.json").unlink()
+    (directory / "checkpoints" / "ckpt-3.index").touch()
+    CellRun(cell, tiny_experiment, tmp_path).run()
+    assert [path.name for path in (directory / "checkpoints").iterdir()] == ["weights.h5"]
+
+
+def test_a_cell_is_run_by_one_command_at_a_time(tiny_experiment: Experiment, tmp_path: Path) -> None:
+    run = CellRun(Cell("cnn", 4, 0), tiny_experiment, tmp_path)
+    directory = Cell("cnn", 4, 0).directory(tmp_path)
+    with locked(directory):
+        for start in (run.run, run.run_validation):
+            with pytest.raises(InputError, match="cnn-n4-seed0 is in use by another command: wait"):
+                start()
+    assert not (directory / "config.json").exists()
+
+    def on_step() -> None:
+        with pytest.raises(InputError, match="is in use"), locked(directory):
+            pass
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        run.run(on_step)
+    with locked(directory):
+        pass
+
+
 def with_ood(experiment: Experiment, ood: ImageSource) -> Experiment:
     return dataclasses.replace(experiment, ood=ood, ood_fingerprint=fingerprint(ood))
 
@@ -151,7 +189,9 @@ def test_ood_images_are_asked_about_later_without_training_again(
     directory = shutil.copytree(finished("bnn"), cell.directory(tmp_path))
     weights = directory / "checkpoints" / "weights.h5"
     written = weights.stat().st_mtime_ns
-    before = record_of(directory)
+    elsewhere = {"hardware": {"processor": "that of another machine"}, "versions": {"tensorflow": "2.0"}}
+    before = record_of(directory) | elsewhere
+    write_json(directory / "record.json", before)
     record = CellRun(cell, with_ood(tiny_experiment, other_insects), tmp_path).run()
     assert weights.stat().st_mtime_ns == written
     assert {name: record[name] for name in before if name != "intervals"} == {

@@ -1,14 +1,16 @@
 """A cell of the study's grid: one model, one number of images a class, one seed."""
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, write_json
 from tfp_insects.models.kinds.registry import MODELS, find_kind
+from tfp_insects.study.directory_lock import locked
 
 CONFIG_NAME = "config.json"
 RECORD_NAME = "record.json"
@@ -61,16 +63,22 @@ def is_finished(directory: Path) -> bool:
     return (directory / RECORD_NAME).exists()
 
 
-def claim_directory(directory: Path, config: Mapping[str, Any]) -> None:
-    """Makes the cell's directory with its configuration, or checks that what is there is the same run.
+@contextlib.contextmanager
+def claimed_directory(directory: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Makes the cell's directory with its configuration, or checks that what is there is the same run, and holds it.
 
     Raises:
-        InputError: The directory holds a run of another configuration or other data; the message names the first field.
+        InputError: The directory holds a run of another configuration or other data, where the message names the first
+            field, or another command is at work in it.
     """
+    with locked(directory):
+        _require_same_run(directory, json.loads(json.dumps(config)))
+        yield
+
+
+def _require_same_run(directory: Path, wanted: dict[str, Any]) -> None:
     path = directory / CONFIG_NAME
-    wanted = json.loads(json.dumps(config))
     if not path.exists():
-        directory.mkdir(parents=True, exist_ok=True)
         write_json(path, wanted)
         return
     field = _first_difference(read_json(path), wanted)

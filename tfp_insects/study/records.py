@@ -15,7 +15,9 @@ import tensorflow as tf
 from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.metric_intervals import metric_intervals, out_of_distribution_statistics
 from tfp_insects.study.statistics import bootstrap_interval
-from tfp_insects.training.history import EpochRow, best_row, seconds_to_best_epoch
+from tfp_insects.training.fit import Validation
+from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
+from tfp_insects.training.schedules import annealed_kl_weight
 from tfp_insects.uncertainty.metrics import per_class_accuracy, summarize
 
 VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "numpy", "tfp_insects")
@@ -40,7 +42,8 @@ class OutOfDistribution:
 def make_record(
     identity: Mapping[str, Any],
     *,
-    history: Sequence[EpochRow],
+    histories: Sequence[list[EpochRow]],
+    validation: Validation,
     probabilities: np.ndarray,
     labels: np.ndarray,
     num_parameters: int,
@@ -52,27 +55,29 @@ def make_record(
 
     Args:
         identity: What the run was made of, as in its `config.json`.
-        history: One row an epoch.
+        histories: For each network of the run, one row an epoch; each network was left at its own best epoch.
+        validation: Quality of the run's predictions for the validation images.
         probabilities: Test predictions `[num_samples, num_examples, num_classes]`.
         labels: int32 `[num_examples]`.
-        num_parameters: Numbers that the model holds, priors included.
-        steps_per_epoch: Training steps of one epoch.
+        num_parameters: Numbers that the networks predict with.
+        steps_per_epoch: Training steps of one epoch of all networks.
         ood: Predictions for out-of-distribution images, or none.
         temperature: By which logits were divided; none where none was fitted.
     """
-    best = best_row(history)
+    history = joint_history(histories)
+    best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
     record = {
         **{key: value for key, value in identity.items() if key not in ("config", "preprocessing")},
         "num_classes": len(identity["class_names"]),
         "num_test_examples": len(labels),
         "num_samples": len(probabilities),
         **_quality(probabilities, labels, identity["class_names"]),
-        "best_epoch": best.epoch,
-        "validation_nll": best.validation_nll,
-        "validation_accuracy": best.validation_accuracy,
-        "is_tempered": find_kind(identity["model"]).is_tempered(identity["config"]),
+        "best_epoch": best_epoch,
+        "validation_nll": validation.nll,
+        "validation_accuracy": validation.accuracy,
+        "is_tempered": _is_tempered(identity, best_epoch),
         "train_seconds": sum(row.seconds for row in history),
-        "seconds_to_best_epoch": seconds_to_best_epoch(history),
+        "seconds_to_best_epoch": sum(map(seconds_to_best_epoch, histories)),
         "seconds_per_step": float(np.median([row.seconds for row in history])) / steps_per_epoch,
         "num_parameters": num_parameters,
         "precision": identity["config"]["model"]["precision"],
@@ -82,6 +87,15 @@ def make_record(
     if temperature is not None:
         record["temperature"] = temperature
     return record if ood is None else _with_ood(record, probabilities, ood)
+
+
+def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
+    """Whether there is a posterior, and its divergence had another weight than 1 in the epoch whose weights are used."""
+    kind, config = find_kind(identity["model"]), identity["config"]
+    if kind.bayesian_layers(config) is None:
+        return False
+    section = kind.section(config)
+    return annealed_kl_weight(section["kl_weight"], best_epoch - 1, section["kl_annealing_epochs"]) != 1.0
 
 
 def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfp_insects.files import read_json, write_json
 from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.cell_predictions import (
@@ -16,13 +18,14 @@ from tfp_insects.study.cell_predictions import (
     train_and_predict,
     write_predictions,
 )
-from tfp_insects.study.cells import RECORD_NAME, Cell, claim_directory, is_finished
+from tfp_insects.study.cells import RECORD_NAME, Cell, claimed_directory, is_finished
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import HISTORY_NAME, Member, Task
 from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
-from tfp_insects.training.fit import OnStep
-from tfp_insects.training.history import joint_history, read_history, write_history
+from tfp_insects.training.fit import OnStep, Validation
+from tfp_insects.training.history import joint_history, write_history
+from tfp_insects.uncertainty.metrics import accuracy, negative_log_likelihood
 
 
 class CellRun:
@@ -53,27 +56,33 @@ class CellRun:
         A finished cell that was not asked about the out-of-distribution images before predicts again.
 
         Raises:
-            InputError: The directory holds another run, or the loss diverged.
+            InputError: The directory holds another run or is in use, or the loss diverged.
         """
-        claim_directory(self._directory, self._identity())
-        if is_finished(self._directory):
-            record = read_json(self._directory / RECORD_NAME)
-            if self._experiment.ood is None or self._experiment.ood_fingerprint == record.get("ood_fingerprint"):
-                return record
-        parts = parts_of(self._task)
-        record = self._record(parts, self._predict(parts, on_step))
-        write_json(self._directory / RECORD_NAME, record)
-        return record
+        with claimed_directory(self._directory, self._identity()):
+            before = read_json(self._directory / RECORD_NAME) if is_finished(self._directory) else None
+            if before is not None and self._is_complete(before):
+                return before
+            parts = parts_of(self._task)
+            record = self._record(parts, self._predict(parts, on_step))
+            if before is not None:  # The training times are those of the machine that trained.
+                record |= {name: before[name] for name in ("hardware", "versions")}
+            write_json(self._directory / RECORD_NAME, record)
+            return record
 
     def run_validation(self, on_step: OnStep = lambda: None) -> None:
         """Runs the cell as far as the predictions of its validation images, and predicts no others.
 
         Raises:
-            InputError: The directory holds another run, or the loss diverged.
+            InputError: The directory holds another run or is in use, or the loss diverged.
         """
-        claim_directory(self._directory, self._identity())
-        if not (self._directory / VALIDATION_NAME).exists():
-            self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, on_step)
+        with claimed_directory(self._directory, self._identity()):
+            if not (self._directory / VALIDATION_NAME).exists():
+                self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, on_step)
+
+    def _is_complete(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record answers all that the experiment asks."""
+        ood = self._experiment.ood_fingerprint
+        return not ood or ood == record.get("ood_fingerprint")
 
     def _identity(self) -> dict[str, Any]:
         preprocessing = self._task.preprocessing
@@ -110,7 +119,8 @@ class CellRun:
             ood = OutOfDistribution(experiment.ood.name, experiment.ood_fingerprint, probabilities)
         return make_record(
             self._identity(),
-            history=read_history(self._directory / HISTORY_NAME),
+            histories=[member.history for member in self._members],
+            validation=_validation(parts[VALIDATION_NAME], predictions.probabilities[VALIDATION_NAME]),
             probabilities=predictions.probabilities[TEST_NAME],
             labels=parts[TEST_NAME].examples.labels,
             num_parameters=predictions.num_parameters,
@@ -118,6 +128,11 @@ class CellRun:
             ood=ood,
             temperature=predictions.temperature,
         )
+
+
+def _validation(part: Part, probabilities: np.ndarray) -> Validation:
+    labels = part.examples.labels
+    return Validation(negative_log_likelihood(probabilities, labels), accuracy(probabilities, labels))
 
 
 def _make_members(task: Task, seed: int, directory: Path) -> list[Member]:

@@ -53,15 +53,6 @@ def test_only_the_temperature_kind_fits_one() -> None:
     assert [kind.name for kind in KINDS if kind.fits_temperature] == ["cnn_temperature"]
 
 
-def test_a_weight_of_the_divergence_other_than_one_is_tempered(config: dict[str, Any]) -> None:
-    bnn, cnn = find_kind("bnn"), find_kind("cnn")
-    tempered = {**config, "bnn": {**config["bnn"], "kl_weight": 0.5}}
-    untempered = {**config, "bnn": {**config["bnn"], "kl_weight": 1.0}}
-    assert bnn.is_tempered(tempered)
-    assert not bnn.is_tempered(untempered)
-    assert not cnn.is_tempered(tempered)
-
-
 def test_the_twin_follows_the_configuration_and_its_variants_their_names(config: dict[str, Any]) -> None:
     found = {kind.name: kind.bayesian_layers(config) for kind in KINDS}
     assert {name: layers for name, layers in found.items() if layers} == {

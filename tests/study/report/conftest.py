@@ -2,7 +2,7 @@
 
 import io
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tfp_insects.study.cells import Cell
 from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.study.report.page import write_report
 from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
+from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, write_history
 
 CLASSES = ("ant", "bee & co", "<wasp>", "$fly$")
@@ -26,6 +27,7 @@ NUM_EXAMPLES = 120
 NUM_EPOCHS = 4
 QUICKSTART = Path(__file__).resolve().parents[3] / "configs" / "quickstart.py"
 LAYERS = {"features_0": (3, 3, 3, 4), "classifier_1": (36, 16), "classifier_6": (16, len(CLASSES))}
+BAYESIAN_LAYERS = {"bnn": tuple(LAYERS), "bnn_head": ("classifier_6",)}
 
 MakeRun = Callable[..., Path]
 
@@ -50,11 +52,12 @@ def invented_history(skill: float, seconds: float, rng: np.random.Generator) -> 
     return rows
 
 
-def write_weights(path: Path, rng: np.random.Generator) -> None:
-    """A checkpoint in the layout of Keras, three Bayesian layers, the last with scales of its own."""
+def write_weights(path: Path, layers: Sequence[str], rng: np.random.Generator) -> None:
+    """A checkpoint in the layout of Keras, its layers Bayesian, the last with scales of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
-        for name, shape in LAYERS.items():
+        for name in layers:
+            shape = LAYERS[name]
             group = file.create_group(f"{name}/{name}")
             is_head = name == "classifier_6"
             prior_loc = np.zeros(()) if is_head else rng.normal(0.0, 0.1, shape)
@@ -142,11 +145,12 @@ def write_run(
         example_ids=np.array(example_ids),
     )
     write_images(directory / THUMBNAILS_NAME, example_ids, labels)
-    if model == "bnn":
-        write_weights(directory / "checkpoints" / "weights.h5", rng)
+    if model in BAYESIAN_LAYERS:
+        write_weights(directory / "checkpoints" / "weights.h5", BAYESIAN_LAYERS[model], rng)
     record = make_record(
         identity,
-        history=history,
+        histories=[history],
+        validation=Validation(history[-1].validation_nll, history[-1].validation_accuracy),
         probabilities=probabilities,
         labels=labels,
         num_parameters=1000,

@@ -27,10 +27,6 @@ class Bnn(Kind):
         """What the configuration says."""
         return config["bnn"]["layers"]
 
-    def is_tempered(self, config: Mapping[str, Any]) -> bool:
-        """Whether the divergence has another weight than 1."""
-        return config["bnn"]["kl_weight"] != 1.0
-
 
 class BnnClassifier(Bnn):
     """The twin whose dense layers alone are Bayesian."""

@@ -71,11 +71,6 @@ class Kind(abc.ABC):
         del config
         return None
 
-    def is_tempered(self, config: Mapping[str, Any]) -> bool:
-        """Whether its posterior is another than Bayes' rule gives."""
-        del config
-        return False
-
     def member_seeds(self, config: Mapping[str, Any], seed: int) -> list[int]:
         """A seed for each network of a run."""
         del config
