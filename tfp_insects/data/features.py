@@ -95,6 +95,6 @@ def _allocate(shape: tuple[int, ...], dtype: np.dtype, max_bytes: int, directory
     num_bytes = math.prod(shape) * dtype.itemsize
     if num_bytes <= max_bytes:
         return np.empty(shape, dtype)
-    # The file has no name, so it cannot be left behind.
-    file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
-    return np.memmap(file, dtype, "w+", shape=shape)
+    # The file has no name, so it cannot be left behind; it lives as long as the map.
+    with tempfile.TemporaryFile(dir=directory) as file:
+        return np.memmap(file, dtype, "w+", shape=shape)
