@@ -3,15 +3,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
+from measuring import workloads
 from measuring.configuration import OVERRIDES, STOCK, Configuration
 from measuring.models import make_model
 from measuring.workloads import MAX_FEW_IMAGES, Workload, make_workload, open_examples
 
+from tfp_insects.data.pipeline import TrainingPipeline
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.frozen import num_frozen_layers
+from tfp_insects.training.optimiser import TrainStep
 
 NAMES = tuple(row.name for row in (*CONVOLUTIONS, *DENSE_LAYERS))
 BAYESIAN = {"bnn": 8, "bnn_weight_scale": 8, "bnn_classifier": 3, "bnn_head": 1}
@@ -34,7 +38,7 @@ def test_models_are_the_studys_with_few_fields_changed(narrow: Configuration, na
     layers = bayesian_layers(model)
     assert len(layers) == BAYESIAN.get(name, 0)
     assert [layer.loc.shape.rank for layer in layers] == [
-        len(model.get_layer(layer.name).loc.shape) for layer in layers
+        2 if one.name.startswith("classifier") else 4 for one in layers
     ]
     body = [layer for layer in layers if layer.name != NAMES[-1]]
     assert all((layer.log_ratio.shape.rank > 0) == (name == "bnn_weight_scale") for layer in body)
@@ -78,10 +82,21 @@ def test_predictions_are_of_all_images_and_draws(
 
 
 @pytest.mark.parametrize("mode", ["epoch_images", "epoch_features", "epoch_pipeline"])
-def test_an_epoch_is_all_images(narrow: Configuration, mode: str) -> None:
+def test_an_epoch_is_all_images(narrow: Configuration, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_epoch, received = workloads._epoch_workload, []
+
+    def make_counted_epoch(pipeline: TrainingPipeline, step: TrainStep) -> Workload:
+        def counted_step(images: tf.Tensor, labels: tf.Tensor) -> tuple:
+            received.extend(labels.numpy())
+            return step(images, labels)
+
+        return make_epoch(pipeline, counted_step)
+
+    monkeypatch.setattr(workloads, "_epoch_workload", make_counted_epoch)
     one = workload(narrow, "bnn_head", mode)
-    one.run()
-    one.run()
+    for epoch in (1, 2):
+        one.run()
+        assert np.bincount(received).tolist() == [2 * epoch] * 10
     assert one.num_images == 20
 
 
