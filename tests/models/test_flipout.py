@@ -315,7 +315,7 @@ def test_sampled_kernels_follow_the_posterior(kind: str) -> None:
 
 @kinds
 @pytest.mark.parametrize("noise_multiplier", [1.0, 0.5])
-def test_kernels_from_the_table_use_places_that_no_step_reads(kind: str, noise_multiplier: float) -> None:
+def test_kernels_from_the_table_are_unlike_the_noise_of_training_steps(kind: str, noise_multiplier: float) -> None:
     layer = trained_layer(kind, variational(noise_multiplier=noise_multiplier))
     draws = [layer.sample_kernel_from_table(tf.constant(draw)).numpy() for draw in (0, 1, 0)]
     np.testing.assert_array_equal(draws[0], draws[2])

@@ -142,7 +142,7 @@ class VariationalKernel(tf_keras.layers.Layer):
         return self._kernel_from(tf.random.stateless_normal(self.loc.shape, seed, dtype=tf.float32))
 
     def sample_kernel_from_table(self, draw: tf.Tensor) -> tf.Tensor:
-        """Draws a kernel with noise from the table of the training steps, at a place that no step reads.
+        """Draws a kernel with noise from the table of the training steps, under a step number that none of them has.
 
         Much cheaper than `sample_kernel`; for watching the training.
 

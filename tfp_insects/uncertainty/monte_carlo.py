@@ -38,7 +38,7 @@ class MonteCarloPredictor:
         Args:
             batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
             num_samples: Draws of the weights; a model without random layers is run once, whatever is asked for.
-            seed: Integer; equal seeds give equal draws.
+            seed: Integer; equal seeds give equal draws. Without fresh noise it is not used: a draw's number alone decides.
 
         Returns:
             Probabilities, float32 `[num_samples, num_examples, num_classes]`.
