@@ -4,7 +4,7 @@ import re
 import pytest
 from PIL import Image
 
-from tfp_insects.study.report.palette import BLUE, VARIABLES
+from tfp_insects.study.report.palette import BLUE, MODEL_MARKS, OTHER_MARK, VARIABLES
 from tfp_insects.study.report.pictures import Key, Panel, Picture, key_svg, panel_svg, save_picture, share_axis
 
 SIZE = (340.0, 250.0)
@@ -65,6 +65,8 @@ def test_saves_png_svg_and_figures(tmp_path):
         assert list(csv.DictReader(file)) == [{"a": "1", "b": "x"}, {"a": "2", "b": "y, z"}]
 
 
-@pytest.mark.parametrize("marker", ["", "o", "s", "^", "v", "D", "P", "X", "block"])
+@pytest.mark.parametrize(
+    "marker", sorted({mark.marker for mark in (*MODEL_MARKS.values(), OTHER_MARK)} | {"", "block"})
+)
 def test_keys_have_every_marker_in_use(marker):
     assert "var(--blue)" in key_svg(Key("label", BLUE, "-", marker))

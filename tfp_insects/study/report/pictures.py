@@ -144,6 +144,8 @@ def key_svg(key: Key) -> Markup:
         "s": '<rect x="9" y="2" width="8" height="8"/>',
         "^": '<path d="M13 1 L18 10 H8 Z"/>',
         "v": '<path d="M13 11 L18 2 H8 Z"/>',
+        "<": '<path d="M8 6 L17 1 V11 Z"/>',
+        "h": '<path d="M13 1 L17.5 3.5 V8.5 L13 11 L8.5 8.5 V3.5 Z"/>',
         "D": '<path d="M13 1 L18 6 L13 11 L8 6 Z"/>',
         "P": '<path d="M11 1h4v3h3v4h-3v3h-4v-3h-3v-4h3z"/>',
         "X": '<path d="M9 2l8 8M17 2l-8 8" stroke-width="3"/>',
