@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
 from tfp_insects.models.mean_field import kl_divergence, posterior_scale, prior_scale
 from tfp_insects.study.report import weights
 from tfp_insects.study.report.requirements import load_study
-from tfp_insects.study.report.weights import bayesian_run, read_weights
+from tfp_insects.study.report.weights import bayesian_runs, read_weights
 
 BODY = {"prior": {"kind": "normal", "scale": 0.5, "floor": 0.1}, "posterior_ratio": 0.2, "scale_per_weight": False}
 HEAD = {"prior": {"kind": "scaled_normal", "scale": 4.0, "floor": 0.1}, "posterior_ratio": 0.4}
@@ -58,7 +60,24 @@ def test_reads_evenly_spaced_rows_of_large_layers(run, model, monkeypatch):
 def test_a_checkpoint_without_posteriors_is_no_bayesian_run(make_run, tmp_path):
     directory = make_run(tmp_path, "bnn", 5, 0)
     (directory / "checkpoints" / "weights.h5").unlink()
-    assert bayesian_run(load_study(tmp_path), 5) is None
+    assert bayesian_runs(load_study(tmp_path)) == []
+
+
+def test_runs_of_one_model_are_chosen(make_run, tmp_path):
+    for model, size, seed in (("bnn", 5, 0), ("bnn_head", 5, 1), ("bnn_head", 5, 2), ("bnn_head", 40, 0)):
+        make_run(tmp_path, model, size, seed)
+    names = [run.directory.name for run in bayesian_runs(load_study(tmp_path))]
+    assert names == ["bnn_head-n5-seed1", "bnn_head-n40-seed0"]
+    make_run(tmp_path, "bnn", 40, 3)
+    names = [run.directory.name for run in bayesian_runs(load_study(tmp_path))]
+    assert names == ["bnn-n5-seed0", "bnn-n40-seed3"]
+
+
+def test_runs_of_other_layers_are_not_paired(make_run, tmp_path):
+    head = make_run(tmp_path, "bnn_head", 5, 0) / "checkpoints" / "weights.h5"
+    shutil.copy(head, make_run(tmp_path, "bnn", 5, 0) / "checkpoints")
+    make_run(tmp_path, "bnn", 40, 0)
+    assert [run.n_per_class for run in bayesian_runs(load_study(tmp_path))] == [40]
 
 
 def test_a_checkpoint_that_is_cut_off(make_run, tmp_path):
@@ -66,4 +85,4 @@ def test_a_checkpoint_that_is_cut_off(make_run, tmp_path):
     path = directory / "checkpoints" / "weights.h5"
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(InputError, match=r"bnn-n5-seed0/checkpoints/weights\.h5 cannot be read"):
-        bayesian_run(load_study(tmp_path), 5)
+        bayesian_runs(load_study(tmp_path))

@@ -18,7 +18,7 @@ from tfp_insects.study.report.sentences import find_twins
 from tfp_insects.study.report.study_2025 import REASONS, Row, comparison_rows, describe_test_sets
 from tfp_insects.study.report.tables import Table
 from tfp_insects.study.report.weight_pictures import chosen_weights_picture, loc_picture, scale_picture
-from tfp_insects.study.report.weights import bayesian_run, read_weights
+from tfp_insects.study.report.weights import bayesian_runs, read_weights
 from tfp_insects.study.report.wording import images_a_class
 
 DRAWN = "drawn insects, not photographs"
@@ -148,14 +148,20 @@ def _ood_section(study: Study) -> Section | None:
 
 
 def _weights_section(study: Study) -> Section | None:
-    """Weights of the Bayesian model at the smallest and the largest size; None where no checkpoint holds posteriors."""
-    runs = {size: run for size in study.sizes if (run := bayesian_run(study, size)) is not None}
+    """Weights of one Bayesian model at its smallest and its largest size; None where no checkpoint holds posteriors."""
+    runs = bayesian_runs(study)
     if not runs:
         return None
-    layers = {size: read_weights(runs[size]) for size in sorted({min(runs), max(runs)})}
+    layers = {run.n_per_class: read_weights(run) for run in runs}
     colours = size_colours(study.sizes)
     pictures = [chosen_weights_picture(layers, colours), loc_picture(layers, colours), scale_picture(layers, colours)]
-    return Section("weights", "The weights as distributions", pictures, {"weights": tables.weights_table(layers)})
+    shown = f"Shown: {'; '.join(_run_words(run) for run in runs)}."
+    return Section(
+        "weights",
+        "The weights as distributions",
+        [dataclasses.replace(one, caption=f"{one.caption} {shown}") for one in pictures],
+        {"weights": tables.weights_table(layers)},
+    )
 
 
 def _marked(section: Section, study: Study) -> Section:

@@ -21,7 +21,7 @@ def chosen_weights_picture(layers: Layers, colours: Mapping[int, str]) -> Pictur
     """Prior and posterior of three weights: of the first, a middle and the last Bayesian layer.
 
     Args:
-        layers: Bayesian layers from input to output, by images a class (smallest and largest size).
+        layers: Bayesian layers from input to output, the same at each size, by images a class (smallest and largest).
         colours: Colour of each size.
     """
     largest = layers[max(layers)]

@@ -51,11 +51,22 @@ class LayerWeights:
         return (self.rows[row], *(int(one) for one in rest))
 
 
-def bayesian_run(study: Study, n_per_class: int) -> Run | None:
-    """The run of smallest seed whose checkpoint holds posteriors; the BNN's if there is one."""
-    runs = [run for model in study.models for run in study.select(model, n_per_class)]
-    runs.sort(key=lambda run: (run.model != "bnn", run.seed))
-    return next((run for run in runs if _holds_posteriors(_path(run))), None)
+def bayesian_runs(study: Study) -> list[Run]:
+    """Two runs of one model whose posteriors are of the same layers: with the fewest and with the most images a class.
+
+    The model is the BNN, if it was run with the most images of all; of several seeds the smallest counts. One run where
+    there is no second, none where no checkpoint holds posteriors.
+
+    Raises:
+        InputError: A checkpoint is cut off.
+    """
+    by_size = sorted(study.runs, key=lambda run: (-run.n_per_class, run.model != "bnn"))
+    largest = next((run for run in by_size if _posterior_shapes(run)), None)
+    if largest is None:
+        return []
+    alike = (run for run in study.runs if run.model == largest.model)
+    smallest = next(run for run in alike if _posterior_shapes(run) == _posterior_shapes(largest))
+    return list(dict.fromkeys([smallest, largest]))
 
 
 def read_weights(run: Run) -> list[LayerWeights]:
@@ -79,12 +90,14 @@ def _path(run: Run) -> Path:
     return run.directory / "checkpoints" / WEIGHTS_NAME
 
 
-def _holds_posteriors(path: Path) -> bool:
+def _posterior_shapes(run: Run) -> dict[str, tuple[int, ...]]:
+    """Shape of each layer's posterior by name; empty where the checkpoint holds none."""
+    path = _path(run)
     if not path.exists():
-        return False
+        return {}
     try:
         with h5py.File(path) as file:
-            return bool(_kernels(file))
+            return {name: group["kernel_loc:0"].shape for name, group in _kernels(file).items()}
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error}): remove the run's directory and run it again") from error
 
