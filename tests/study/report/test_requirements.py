@@ -7,7 +7,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_arrays, write_json
-from tfp_insects.study.report.requirements import REQUIRED, load_study
+from tfp_insects.study.report.requirements import REQUIRED, REQUIRED_WITH_OOD, load_study
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_record_that_is_cut_off(workdir):
     assert re.search(r"bnn-n5-seed0/record\.json cannot be read as JSON", refusal(workdir))
 
 
-@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("name", [*REQUIRED, *REQUIRED_WITH_OOD])
 def test_names_a_missing_field(workdir, name):
     path = workdir / "bnn-n5-seed0" / "record.json"
     record = json.loads(path.read_text())
@@ -167,3 +167,10 @@ def test_history_without_epochs(workdir):
     path = workdir / "bnn-n5-seed0" / "history.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
     assert "bnn-n5-seed0/history.csv holds no epoch" in refusal(workdir)
+
+
+def test_history_that_ends_before_the_best_epoch(workdir):
+    change_record(workdir / "bnn-n5-seed0", best_epoch=3)
+    path = workdir / "bnn-n5-seed0" / "history.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    assert "bnn-n5-seed0/history.csv holds 2 epochs; the record says best_epoch 3" in refusal(workdir)

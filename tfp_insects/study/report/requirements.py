@@ -33,6 +33,8 @@ REQUIRED: Mapping[str, type | tuple[type, ...]] = {
     "num_test_examples": int,
     "num_samples": int,
     "accuracy": (int, float),
+    "nll": (int, float),
+    "ece": (int, float),
     "best_epoch": int,
     "is_tempered": bool,
     "train_seconds": (int, float),
@@ -43,6 +45,8 @@ REQUIRED: Mapping[str, type | tuple[type, ...]] = {
     "hardware": dict,
     "versions": dict,
 }
+# The same where `ood_fingerprint` is one of them.
+REQUIRED_WITH_OOD: Mapping[str, type | tuple[type, ...]] = {"ood_data": str, "num_ood_examples": int}
 # Fields in which all records that have them must agree: figures of other images cannot be compared.
 SHARED = ("data_fingerprint", "split_fingerprint", "class_names", "num_test_examples", "ood_fingerprint")
 PREDICTION_ARRAYS = ("probabilities", "labels", "example_ids")
@@ -87,11 +91,13 @@ def load_run(directory: Path) -> Run:
         example_ids=tuple(str(name) for name in arrays["example_ids"]),
     )
     _require_own_predictions(run)
+    _require_own_history(run)
     return run
 
 
 def _require_fields(path: Path, record: Mapping[str, Any]) -> None:
-    for name, kind in REQUIRED.items():
+    required = {**REQUIRED, **(REQUIRED_WITH_OOD if "ood_fingerprint" in record else {})}
+    for name, kind in required.items():
         if name not in record:
             raise InputError(
                 f"{path} has no field {name!r}, which the report needs: remove its directory and run again"
@@ -129,6 +135,16 @@ def _require_own_predictions(run: Run) -> None:
     measured = accuracy(run.probabilities, run.labels)
     if abs(measured - record["accuracy"]) > 1e-6:
         raise InputError(f"{path} gives an accuracy of {measured:.6f}; the record says {record['accuracy']:.6f}")
+
+
+def _require_own_history(run: Run) -> None:
+    """Refuses epochs that do not reach the record's best."""
+    best, num_epochs = run.record["best_epoch"], len(run.history)
+    if run.history and not 1 <= best <= num_epochs:
+        raise InputError(
+            f"{run.directory / HISTORY_NAME} holds {num_epochs} epochs; the record says best_epoch {best}: "
+            f"remove its directory and run again"
+        )
 
 
 def _require_one_test_set(runs: list[Run]) -> None:
