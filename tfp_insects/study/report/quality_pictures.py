@@ -11,6 +11,7 @@ from tfp_insects.study.report.palette import INK, MUTED, PAPER, Line, model_mark
 from tfp_insects.study.report.pictures import Key, Panel, Picture, plain_number, share_axis
 from tfp_insects.study.report.quality import METRIC, Metric, Quality
 from tfp_insects.study.report.runs import Run, Study, display_name
+from tfp_insects.study.report.wording import images_a_class
 
 SHOWN = ("accuracy", "nll", "ece")
 # Where a label may stand beside its point, and the room it needs, in points.
@@ -88,7 +89,7 @@ def sizes_picture(study: Study, quality: Quality) -> Picture:
 
 
 def seconds_picture(study: Study, quality: Quality) -> Picture:
-    """The same metrics against training time, and validation accuracy within the run of most images."""
+    """The same metrics against training time, and validation accuracy within one run of each model."""
     panels = [
         Panel(
             METRIC[name].label,
@@ -97,25 +98,33 @@ def seconds_picture(study: Study, quality: Quality) -> Picture:
         )
         for name in SHOWN
     ]
-    largest = [run for model in study.models if (run := study.select(model, study.sizes_of(model)[-1])[0]).history]
-    if largest:
+    within = _runs_of_one_size(study)
+    if within:
         panels.append(
             Panel(
-                f"Within one run: {largest[0].n_per_class} images a class",
-                partial(_draw_within_run, runs=largest),
+                f"Within one run: {images_a_class(within[0].n_per_class)}",
+                partial(_draw_within_run, runs=within),
                 "Validation accuracy against seconds of training, one line a model.",
             )
         )
+    last = " The last panel follows one run of each model as it trains." if within else ""
     return Picture(
         "quality_by_seconds",
         "Quality against training time",
         "The second question. Each mark is one number of images a class (written beside it where there is room), placed at "
-        "the training time to the epoch that validation chose. A model further left reaches the same height sooner. The "
-        "last panel follows one run of each model as it trains.",
+        "the training time to the epoch that validation chose. A model further left reaches the same height sooner."
+        f"{last}",
         panels,
         _model_keys(study.models),
         _seconds_rows(study),
     )
+
+
+def _runs_of_one_size(study: Study) -> list[Run]:
+    """One run of each model whose epochs are known, at the largest size that all these have; empty where there is none."""
+    trained = Study(study.workdir, [run for run in study.runs if run.history])
+    sizes = [size for size in trained.sizes if all(trained.select(model, size) for model in trained.models)]
+    return [trained.select(model, sizes[-1])[0] for model in trained.models] if sizes else []
 
 
 def _seconds_rows(study: Study) -> list[dict[str, object]]:
