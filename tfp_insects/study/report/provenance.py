@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tfp_insects.models.alexnet import HEAD, bayesian_layer_names
+from tfp_insects.models.kinds.kind import Blueprint
+from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.report.runs import Run, Study, display_name
-from tfp_insects.study.report.wording import enumerate_words, number, seconds
+from tfp_insects.study.report.wording import enumerate_words, seconds
 
 
 def provenance(study: Study) -> list[tuple[str, str]]:
@@ -56,25 +59,50 @@ def settings(run: Run) -> list[tuple[str, str]]:
 
 
 def _posterior_notes(run: Run) -> list[str]:
-    bnn = run.config.get("config", {}).get("bnn", {})
-    body = bnn.get("body" if run.record["weights"] != "none" else "body_from_scratch", {})
-    if body.get("learn_scale", True) or "prior" not in body:
+    """Scales that the BNN holds at a share of the prior's, by kind of layer."""
+    config, record = run.config["config"], run.record
+    is_pretrained = record["weights"] != "none" and find_kind(run.model).uses_pretrained(config)
+    blueprint = Blueprint(config, len(record["class_names"]), record["num_train_examples"], run.seed, is_pretrained)
+    bayesian = blueprint.bayesian(config["bnn"]["layers"])
+    shares = {
+        _layer_words(name): f"{100.0 * section['posterior_ratio']:g} %"
+        for name in bayesian_layer_names(bayesian.layers)
+        if not (section := bayesian.of_layer(name)).get("learn_scale", True)
+    }
+    if not shares:
         return []
-    share = number(100.0 * body["posterior_ratio"], 3).rstrip("0").rstrip(".")
-    return [
-        f"The BNN learns the locations of all Bayesian layers but the scales of the last alone: the scales of the "
-        f"others are held at {share} % of their prior's scale."
-    ]
+    held = enumerate_words([f"at {share} of their prior's in {words}" for words, share in shares.items()])
+    return [f"The BNN learns the location of each weight, but not each scale: scales are held {held}."]
+
+
+def _layer_words(name: str) -> str:
+    if name == HEAD:
+        return "the last layer"
+    return "convolutions" if name.startswith("features") else "the dense layers before the last"
 
 
 def _command(study: Study) -> str:
     record = study.first.record
-    data = record["data"] if record["data"] in ("synthetic", "insect_detect") else f"PATH/{record['data']}"
-    numbers = ",".join(str(size) for size in study.sizes), ",".join(str(seed) for seed in study.seeds)
-    return (
-        f"python scripts/run.py --model={','.join(study.models)} --n_per_class={numbers[0]} --seeds={numbers[1]} "
-        f"--data={data} (with the settings below); python scripts/report.py"
-    )
+    flags = {
+        "model": ",".join(study.models),
+        "n_per_class": ",".join(str(size) for size in study.sizes),
+        "seeds": ",".join(str(seed) for seed in study.seeds),
+        "data": _flag_of(record["data"], {"synthetic": "synthetic", "insect_detect": "insect_detect"}),
+        "weights": _flag_of(
+            record["weights"], {"none": "none", "imagenet": "imagenet", "synthetic_pretraining": "auto"}
+        ),
+    }
+    ood = next((run for run in study.runs if "ood_data" in run.record), None)
+    if ood is not None and not ood.config["config"]["data"]["ood_classes"]:
+        flags["ood_data"] = _flag_of(ood.record["ood_data"], {})
+    workdir = f"--workdir={study.workdir.resolve().name}"
+    words = " ".join(f"--{name}={value}" for name, value in flags.items())
+    return f"python scripts/run.py {words} {workdir} (with the settings below); python scripts/report.py {workdir}"
+
+
+def _flag_of(name: str, known: Mapping[str, str]) -> str:
+    """The value of a flag from what records call it; of a file or folder its name alone."""
+    return known.get(name, f"PATH/{name}")
 
 
 def _differing_settings(study: Study) -> list[str]:
