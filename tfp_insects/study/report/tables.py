@@ -135,8 +135,10 @@ def weights_table(layers: Mapping[int, Sequence[LayerWeights]]) -> Table:
 
 
 def cell_rows(study: Study) -> list[dict[str, Any]]:
-    """One row a run for `cells.csv`: all single values of its record."""
-    fields = [name for name, value in study.first.record.items() if isinstance(value, str | int | float)]
+    """One row a run for `cells.csv`: all single values that any record has."""
+    fields = dict.fromkeys(
+        name for run in study.runs for name, value in run.record.items() if isinstance(value, str | int | float)
+    )
     return [{name: run.record.get(name, "") for name in fields} for run in study.runs]
 
 
