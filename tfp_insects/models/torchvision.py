@@ -95,11 +95,6 @@ def weights_fingerprint(weights: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def has_imagenet_weights(cache_dir: str | Path, url: str = IMAGENET_URL) -> bool:
-    """Tells whether torchvision's file is cached, so that `imagenet_weights` needs no network."""
-    return _cached_path(cache_dir, url).is_file()
-
-
 def imagenet_weights(
     cache_dir: str | Path,
     url: str = IMAGENET_URL,

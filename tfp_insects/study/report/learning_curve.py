@@ -41,13 +41,11 @@ class Doubling:
         model: The model.
         n_per_class: Largest size measured.
         gain: Gain in accuracy, with its interval.
-        exponent: Of the power law error ~ n^-exponent.
     """
 
     model: str
     n_per_class: int
     gain: Interval
-    exponent: float
 
 
 def images_needed(study: Study) -> list[ImagesNeeded]:
@@ -85,14 +83,12 @@ def next_doubling(study: Study, model: str) -> Doubling | None:
     if len(sizes) < NUM_SIZES_OF_FIT or not seeds:
         return None
     correct = _correct_answers(study, model, sizes, seeds)
-    ones = np.ones((1, correct.shape[2] + len(seeds)), dtype=np.int64)
 
     def gain(counts: IntArray) -> FloatArray:
         errors = _errors(correct, counts)
         return errors[:, -1] * (1.0 - 2.0 ** -_exponents(errors, sizes))
 
-    exponent = float(_exponents(_errors(correct, ones), sizes)[0])
-    return Doubling(model, sizes[-1], _interval_over_images_and_seeds(gain, correct), exponent)
+    return Doubling(model, sizes[-1], _interval_over_images_and_seeds(gain, correct))
 
 
 def _common_seeds(study: Study, pair: tuple[str, str], sizes: list[int]) -> list[int]:

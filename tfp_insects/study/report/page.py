@@ -61,7 +61,7 @@ def render(content: Content, directory: Path) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    environment.globals.update(panels=_panels, key_svg=key_svg, display_name=display_name)
+    environment.globals.update(panels=_panels, key_svg=key_svg)
     study = content.study
     named = study.pair or tuple(study.models)
     names = enumerate_words([display_name(model) for model in named])
