@@ -19,6 +19,7 @@ from tfp_insects.study.cells import Cell
 from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.study.report.page import write_report
 from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
+from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, write_history
 
 CLASSES = ("ant", "bee & co", "<wasp>", "$fly$")
@@ -148,7 +149,8 @@ def write_run(
         write_weights(directory / "checkpoints" / "weights.h5", BAYESIAN_LAYERS[model], rng)
     record = make_record(
         identity,
-        history=history,
+        histories=[history],
+        validation=Validation(history[-1].validation_nll, history[-1].validation_accuracy),
         probabilities=probabilities,
         labels=labels,
         num_parameters=1000,
