@@ -11,7 +11,7 @@ from rich.console import Console
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
 from tfp_insects.study.cells import make_cells
-from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images
+from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images, split_images
 from tfp_insects.study.grid import require_all, run_grid
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.plan import print_plan
@@ -76,10 +76,11 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
         say(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
     config = config_for(source.drawn)
     ood = open_ood_images(command.ood_data, config["data"], command.cache_dir)
-    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood)
     if command.dry_run:
-        print_plan(cells, experiment, command.workdir, console)
+        split = split_images(source, ood, sizes, config["data"], say)[-1]
+        print_plan(cells, split, config, command.workdir, console)
         return
+    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood)
     recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir, command.ood_data)
     parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
     outcomes = run_grid(cells, experiment, command.workdir, console, parallel)

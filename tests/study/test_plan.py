@@ -1,0 +1,62 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tfp_insects.data.sources import ImageSource
+from tfp_insects.files import write_json
+from tfp_insects.study import command
+from tfp_insects.study.cells import Cell
+from tfp_insects.study.command import Command, run_command
+from tfp_insects.study.experiment import Experiment
+from tfp_insects.study.plan import print_plan
+from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.steps import steps_of_cell
+
+
+def planned(cells: list[Cell], experiment: Experiment, workdir: Path) -> dict[str, list[str]]:
+    """The words behind each cell's name."""
+    stream = io.StringIO()
+    print_plan(cells, experiment.split, experiment.config, workdir, Console(file=stream, width=120))
+    lines = [line.split() for line in stream.getvalue().splitlines()]
+    return {words[0]: words[1:] for words in lines if words}
+
+
+@pytest.mark.parametrize("model", ["cnn", "ensemble"])
+def test_steps_are_those_of_the_run(model: str, tiny_experiment: Experiment, tmp_path: Path) -> None:
+    cell = Cell(model, 4, 0)
+    steps = steps_of_cell(cell, tiny_experiment.split, tiny_experiment.config)
+    # 4 classes of 4 images in batches of 8, 3 epochs; the ensemble has 2 networks.
+    assert steps == (8, 2, 6 if model == "cnn" else 12)
+    assert steps.per_run == CellRun(cell, tiny_experiment, tmp_path).num_steps
+
+
+def test_time_is_the_median_of_an_images_times_the_images_of_the_run(
+    tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    for size, batch_size, seconds in ((1, 2, 10.0), (2, 4, 100.0), (3, 8, 80.0)):
+        directory = Cell("cnn", size, 0).directory(tmp_path)
+        directory.mkdir()
+        write_json(directory / "record.json", {"seconds_per_step": seconds, "batch_size": batch_size})
+    found = planned([Cell("cnn", 3, 0), Cell("cnn", 4, 0), Cell("bnn", 4, 0)], tiny_experiment, tmp_path)
+    assert found["cnn-n3-seed0"] == ["finished", "6", "0.0"]
+    # 5, 25 and 10 seconds an image: 10 s x 8 images x 6 steps.
+    assert found["cnn-n4-seed0"] == ["to", "do", "6", "8.0"]
+    assert found["bnn-n4-seed0"] == ["to", "do", "6", "?"]
+
+
+def test_a_dry_run_neither_downloads_nor_pretrains(
+    insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise AssertionError("weights were asked for")
+
+    monkeypatch.setattr(command, "open_images", lambda *_: insects)
+    monkeypatch.setattr("tfp_insects.study.experiment.resolve_weights", fail)
+    wanted = Command(["bnn"], ["4"], ["0"], "synthetic", "auto", tmp_path / "runs", tmp_path / "cache", dry_run=True)
+    run_command(wanted, lambda is_drawn: tiny_config)
+    assert "bnn-n4-seed0" in capsys.readouterr().out
+    assert not (tmp_path / "cache").exists()
+    assert not list((tmp_path / "runs").iterdir())

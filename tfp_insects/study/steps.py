@@ -1,0 +1,44 @@
+"""How many training steps a run takes."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tfp_insects.data.pipeline import batch_size_for
+from tfp_insects.data.subsets import Split, training_subset
+from tfp_insects.models.kinds.kind import Kind
+from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.study.cells import Cell
+
+
+class Steps(NamedTuple):
+    """Training steps of a run.
+
+    Attributes:
+        batch_size: Training images in a batch.
+        per_epoch: Steps of one epoch of one network.
+        per_run: Steps of all epochs of all networks.
+    """
+
+    batch_size: int
+    per_epoch: int
+    per_run: int
+
+
+def count_steps(kind: Kind, config: Mapping[str, Any], num_examples: int) -> Steps:
+    """Counts the steps of a run.
+
+    Args:
+        kind: Its model.
+        config: Plain configuration.
+        num_examples: Training images.
+    """
+    training = config["training"]
+    batch_size = batch_size_for(num_examples, training["batch_size"], training["min_steps_per_epoch"])
+    per_epoch = -(-num_examples // batch_size)
+    num_networks = len(kind.member_seeds(config, seed=0))
+    return Steps(batch_size, per_epoch, num_networks * training["epochs"] * per_epoch)
+
+
+def steps_of_cell(cell: Cell, split: Split, config: Mapping[str, Any]) -> Steps:
+    """Counts the steps of a cell, for which no image need be read and no weights found."""
+    return count_steps(find_kind(cell.model), config, len(training_subset(split, cell.n_per_class, cell.seed)))
