@@ -1,5 +1,6 @@
 """The grid of cells: each is run, resumed or skipped, and one that fails does not stop the others."""
 
+import functools
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,8 +14,14 @@ from tfp_insects.study.cells import Cell, is_finished
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel, run_in_processes
 from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.steps import steps_of_cell
+from tfp_insects.training.fit import OnStep
 
 Record = dict[str, Any]
+PROCESS_DIED = (
+    "its process ended without a word, as the system ends one when memory runs out. Run again with a smaller --jobs; "
+    "the cell goes on where it was"
+)
 
 
 class Outcome(NamedTuple):
@@ -62,10 +69,12 @@ def require_all(outcomes: Sequence[Outcome]) -> None:
         raise InputError(f"{len(failures)} of {len(outcomes)} cells failed:\n" + "\n".join(failures))
 
 
-def run_safely(cell: Cell, experiment: Experiment, workdir: Path, on_step: Callable[[], None]) -> Outcome:
+def run_safely(
+    cell: Cell, make_experiment: Callable[[], Experiment], workdir: Path, on_step: OnStep = lambda: None
+) -> Outcome:
     """Runs one cell; what goes wrong becomes part of the outcome, a defect of the project with its traceback."""
     try:
-        return Outcome(cell, CellRun(cell, experiment, workdir).run(on_step), None)
+        return Outcome(cell, CellRun(cell, make_experiment(), workdir).run(on_step), None)
     except InputError as error:
         return Outcome(cell, None, str(error))
     except Exception:
@@ -75,7 +84,7 @@ def run_safely(cell: Cell, experiment: Experiment, workdir: Path, on_step: Calla
 def _run_one_by_one(
     cells: Sequence[Cell], experiment: Experiment, workdir: Path, progress: Progress
 ) -> Iterator[Outcome]:
-    steps = {cell: CellRun(cell, experiment, workdir).num_steps for cell in cells}
+    steps = {cell: steps_of_cell(cell, experiment.split, experiment.config).per_run for cell in cells}
     overall = progress.add_task("all cells", total=sum(steps.values()))
     for cell in cells:
         before = progress.tasks[0].completed
@@ -85,16 +94,17 @@ def _run_one_by_one(
             progress.advance(task)
             progress.advance(overall)
 
-        yield run_safely(cell, experiment, workdir, on_step)
+        yield run_safely(cell, lambda: experiment, workdir, on_step)
         progress.remove_task(task)
         progress.update(overall, completed=before + steps[cell])
 
 
 def _run_parallel(cells: Sequence[Cell], parallel: Parallel, workdir: Path, progress: Progress) -> Iterator[Outcome]:
     overall = progress.add_task("all cells", total=len(cells))
-    for outcome in run_in_processes(run_safely, cells, parallel, workdir):
+    calls = {cell: functools.partial(run_safely, cell, parallel.recipe.make, workdir) for cell in cells}
+    for cell, outcome in run_in_processes(calls, parallel.num_jobs):
         progress.advance(overall)
-        yield outcome
+        yield outcome or Outcome(cell, None, PROCESS_DIED)
 
 
 def _describe(outcome: Outcome, was_finished: bool) -> str:

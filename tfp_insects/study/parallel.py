@@ -4,12 +4,14 @@ import concurrent.futures
 import dataclasses
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
-from tfp_insects.study.cells import Cell
 from tfp_insects.study.experiment import Recipe
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,26 +27,32 @@ class Parallel:
     num_jobs: int
 
 
-def run_in_processes(
-    run_one: Callable[..., Any], cells: Sequence[Cell], parallel: Parallel, workdir: Path
-) -> Iterator[Any]:
-    """Runs cells in fresh processes and yields their outcomes as they come.
+def run_in_processes(calls: Mapping[Key, Callable[[], Result]], num_jobs: int) -> Iterator[tuple[Key, Result | None]]:
+    """Makes each call in a fresh process and yields the results as they come, none where the process died.
 
     Args:
-        run_one: A function at the top of a module, `(cell, experiment, workdir, on_step) -> outcome`.
-        cells: What to run.
-        parallel: How.
-        workdir: Where the cells' directories go.
+        calls: What to call, by any name; `functools.partial` of functions at the top of a module.
+        num_jobs: Processes at the same time; each gets its share of the cores.
     """
+    num_threads = max(1, (os.cpu_count() or 1) // num_jobs)
+    waiting = concurrent.futures.ThreadPoolExecutor(num_jobs)
+    futures = {waiting.submit(_run_in_process, call, num_threads): key for key, call in calls.items()}
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        waiting.shutdown(cancel_futures=True)  # After an interrupt, nothing else is begun.
+
+
+def _run_in_process(call: Callable[[], Result], num_threads: int) -> Result | None:
     # Forking a process in which TensorFlow runs would copy its locks.
     context = multiprocessing.get_context("spawn")
-    num_threads = max(1, (os.cpu_count() or 1) // parallel.num_jobs)
-    with concurrent.futures.ProcessPoolExecutor(
-        parallel.num_jobs, context, initializer=_share_cores, initargs=(num_threads,), max_tasks_per_child=1
-    ) as pool:
-        futures = [pool.submit(_run_from_recipe, run_one, cell, parallel.recipe, workdir) for cell in cells]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
+    # A pool ends as a whole with any of its processes, so each process has a pool of its own.
+    with concurrent.futures.ProcessPoolExecutor(1, context, _share_cores, (num_threads,)) as pool:
+        try:
+            return pool.submit(call).result()
+        except BrokenProcessPool:
+            return None
 
 
 def _share_cores(num_threads: int) -> None:
@@ -52,7 +60,3 @@ def _share_cores(num_threads: int) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)
     tf.config.threading.set_inter_op_parallelism_threads(num_threads)
-
-
-def _run_from_recipe(run_one: Callable[..., Any], cell: Cell, recipe: Recipe, workdir: Path) -> Any:
-    return run_one(cell, recipe.make(), workdir, lambda: None)

@@ -1,0 +1,37 @@
+import functools
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tfp_insects.study import grid
+from tfp_insects.study.cells import Cell
+from tfp_insects.study.experiment import Experiment, Recipe
+from tfp_insects.study.parallel import Parallel, run_in_processes
+
+
+def test_a_process_that_dies_takes_no_other_with_it() -> None:
+    calls = {"dies": functools.partial(os._exit, 1), "lives": functools.partial(pow, 2, 3)}
+    assert dict(run_in_processes(calls, num_jobs=2)) == {"dies": None, "lives": 8}
+
+
+def test_cells_that_fail_in_other_processes_are_outcomes(
+    tiny_experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_here(calls: Any, num_jobs: int) -> Any:
+        assert num_jobs == 2
+        sent = pickle.loads(pickle.dumps(calls))  # As it goes to another process.
+        return ((cell, None if cell.seed == 0 else call()) for cell, call in sent.items())
+
+    monkeypatch.setattr(grid, "run_in_processes", run_here)
+    cells = [Cell("cnn", 4, seed) for seed in (0, 1)]
+    recipe = Recipe(str(tmp_path / "nix.zip"), "none", [4], tiny_experiment.config, tmp_path)
+    died, failed = grid.run_grid(cells, tiny_experiment, tmp_path, Console(quiet=True), Parallel(recipe, num_jobs=2))
+    assert died == (cells[0], None, grid.PROCESS_DIED)
+    assert (failed.cell, failed.record) == (cells[1], None)
+    assert failed.failure is not None
+    assert "nix.zip" in failed.failure
+    assert "Traceback" not in failed.failure
