@@ -29,7 +29,7 @@ DATA = flags.DEFINE_string(
 )
 WEIGHTS = flags.DEFINE_string("weights", "auto", "auto, imagenet, none, or a .pth or .npz file")
 OOD_DATA = flags.DEFINE_string(
-    "ood_data", "", "a zip or folder of images of other things: are they told from those of known classes?"
+    "ood_data", "", "a zip or folder of class folders of other things: are they told from those of known classes?"
 )
 SEEDS = flags.DEFINE_list("seeds", ["0"], "one or more seeds")
 WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs are written")
@@ -45,9 +45,9 @@ CONFIG = define_config_file(
 
 
 def config_for(is_drawn: bool) -> Mapping[str, Any]:
-    """The configuration asked for; on drawn images, study.py becomes drawn.py with the same overrides."""
+    """The configuration asked for; without a --config, drawn images get drawn.py with the same overrides."""
     flag = flags.FLAGS["config"]
-    if not is_drawn or Path(config_flags.get_config_filename(flag)).name != "study.py":
+    if not (is_drawn and flag.using_default_value):
         return CONFIG.value.to_dict()
     config = runpy.run_path(str(CONFIGS / "drawn.py"))["get_config"]()
     config.update_from_flattened_dict(config_flags.get_override_values(flag))
