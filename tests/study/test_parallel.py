@@ -5,17 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from rich.console import Console
 
-from tfp_insects.study import grid
+from tfp_insects.study import grid, parallel
 from tfp_insects.study.cells import Cell
 from tfp_insects.study.experiment import Experiment, Recipe
 from tfp_insects.study.parallel import Parallel, run_in_processes
 
 
-def test_a_process_that_dies_takes_no_other_with_it() -> None:
+def test_a_process_that_dies_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_share_cores", abs)  # TensorFlow need not be imported for this.
     calls = {"dies": functools.partial(os._exit, 1), "lives": functools.partial(pow, 2, 3)}
     assert dict(run_in_processes(calls, num_jobs=2)) == {"dies": None, "lives": 8}
+
+
+def test_a_process_has_its_share_of_the_cores() -> None:
+    calls = {"threads": tf.config.threading.get_intra_op_parallelism_threads}
+    assert dict(run_in_processes(calls, num_jobs=os.cpu_count() or 1)) == {"threads": 1}
 
 
 def test_cells_that_fail_in_other_processes_are_outcomes(

@@ -13,6 +13,7 @@ from tfp_insects.files import require_writable
 from tfp_insects.study.cells import make_cells
 from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images, split_images
 from tfp_insects.study.grid import require_all, run_grid
+from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.plan import print_plan
 from tfp_insects.study.plots import plot_accuracy_curves
@@ -77,6 +78,7 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
     config = config_for(source.drawn)
     ood = open_ood_images(command.ood_data, config["data"], command.cache_dir)
     if command.dry_run:
+        require_within_limits(config)
         split = split_images(source, ood, sizes, config["data"], say)[-1]
         print_plan(cells, split, config, command.workdir, console)
         return

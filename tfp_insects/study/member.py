@@ -49,16 +49,6 @@ class Task:
         """How many steps the training takes."""
         return count_steps(self.kind, self.experiment.config, len(self.training))
 
-    @property
-    def batch_size(self) -> int:
-        """Training images in a batch."""
-        return self.steps.batch_size
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Training steps of an epoch."""
-        return self.steps.per_epoch
-
     def schedule(self) -> Schedule:
         """How long and how fast a network trains."""
         training, section = self.experiment.config["training"], self.kind.section(self.experiment.config)
@@ -103,7 +93,7 @@ class Member:
         self._directory = directory
         self._checkpoints = directory / "checkpoints"
         self._config = task.experiment.config
-        self.inputs = InputMaker(self._config, task.preprocessing, task.batch_size, seed, directory)
+        self.inputs = InputMaker(self._config, task.preprocessing, task.steps.batch_size, seed, directory)
 
     @property
     def history(self) -> list[EpochRow]:
@@ -133,7 +123,7 @@ class Member:
         state = TrainingState(model, make_optimiser(training["momentum"], self._config["model"]["precision"]))
         checkpoints = Checkpoints(self._checkpoints, state, training["checkpoint_seconds"])
         checkpoints.restore()
-        for _ in range(int(state.epoch) * self._task.steps_per_epoch):
+        for _ in range(int(state.epoch) * self._task.steps.per_epoch):
             on_step()
         history = History(self._directory / HISTORY_NAME, num_rows=int(state.epoch))
         validate = self._validator(inputs, validation.labels)

@@ -48,7 +48,7 @@ class CellRun:
     @property
     def num_steps(self) -> int:
         """Training steps of the whole run."""
-        return len(self._members) * self._experiment.config["training"]["epochs"] * self._task.steps_per_epoch
+        return self._task.steps.per_run
 
     def run(self, on_step: OnStep = lambda: None) -> dict[str, Any]:
         """Runs what is left of the cell and returns its record; a finished cell is only read.
@@ -91,7 +91,7 @@ class CellRun:
             "n_per_class": self._cell.n_per_class,
             "seed": self._cell.seed,
             "num_train_examples": len(self._task.training),
-            "batch_size": self._task.batch_size,
+            "batch_size": self._task.steps.batch_size,
             "preprocessing": {
                 "image_size": preprocessing.image_size,
                 "mean": list(preprocessing.mean),
@@ -124,7 +124,7 @@ class CellRun:
             probabilities=predictions.probabilities[TEST_NAME],
             labels=parts[TEST_NAME].examples.labels,
             num_parameters=predictions.num_parameters,
-            steps_per_epoch=self._task.steps_per_epoch * len(self._members),
+            steps_per_epoch=self._task.steps.per_epoch * len(self._members),
             ood=ood,
             temperature=predictions.temperature,
         )
