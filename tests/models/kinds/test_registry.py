@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.kinds.registry import KINDS, MODELS, find_kind
+from tfp_insects.models.kinds.registry import KINDS, MODELS, find_kind, find_twin
 
 STUDY = Path(__file__).resolve().parents[3] / "configs" / "study.py"
 
@@ -47,6 +47,12 @@ def test_the_ensemble_has_five_members_with_seeds_of_their_own(config: dict[str,
     assert len({seed for members in seeds for seed in members}) == 15
     assert find_kind("ensemble").member_seeds(config, 2) == seeds[2]
     assert find_kind("cnn").member_seeds(config, 2) == [2]
+
+
+def test_a_variant_stands_for_the_twin_where_that_is_missing() -> None:
+    assert find_twin(["cnn", "bnn_head", "bnn"]) == "bnn"
+    assert find_twin(["bnn_head", "cnn", "bnn_classifier"]) == "bnn_classifier"
+    assert find_twin(["cnn", "ensemble"]) is None
 
 
 def test_only_the_temperature_kind_fits_one() -> None:

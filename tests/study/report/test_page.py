@@ -334,6 +334,15 @@ def test_one_twin_a_baseline_and_an_unfinished_cell(make_run, tmp_path):
     assert "The weights as distributions" in text.words
 
 
+def test_a_variant_stands_for_the_twin(make_run, tmp_path):
+    for model in ("cnn", "bnn_head"):
+        make_run(tmp_path, model, 5, 0, num_examples=40)
+    text = read(report(tmp_path))
+    assert "nothing is compared here" not in text.words
+    assert "BNN, head only" in text.words
+    assert "How is data traded" in text.words
+
+
 def test_an_empty_workdir_is_left_empty(tmp_path):
     with pytest.raises(InputError, match="no finished run there"):
         report(tmp_path)

@@ -1,5 +1,7 @@
 """All values of `--model` by name."""
 
+from collections.abc import Container
+
 from tfp_insects.errors import InputError
 from tfp_insects.models.kinds.bnn import Bnn, BnnClassifier, BnnHead
 from tfp_insects.models.kinds.cnn import Cnn
@@ -21,6 +23,7 @@ KINDS: tuple[Kind, ...] = (
     Ensemble(),
 )
 MODELS = tuple(kind.name for kind in KINDS)
+TWINS = (Bnn.name, BnnClassifier.name, BnnHead.name)
 
 
 def find_kind(name: str) -> Kind:
@@ -33,3 +36,8 @@ def find_kind(name: str) -> Kind:
         if kind.name == name:
             return kind
     raise InputError(f"--model={name}: unknown model; expected one or more of {', '.join(MODELS)}")
+
+
+def find_twin(models: Container[str]) -> str | None:
+    """The Bayesian twin among some models, or the first of its variants where it is not among them."""
+    return next((name for name in TWINS if name in models), None)

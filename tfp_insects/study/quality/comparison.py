@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.models.kinds.registry import find_twin
 from tfp_insects.study.quality.answers import AnswerBook, Answers
 from tfp_insects.study.quality.figures import (
     mcnemar,
@@ -16,7 +17,6 @@ from tfp_insects.study.quality.figures import (
 from tfp_insects.study.statistics import Interval
 
 REFERENCE = "cnn"
-CHALLENGERS = ("bnn", "bnn_classifier", "bnn_head")
 
 
 def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
         model x, by size: metrics, and McNemar's test of each seed. `ood_auroc_difference`: challenger - CNN over all sizes,
         or none. `time_ratio`: of their training times to the best epoch, by size. Sizes are words, as JSON has it.
     """
-    twin = next((model for model in CHALLENGERS if model in book.models), "")
+    twin = find_twin(book.models) or ""
     challenged = [model for model in book.models if model != twin] if twin else []
     return {
         "challenger": twin or None,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tfp_insects.files import require_writable, write_json
+from tfp_insects.models.kinds.registry import TWINS
 from tfp_insects.study.cells import Cell, make_cells
 from tfp_insects.study.experiment import (
     Experiment,
@@ -26,7 +27,7 @@ from tfp_insects.study.quality.tables import print_comparison
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_cell import CellRun
 
-MODELS_WITH_ALL_SEEDS = ("cnn", "bnn", "bnn_head", "bnn_classifier", "cnn_l2sp")
+MODELS_WITH_ALL_SEEDS = ("cnn", *TWINS, "cnn_l2sp")
 
 
 @dataclasses.dataclass(frozen=True)

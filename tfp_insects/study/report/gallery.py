@@ -57,7 +57,7 @@ class Group:
 
 def gallery_run(study: Study) -> Run:
     """The run whose images are shown: the BNN's, else the first model's, of most images and smallest seed."""
-    model = "bnn" if "bnn" in study.models else study.models[0]
+    model = study.twin or study.models[0]
     return study.select(model, study.sizes_of(model)[-1])[0]
 
 

@@ -47,7 +47,7 @@ def notes(study: Study) -> list[str]:
     differing = _differing_settings(study)
     if differing:
         found.append(f"Runs differ in these settings: {', '.join(differing)}.")
-    bayesian = next((run for run in study.runs if run.model == "bnn"), None)
+    bayesian = next((run for run in study.runs if run.model == study.twin), None)
     if bayesian is not None:
         found += _posterior_notes(bayesian)
     return found
@@ -63,7 +63,9 @@ def _posterior_notes(run: Run) -> list[str]:
     config, record = run.config["config"], run.record
     is_pretrained = record["weights"] != "none" and find_kind(run.model).uses_pretrained(config)
     blueprint = Blueprint(config, len(record["class_names"]), record["num_train_examples"], run.seed, is_pretrained)
-    bayesian = blueprint.bayesian(config["bnn"]["layers"])
+    layers = find_kind(run.model).bayesian_layers(config)
+    assert layers is not None  # It is a twin.
+    bayesian = blueprint.bayesian(layers)
     shares = {
         _layer_words(name): f"{100.0 * section['posterior_ratio']:g} %"
         for name in bayesian_layer_names(bayesian.layers)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.models.kinds.registry import find_twin
 from tfp_insects.training.history import EpochRow
 from tfp_insects.uncertainty.arrays import FloatArray, IntArray
 
@@ -20,7 +21,7 @@ MODEL_NAMES = {
     "mc_dropout": "MC dropout",
     "ensemble": "Ensemble",
 }
-HEADLINE = ("cnn", "bnn")
+REFERENCE = "cnn"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,8 +113,14 @@ class Study:
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """The twins, if both were run at one size and seed at least."""
-        return HEADLINE if any(self.paired(HEADLINE, size) for size in self.sizes) else None
+        """The CNN and its twin, if both were run at one size and seed at least."""
+        pair = (REFERENCE, self.twin or "")
+        return pair if self.paired_sizes(pair) else None
+
+    @property
+    def twin(self) -> str | None:
+        """The Bayesian twin, or the variant that stands for it."""
+        return find_twin(self.models)
 
     def select(self, model: str, n_per_class: int) -> list[Run]:
         """Runs of one model and size, by seed."""

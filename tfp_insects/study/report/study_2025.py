@@ -44,7 +44,7 @@ def comparison_rows(study: Study, quality: Quality) -> list[Row]:
     rows = []
     for size in sorted(ACCURACY.keys() | set(study.sizes)):
         theirs = ACCURACY.get(size, ("", ""))
-        rows.append(Row(size, *theirs, _ours(quality, "cnn", size), _ours(quality, "bnn", size)))
+        rows.append(Row(size, *theirs, _ours(quality, "cnn", size), _ours(quality, study.twin or "bnn", size)))
     return rows
 
 

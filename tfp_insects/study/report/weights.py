@@ -54,13 +54,13 @@ class LayerWeights:
 def bayesian_runs(study: Study) -> list[Run]:
     """Two runs of one model whose posteriors are of the same layers: with the fewest and with the most images a class.
 
-    The model is the BNN, if it was run with the most images of all; of several seeds the smallest counts. One run where
+    The model is the twin, if it was run with the most images of all; of several seeds the smallest counts. One run where
     there is no second, none where no checkpoint holds posteriors.
 
     Raises:
         InputError: A checkpoint is cut off.
     """
-    by_size = sorted(study.runs, key=lambda run: (-run.n_per_class, run.model != "bnn"))
+    by_size = sorted(study.runs, key=lambda run: (-run.n_per_class, run.model != study.twin))
     largest = next((run for run in by_size if _posterior_shapes(run)), None)
     if largest is None:
         return []
