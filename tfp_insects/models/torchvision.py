@@ -1,16 +1,14 @@
 """Pretrained AlexNet weights as files: read, converted, written, and downloaded from where torchvision has them."""
 
-import contextlib
 import hashlib
 import http.client
 import json
-import os
 import queue
 import threading
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +17,7 @@ from rich.console import Console
 from rich.progress import wrap_file
 
 from tfp_insects.errors import InputError
+from tfp_insects.files import written_whole
 from tfp_insects.models.torch_file import check_stored, read_state_dict
 from tfp_insects.models.torchvision_layout import WEIGHT_NAMES, check_weights, convert_state_dict, torch_name
 
@@ -61,7 +60,8 @@ def save_weights(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
     if path.suffix != ".npz":
         raise InputError(f"{path}: expected a name that ends in .npz for converted weights")
     try:
-        with _written_whole(path) as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **weights)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error}. Choose another place") from error
@@ -116,7 +116,8 @@ def imagenet_weights(
     try:
         if path.is_file() and _sha256(path) == sha256:
             return path
-        with _written_whole(path) as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary, temporary.open("wb") as file:
             received = _download(url, file, connect_seconds)
             if received != sha256:
                 raise OSError(f"the file received has SHA-256 {received}, expected {sha256}")
@@ -138,19 +139,6 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             return dict(arrays)
     except Exception as error:  # NumPy's header parser raises errors of many kinds for damaged or hostile files
         raise InputError(f"{path}: cannot be read as converted weights: {error}. Convert them anew") from error
-
-
-@contextlib.contextmanager
-def _written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Opens a temporary file that takes the name `path` at the end, and is removed after an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _cached_path(cache_dir: str | Path, url: str) -> Path:
