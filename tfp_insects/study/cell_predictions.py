@@ -1,15 +1,14 @@
 """What a cell predicts: its networks trained one after the other, and their answers put together."""
 
-import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tf_keras
 
 from tfp_insects.data.pipeline import Examples
 from tfp_insects.files import write_arrays
+from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.member import VALIDATION_SEED, Member, Task
 from tfp_insects.study.parameters import count_parameters
 from tfp_insects.training.fit import OnStep
@@ -66,13 +65,11 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
     draws: dict[str, list[np.ndarray]] = {name: [] for name in parts}
     num_parameters = 0
     for member in members:
-        model = member.trained(on_step)
-        num_parameters += count_parameters(model)
-        for name, probabilities in _predict(model, member, parts, task).items():
+        with graphs_forgotten():
+            answers, member_parameters = _answers_of(member, parts, task, on_step)
+        num_parameters += member_parameters
+        for name, probabilities in answers.items():
             draws[name].append(probabilities)
-        del model
-        tf_keras.backend.clear_session()
-        gc.collect()
     joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
     if not task.kind.fits_temperature:
         return Predictions(joint, None, num_parameters)
@@ -94,12 +91,15 @@ def write_predictions(directory: Path, task: Task, parts: Mapping[str, Part], pr
         )
 
 
-def _predict(
-    model: tf_keras.Sequential, member: Member, parts: Mapping[str, Part], task: Task
-) -> dict[str, np.ndarray]:
+def _answers_of(
+    member: Member, parts: Mapping[str, Part], task: Task, on_step: OnStep
+) -> tuple[dict[str, np.ndarray], int]:
+    """One network's draws for each part, and the number of its parameters; the network itself can go."""
+    model = member.trained(on_step)
     predictor = MonteCarloPredictor(model)
     num_samples = task.experiment.config["prediction"]["num_samples"]
-    return {
+    answers = {
         name: predictor.predict(member.inputs.evaluation(part.examples), num_samples, part.seed)
         for name, part in parts.items()
     }
+    return answers, count_parameters(model)
