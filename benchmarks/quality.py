@@ -27,6 +27,7 @@ WEIGHTS = flags.DEFINE_string("weights", "auto", "auto, imagenet, none, or a .pt
 OOD_DATA = flags.DEFINE_string("ood_data", "", "a zip or folder of images of other things, for the test alone")
 WORKDIR = flags.DEFINE_string("workdir", "runs/quality", "where runs and the result are written")
 CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where drawn images and weights are kept")
+ONLY_FINISHED = flags.DEFINE_bool("only_finished", False, "run nothing, compare what is finished")
 CONFIG = define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
 
 
@@ -49,6 +50,7 @@ def main(argv: list[str]) -> None:
         config=CONFIG.value.to_dict(),
         workdir=Path(WORKDIR.value).expanduser(),
         cache_dir=Path(CACHE_DIR.value).expanduser(),
+        only_finished=ONLY_FINISHED.value,
     )
     run_benchmark(benchmark, Console())
 

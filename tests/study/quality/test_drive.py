@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import zipfile
@@ -8,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from tfp_insects.data.sources import ImageSource
+from tfp_insects.errors import InputError
 from tfp_insects.study.quality.drive import Benchmark, run_benchmark
 
 
@@ -53,7 +55,13 @@ def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark
     weights = {path: path.stat().st_mtime_ns for path in runs.rglob("weights.h5")}
     assert len(weights) == 2
 
+    unfinished = dataclasses.replace(make_benchmark("test", *twins), only_finished=True)
+    with pytest.raises(InputError, match="no finished run of test there; leave out --only_finished"):
+        run_benchmark(unfinished, console)
     tested = run_benchmark(make_benchmark("test", *twins), console)
+    more = dataclasses.replace(make_benchmark("test", *twins), seeds=[1, 2], only_finished=True)
+    assert run_benchmark(more, console)["models"] == tested["models"]
+    run_benchmark(make_benchmark("test", *twins), console)
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("weights.h5")} == weights
     for split, result in (("validation", chosen), ("test", tested)):
         assert json.loads((runs / f"quality-{split}.json").read_text()) == result

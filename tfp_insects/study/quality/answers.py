@@ -97,6 +97,13 @@ def require_same_images(first: Answers, second: Answers) -> None:
         raise ValueError(f"{first.cell.name} and {second.cell.name} were not asked about the same images")
 
 
+def has_answers(cell: Cell, workdir: Path, split: Split, with_ood: bool) -> bool:
+    """Whether a cell has predicted the images of a split, and out-of-distribution images if they are part of it."""
+    directory = cell.directory(workdir)
+    names = [FILE_NAMES[split], *([OOD_NAME] if with_ood else [])]
+    return all((directory / name).exists() for name in names)
+
+
 def read_answers(cell: Cell, workdir: Path, split: Split, with_ood: bool) -> Answers:
     """Reads a cell that has predicted the images of a split, and out-of-distribution images if they were part of it."""
     directory = cell.directory(workdir)

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.kinds.registry import TWINS
 from tfp_insects.study.cells import Cell, make_cells
@@ -20,7 +21,7 @@ from tfp_insects.study.experiment import (
     open_ood_images,
     with_split_seed,
 )
-from tfp_insects.study.quality.answers import AnswerBook, Split, read_answers
+from tfp_insects.study.quality.answers import AnswerBook, Split, has_answers, read_answers
 from tfp_insects.study.quality.comparison import compare
 from tfp_insects.study.quality.criteria import judge
 from tfp_insects.study.quality.tables import print_comparison
@@ -45,6 +46,7 @@ class Benchmark:
         config: Plain configuration.
         workdir: Where runs and `quality-<split>.json` go.
         cache_dir: Where drawn images and weights are kept.
+        only_finished: Whether to run nothing and compare what is finished.
     """
 
     split: Split
@@ -57,6 +59,7 @@ class Benchmark:
     config: Mapping[str, Any]
     workdir: Path
     cache_dir: Path
+    only_finished: bool = False
 
     @property
     def cells(self) -> list[Cell]:
@@ -73,10 +76,9 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
     """
     require_writable(benchmark.workdir)
     experiment = _make_experiment(benchmark, console)
-    _run_cells(benchmark, experiment, console)
-    with_ood = experiment.ood is not None
-    book = AnswerBook(read_answers(cell, benchmark.workdir, benchmark.split, with_ood) for cell in benchmark.cells)
-    figures = compare(book)
+    if not benchmark.only_finished:
+        _run_cells(benchmark, experiment, console)
+    figures = compare(_read_book(benchmark, with_ood=experiment.ood is not None))
     criteria = judge(figures)
     result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
     path = benchmark.workdir / f"quality-{benchmark.split}.json"
@@ -84,6 +86,14 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
     print_comparison(figures, criteria, console)
     console.print(f"Written: {path}")
     return result
+
+
+def _read_book(benchmark: Benchmark, with_ood: bool) -> AnswerBook:
+    workdir, split = benchmark.workdir, benchmark.split
+    finished = [cell for cell in benchmark.cells if has_answers(cell, workdir, split, with_ood)]
+    if not finished:
+        raise InputError(f"{workdir}: no finished run of {benchmark.split} there; leave out --only_finished")
+    return AnswerBook(read_answers(cell, workdir, split, with_ood) for cell in finished)
 
 
 def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
