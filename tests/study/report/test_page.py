@@ -339,7 +339,7 @@ def test_a_variant_stands_for_the_twin(make_run, tmp_path):
         make_run(tmp_path, model, 5, 0, num_examples=40)
     text = read(report(tmp_path))
     assert "nothing is compared here" not in text.words
-    assert "BNN, head only" in text.words
+    assert "BNN-head" in text.words
     assert "How is data traded" in text.words
 
 

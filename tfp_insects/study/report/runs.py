@@ -14,8 +14,8 @@ from tfp_insects.uncertainty.arrays import FloatArray, IntArray
 MODEL_NAMES = {
     "cnn": "CNN",
     "bnn": "BNN",
-    "bnn_head": "BNN, head only",
-    "bnn_classifier": "BNN, dense layers",
+    "bnn_head": "BNN-head",
+    "bnn_classifier": "BNN-dense",
     "cnn_temperature": "CNN + temperature",
     "cnn_l2sp": "CNN + L2-SP",
     "mc_dropout": "MC dropout",
