@@ -116,6 +116,6 @@ def test_needed_images(interval, end):
 
 
 def test_doubling_is_called_an_extrapolation():
-    text = doubling_sentence([Doubling("cnn", 400, Interval(0.031, 0.024, 0.038), 0.3)])
+    text = doubling_sentence([Doubling("cnn", 400, Interval(0.031, 0.024, 0.038))])
     assert "going from 400 to 800 images a class should bring the CNN 3.1 points of accuracy (2.4 to 3.8)." in text
     assert text.endswith("This is an extrapolation: no such run was made.")
