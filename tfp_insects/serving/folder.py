@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
+from tfp_insects.progress import progress_bar
 from tfp_insects.serving import wording
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.image_files import ImageFiles, open_image_files
@@ -64,7 +64,7 @@ def _predict(table: PredictionTable, images: ImageFiles, model: LoadedModel, bat
     if table.num_rows:
         console.print(f"Going on after {table.num_rows:,} of {images.count:,} images.")
         table.skip_written(names)
-    with _progress(console) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("Images", total=images.count, completed=table.num_rows)
         for batch in _batches(names, batch_size):
             table.append(batch, _answer(batch, images, model))
@@ -121,15 +121,3 @@ def _write_counts(path: Path, counts: Sequence[ClassCount]) -> None:
             [count.name, count.predicted, f"{count.estimate:.1f}", f"{count.low:.1f}", f"{count.high:.1f}"]
             for count in counts
         )
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from tfp_insects.errors import InputError
+from tfp_insects.progress import progress_bar
 from tfp_insects.study.cells import Cell, is_finished
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel, run_in_processes
@@ -48,7 +49,7 @@ def run_grid(
         One outcome a cell, in the order of the cells.
     """
     finished_before = {cell for cell in cells if is_finished(cell.directory(workdir))}
-    with _progress(console) as progress:
+    with progress_bar(console) as progress:
         if parallel is None:
             stream = _run_one_by_one(cells, experiment, workdir, progress)
         else:
@@ -113,15 +114,3 @@ def _describe(outcome: Outcome, was_finished: bool) -> str:
     verb = "already finished" if was_finished else "finished"
     accuracy, nll = outcome.record["accuracy"], outcome.record["nll"]
     return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}"
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.kinds.registry import TWINS
+from tfp_insects.progress import progress_bar
 from tfp_insects.study.cells import Cell, make_cells
 from tfp_insects.study.experiment import (
     Experiment,
@@ -107,7 +107,7 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
 
 
 def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:
-    with Progress(console=console, transient=True) as progress:
+    with progress_bar(console) as progress:
         overall = progress.add_task("all cells", total=len(benchmark.cells))
         for cell in benchmark.cells:
             own = with_split_seed(experiment, cell.seed, benchmark.sizes)
