@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from tfp_insects.data.image_store import ImageStore
 from tfp_insects.data.images import decode_image, normalise
 from tfp_insects.data.sources import ImageSource
 from tfp_insects.errors import InputError
@@ -87,24 +89,62 @@ class Examples:
         return len(self.indices)
 
 
-def decoded_dataset(examples: Examples, image_size: int) -> tf.data.Dataset:
-    """Decoded images (uint8 `[height, width, 3]`) with labels (int32), cached in memory as they are first read."""
+def decoded_images(examples: Examples, image_size: int) -> tf.data.Dataset:
+    """Decoded images, uint8 `[height, width, 3]`, in the examples' order; decoded anew each time."""
 
-    def read() -> Iterator[tuple[bytes, int]]:
-        for index, label in zip(examples.indices, examples.labels, strict=True):
-            yield examples.source.read(int(index)), int(label)
+    def read() -> Iterator[bytes]:
+        for index in examples.indices:
+            yield examples.source.read(int(index))
 
-    signature = (tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32))
-    encoded = tf.data.Dataset.from_generator(read, output_signature=signature)
-    decoded = encoded.map(lambda content, label: (decode_image(content, image_size), label), tf.data.AUTOTUNE)
-    return decoded.cache().apply(tf.data.experimental.assert_cardinality(len(examples)))
+    encoded = tf.data.Dataset.from_generator(read, output_signature=tf.TensorSpec([], tf.string))
+    return encoded.map(lambda content: decode_image(content, image_size), tf.data.AUTOTUNE)
 
 
-def evaluation_dataset(examples: Examples, preprocessing: Preprocessing, batch_size: int) -> tf.data.Dataset:
-    """Batches of normalised images and labels, in the examples' order."""
-    decoded = decoded_dataset(examples, preprocessing.image_size)
+class StoredExamples:
+    """Examples whose images are decoded once, and whose memory does not grow with their number.
+
+    TensorFlow keeps the Python function of an input pipeline, and so these, until its graphs are cleared
+    (`tfp_insects.study.graphs`).
+
+    Args:
+        examples: The examples.
+        image_size: The model's input size; see `decode_image`.
+        directory: Where the file of decoded images is made, see `ImageStore`.
+    """
+
+    def __init__(self, examples: Examples, image_size: int, directory: Path | None) -> None:
+        self._store = ImageStore(decoded_images(examples, image_size).as_numpy_iterator(), directory)
+        self._labels = examples.labels
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def dataset(self, order: np.ndarray) -> tf.data.Dataset:
+        """Numbers of examples (int64) in the given order, with their labels (int32)."""
+        return tf.data.Dataset.from_tensor_slices((order.astype(np.int64), self._labels[order]))
+
+    def image(self, number: tf.Tensor) -> tf.Tensor:
+        """The decoded image of an example, uint8 `[height, width, 3]`; for the graph of an input pipeline."""
+        image = tf.numpy_function(self._store.read, [number], tf.uint8, stateful=False)
+        image.set_shape([None, None, 3])
+        return image
+
+
+def evaluation_dataset(
+    examples: Examples, preprocessing: Preprocessing, batch_size: int, directory: Path | None = None
+) -> tf.data.Dataset:
+    """Batches of normalised images and labels, in the examples' order.
+
+    Args:
+        examples: The examples.
+        preprocessing: Resizing and normalisation.
+        batch_size: Images in a batch; the last one may be smaller.
+        directory: Where decoded images are kept, see `ImageStore`.
+    """
+    stored = StoredExamples(examples, preprocessing.image_size, directory)
     return (
-        decoded.map(lambda image, label: (preprocessing(image), label), tf.data.AUTOTUNE)
+        stored.dataset(np.arange(len(stored)))
+        .map(lambda number, label: (preprocessing(stored.image(number)), label), tf.data.AUTOTUNE)
         .batch(batch_size)
         .prefetch(tf.data.AUTOTUNE)
     )
@@ -122,6 +162,7 @@ class TrainingPipeline:
         augmentation: Random changes.
         batch_size: Images in a batch; the last batch of an epoch may be smaller.
         seed: Integer.
+        directory: Where decoded images are kept, see `ImageStore`.
     """
 
     def __init__(
@@ -131,9 +172,9 @@ class TrainingPipeline:
         augmentation: Augmentation,
         batch_size: int,
         seed: int,
+        directory: Path | None = None,
     ) -> None:
-        self._decoded = decoded_dataset(examples, preprocessing.image_size)
-        self._num_examples = len(examples)
+        self._stored = StoredExamples(examples, preprocessing.image_size, directory)
         self._preprocessing = preprocessing
         self._augmentation = augmentation
         self._batch_size = batch_size
@@ -142,24 +183,26 @@ class TrainingPipeline:
     @property
     def num_examples(self) -> int:
         """Number of training images."""
-        return self._num_examples
+        return len(self._stored)
 
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches in an epoch."""
-        return -(-self._num_examples // self._batch_size)
+        return -(-self.num_examples // self._batch_size)
 
     def epoch(self, epoch: int) -> tf.data.Dataset:
         """The batches `(images, labels)` of one epoch: float32 `[batch, image_size, image_size, 3]` and int32 `[batch]`."""
         order_seed, augmentation_seed = np.random.SeedSequence([self._seed, epoch]).generate_state(2).astype(np.int64)
 
         def prepare(place: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            image, label = example
-            augmented = self._augmentation(image, tf.stack([tf.constant(augmentation_seed), 2 * place]))
-            return self._preprocessing(augmented), label
+            number, label = example
+            seed = tf.stack([tf.constant(augmentation_seed), 2 * place])
+            return self._preprocessing(self._augmentation(self._stored.image(number), seed)), label
 
+        # Not tf.data's shuffle: its order would depend on tf.random.set_seed, and its buffer would hold all images.
+        order = np.random.default_rng(order_seed).permutation(self.num_examples)
         return (
-            self._decoded.shuffle(self._num_examples, seed=int(order_seed), reshuffle_each_iteration=False)
+            self._stored.dataset(order)
             .enumerate()
             .map(prepare, tf.data.AUTOTUNE)
             .batch(self._batch_size)
@@ -170,7 +213,7 @@ class TrainingPipeline:
 def channel_statistics(examples: Examples, image_size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel over all pixels of the given (training) images, in units of [0, 1]."""
     count, total, squares = 0, np.zeros(3), np.zeros(3)
-    for image, _ in decoded_dataset(examples, image_size).as_numpy_iterator():
+    for image in decoded_images(examples, image_size).as_numpy_iterator():
         pixels = image.reshape(-1, 3).astype(np.float64) / 255.0
         count += len(pixels)
         total += pixels.sum(0)

@@ -37,7 +37,7 @@ class InputMaker:
         preprocessing: Resizing and normalisation.
         batch_size: Training images in a batch.
         seed: Determines order and augmentation.
-        directory: Where features go that do not fit into memory.
+        directory: Where decoded images go, and features that do not fit into memory.
     """
 
     def __init__(
@@ -55,12 +55,14 @@ class InputMaker:
         """Images for a model that trains all layers; cached features if layers are frozen and nothing is augmented."""
         if num_frozen_layers(model) > 0 and self._augmentation.is_identity:
             return self._features(model, training, validation)
-        pipeline = TrainingPipeline(training, self._preprocessing, self._augmentation, self._batch_size, self._seed)
+        pipeline = TrainingPipeline(
+            training, self._preprocessing, self._augmentation, self._batch_size, self._seed, self._directory
+        )
         return Inputs(model, pipeline, self.evaluation(validation))
 
     def evaluation(self, examples: Examples) -> tf.data.Dataset:
         """Batches of images in order."""
-        return evaluation_dataset(examples, self._preprocessing, self._evaluation_batch_size)
+        return evaluation_dataset(examples, self._preprocessing, self._evaluation_batch_size, self._directory)
 
     def _features(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
         pipeline = FeaturePipeline(self._store(model, training), self._batch_size, self._seed)

@@ -60,7 +60,7 @@ def describe_pruning(
     model: tf_keras.Sequential, examples: Examples, preprocessing: Preprocessing, directory: Path, console: Console
 ) -> list[Pruned]:
     """Prints how good the test predictions are without the least certain weights, and writes `pruning.csv`."""
-    batches = evaluation_dataset(examples, preprocessing, batch_size=64)
+    batches = evaluation_dataset(examples, preprocessing, batch_size=64, directory=directory)
     found = quality_when_pruned(model, batches, examples.labels)
     rows = [{"pruned_share": one.share, "accuracy": one.accuracy, "nll": one.nll} for one in found]
     _write_rows(directory / "pruning.csv", rows)

@@ -113,7 +113,7 @@ def _pretrain(settings: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndar
     model = build_cnn(architecture, PRETRAINING_SEED, settings["dropout"])
     augmentation = Augmentation(**settings["augmentation"])
     pipeline = TrainingPipeline(
-        examples, Preprocessing(image_size), augmentation, settings["batch_size"], PRETRAINING_SEED
+        examples, Preprocessing(image_size), augmentation, settings["batch_size"], PRETRAINING_SEED, cache_dir
     )
     _train(model, pipeline, settings)
     return {
