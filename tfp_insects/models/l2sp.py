@@ -18,6 +18,26 @@ from tfp_insects.models.dropout import SeededDropout
 from tfp_insects.models.priors import Prior
 
 
+def weighted_penalty(state: mean_field.KernelState, kl_weight: tf.Tensor) -> tf.Tensor:
+    """`kl_weight` times the penalty, float32 scalar, with its gradient to `state.loc` in one pass over the weights.
+
+    The value is computed only where it is used: the gradient does not need it.
+    """
+
+    @tf.custom_gradient
+    def fused(loc: tf.Tensor) -> tuple:
+        current = state._replace(loc=loc)
+        value = kl_weight * mean_field.kl_divergence(current)
+        return value, lambda upstream: _gradient(current, upstream * kl_weight)
+
+    return fused(state.loc)
+
+
+@tf.function(jit_compile=True)
+def _gradient(state: mean_field.KernelState, kl_weight: tf.Tensor) -> tf.Tensor:
+    return kl_weight * (state.loc - state.prior_loc) / tf.square(mean_field.prior_scale(state))
+
+
 class PenalisedKernel(tf_keras.layers.Layer):
     """A layer that adds `kl_weight * sum(0.5 ((kernel - prior_loc) / prior_scale)²) / num_train_examples` to its losses.
 
@@ -38,7 +58,7 @@ class PenalisedKernel(tf_keras.layers.Layer):
         self.prior_floor = self._add_constant("prior_floor", [], floor)
         self.kl_weight = self._add_constant("kl_weight", [], 1.0)
         # Keras computes a loss given as a function in float32, whatever the layer computes in.
-        self.add_loss(lambda: self.kl_weight / self._num_train_examples * self.kl_divergence())
+        self.add_loss(lambda: weighted_penalty(self._state(), self.kl_weight / self._num_train_examples))
 
     def _add_constant(self, name: str, shape: Any, value: float) -> tf.Variable:
         start = tf_keras.initializers.Constant(value)
@@ -46,8 +66,11 @@ class PenalisedKernel(tf_keras.layers.Layer):
 
     def kl_divergence(self) -> tf.Tensor:
         """The sum of the penalty in nats, float32 scalar, not weighted."""
+        return mean_field.kl_divergence(self._state())
+
+    def _state(self) -> mean_field.KernelState:
         variables = (self.kernel, tf.zeros([]), self.prior_loc, self.prior_factor, self.prior_floor)
-        return mean_field.kl_divergence(mean_field.KernelState(*map(tf.convert_to_tensor, variables)))
+        return mean_field.KernelState(*map(tf.convert_to_tensor, variables))
 
     def centre_on(self, kernel: np.ndarray, bias: np.ndarray) -> None:
         """Starts at pretrained weights; a `pretrained` prior is centred on them.
