@@ -370,7 +370,7 @@ def test_a_scale_that_is_not_learned_is_no_trainable_variable(kind: str, learn_s
     expected = [layer.loc, layer.log_ratio, layer.bias] if learn_scale else [layer.loc, layer.bias]
     assert {id(v) for v in layer.trainable_variables} == {id(v) for v in expected}
     assert len(layer.trainable_variables) == len(expected)
-    assert any(v is layer.prior_loc for v in layer.non_trainable_variables)
+    assert any(v is layer.prior_weights.loc for v in layer.non_trainable_variables)
 
 
 def test_unknown_fields_are_refused() -> None:

@@ -103,8 +103,10 @@ class Runs:
         kernel.assign(rng.normal(0, 0.15, kernel.shape))
         for layer in bayesian_layers(network):
             if layer.name != "classifier_6":  # As after training: the prior stays where the mean was.
-                layer.prior_loc.assign(layer.loc + tf.constant(rng.normal(0, 0.01, layer.loc.shape), tf.float32))
-                layer.prior_floor.assign(0.01)
+                layer.prior_weights.loc.assign(
+                    layer.loc + tf.constant(rng.normal(0, 0.01, layer.loc.shape), tf.float32)
+                )
+                layer.prior_weights.floor.assign(0.01)
         return network
 
     @classmethod

@@ -11,6 +11,7 @@ drawn (see `mean_field`), and what a call means:
 Biases are point estimates.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ import tf_keras
 
 from tfp_insects.models import mean_field
 from tfp_insects.models.noise import NoiseTable
+from tfp_insects.models.prior_weights import NormalWeights
 from tfp_insects.models.priors import Variational
 
 tfd = tfp.distributions
@@ -39,41 +41,28 @@ class VariationalKernel(tf_keras.layers.Layer):
         self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable
     ) -> Any:
         del dtype, trainable, add_variable  # Weights are float32 and never cast, whatever the layer computes in.
-        fan_in = int(np.prod(shape[:-1]))
-        self._add_weights(shape, fan_in)
+        self._add_weights(shape)
         scale = tfp.util.DeferredTensor(self.log_ratio, lambda _: self._full_scale(), shape=shape)
         return tfd.Independent(tfd.Normal(self.loc, scale, name=name), reinterpreted_batch_ndims=len(shape))
 
     def _make_prior(self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable) -> Any:
-        del dtype, trainable, add_variable
-
-        def full(value: tf.Tensor) -> tf.Tensor:
-            return tf.broadcast_to(value, shape)
-
-        loc = tfp.util.DeferredTensor(self.prior_loc, full, shape=shape)
-        scale = tfp.util.DeferredTensor(
-            self.prior_loc, lambda _: full(mean_field.prior_scale(self.kernel_state())), shape=shape
-        )
-        return tfd.Independent(tfd.Normal(loc, scale, name=name), reinterpreted_batch_ndims=len(shape))
+        del dtype, shape, trainable, add_variable
+        return self.prior_weights.distribution(name)
 
     def _make_bias(self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable) -> Any:
         del dtype, trainable, add_variable
         self.bias = self._add_float32("bias", shape, "zeros")
         return tfd.Independent(tfd.Deterministic(self.bias, name=name), reinterpreted_batch_ndims=1)
 
-    def _add_weights(self, shape: list[int], fan_in: int) -> None:
-        factor, floor = self.variational.prior.factor_and_floor(fan_in)
+    def _add_weights(self, shape: list[int]) -> None:
         ratio_shape = shape if self.variational.scale_per_weight else []
         log_ratio = tf_keras.initializers.Constant(np.log(self.variational.posterior_ratio))
         self.loc = self._add_float32("kernel_loc", shape, self.kernel_initializer)
         self.log_ratio = self._add_float32(
             "kernel_log_ratio", ratio_shape, log_ratio, trainable=self.variational.learn_scale
         )
-        prior_shape = shape if self.variational.prior.is_centred_on_pretrained else []
-        self.prior_loc = self._add_float32("prior_loc", prior_shape, "zeros", trainable=False)
-        constant = tf_keras.initializers.Constant
-        self.prior_factor = self._add_float32("prior_factor", [], constant(factor), trainable=False)
-        self.prior_floor = self._add_float32("prior_floor", [], constant(floor), trainable=False)
+        add_constant = functools.partial(self._add_float32, trainable=False)
+        self.prior_weights = NormalWeights(self.variational.prior, shape, add_constant)
         self.kl_weight = self._add_float32("kl_weight", [], "ones", trainable=False)
         self.noise_step = self.add_weight("noise_step", [], tf.int64, "zeros", trainable=False)
 
@@ -82,15 +71,18 @@ class VariationalKernel(tf_keras.layers.Layer):
 
     def kernel_state(self) -> mean_field.KernelState:
         """Posterior and prior as tensors."""
-        variables = (self.loc, self.log_ratio, self.prior_loc, self.prior_factor, self.prior_floor)
-        return mean_field.KernelState(*map(tf.convert_to_tensor, variables))
+        return self.prior_weights.state(self.loc, self.log_ratio)
+
+    def posterior_scale(self) -> tf.Tensor:
+        """Scale of the kernel's posterior, float32, broadcastable to the kernel's shape."""
+        return self.kernel_state().posterior_scale()
 
     def kl_divergence(self) -> tf.Tensor:
         """KL(posterior || prior) of the kernel in nats, float32 scalar, not weighted."""
-        return mean_field.kl_divergence(self.kernel_state())
+        return self.kernel_state().kl_divergence()
 
     def _full_scale(self) -> tf.Tensor:
-        return tf.broadcast_to(mean_field.posterior_scale(self.kernel_state()), self.loc.shape)
+        return tf.broadcast_to(self.posterior_scale(), self.loc.shape)
 
     def centre_on(self, kernel: np.ndarray, bias: np.ndarray) -> None:
         """Starts at pretrained weights; a `pretrained` prior is centred on them.
@@ -101,11 +93,7 @@ class VariationalKernel(tf_keras.layers.Layer):
         """
         self.loc.assign(kernel)
         self.bias.assign(bias)
-        if self.variational.prior.is_centred_on_pretrained:
-            factor, floor = self.variational.prior.factor_and_floor(int(np.prod(kernel.shape[:-1])), kernel)
-            self.prior_loc.assign(kernel)
-            self.prior_factor.assign(factor)
-            self.prior_floor.assign(floor)
+        self.prior_weights.centre_on(kernel)
 
     def use_noise_table(self, table: NoiseTable, position: int) -> None:
         """Shares a table with other layers; `position` keeps their reads apart."""

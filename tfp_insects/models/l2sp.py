@@ -11,14 +11,16 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models import alexnet, mean_field
+from tfp_insects.models import alexnet
 from tfp_insects.models.bnn import Bayesian
 from tfp_insects.models.cnn import dropout_factory, initializer
 from tfp_insects.models.dropout import SeededDropout
+from tfp_insects.models.normal_prior import NormalState
+from tfp_insects.models.prior_weights import NormalWeights
 from tfp_insects.models.priors import Prior
 
 
-def weighted_penalty(state: mean_field.KernelState, kl_weight: tf.Tensor) -> tf.Tensor:
+def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
     """`kl_weight` times the penalty, float32 scalar, with its gradient to `state.loc` in one pass over the weights.
 
     The value is computed only where it is used: the gradient does not need it.
@@ -27,15 +29,15 @@ def weighted_penalty(state: mean_field.KernelState, kl_weight: tf.Tensor) -> tf.
     @tf.custom_gradient
     def fused(loc: tf.Tensor) -> tuple:
         current = state._replace(loc=loc)
-        value = kl_weight * mean_field.kl_divergence(current)
+        value = kl_weight * current.kl_divergence()
         return value, lambda upstream: _gradient(current, upstream * kl_weight)
 
     return fused(state.loc)
 
 
 @tf.function(jit_compile=True)
-def _gradient(state: mean_field.KernelState, kl_weight: tf.Tensor) -> tf.Tensor:
-    return kl_weight * (state.loc - state.prior_loc) / tf.square(mean_field.prior_scale(state))
+def _gradient(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
+    return kl_weight * (state.loc - state.prior_loc) / tf.square(state.prior_scale())
 
 
 class PenalisedKernel(tf_keras.layers.Layer):
@@ -51,26 +53,20 @@ class PenalisedKernel(tf_keras.layers.Layer):
     def build(self, input_shape: tf.TensorShape) -> None:
         """Adds the prior's weights, which are not trained."""
         super().build(input_shape)
-        factor, floor = self._prior.factor_and_floor(int(np.prod(self.kernel.shape[:-1])))
-        prior_shape = self.kernel.shape if self._prior.is_centred_on_pretrained else []
-        self.prior_loc = self._add_constant("prior_loc", prior_shape, 0.0)
-        self.prior_factor = self._add_constant("prior_factor", [], factor)
-        self.prior_floor = self._add_constant("prior_floor", [], floor)
-        self.kl_weight = self._add_constant("kl_weight", [], 1.0)
+        self.prior_weights = NormalWeights(self._prior, self.kernel.shape.as_list(), self._add_constant)
+        self.kl_weight = self._add_constant("kl_weight", [], "ones")
         # Keras computes a loss given as a function in float32, whatever the layer computes in.
         self.add_loss(lambda: weighted_penalty(self._state(), self.kl_weight / self._num_train_examples))
 
-    def _add_constant(self, name: str, shape: Any, value: float) -> tf.Variable:
-        start = tf_keras.initializers.Constant(value)
-        return self.add_weight(name, shape, tf.float32, start, trainable=False, experimental_autocast=False)
+    def _add_constant(self, name: str, shape: list[int], initializer: Any) -> tf.Variable:
+        return self.add_weight(name, shape, tf.float32, initializer, trainable=False, experimental_autocast=False)
 
     def kl_divergence(self) -> tf.Tensor:
         """The sum of the penalty in nats, float32 scalar, not weighted."""
-        return mean_field.kl_divergence(self._state())
+        return self._state().kl_divergence()
 
-    def _state(self) -> mean_field.KernelState:
-        variables = (self.kernel, tf.zeros([]), self.prior_loc, self.prior_factor, self.prior_floor)
-        return mean_field.KernelState(*map(tf.convert_to_tensor, variables))
+    def _state(self) -> NormalState:
+        return self.prior_weights.state(self.kernel, tf.zeros([]))
 
     def centre_on(self, kernel: np.ndarray, bias: np.ndarray) -> None:
         """Starts at pretrained weights; a `pretrained` prior is centred on them.
@@ -81,11 +77,7 @@ class PenalisedKernel(tf_keras.layers.Layer):
         """
         self.kernel.assign(kernel)
         self.bias.assign(bias)
-        if self._prior.is_centred_on_pretrained:
-            factor, floor = self._prior.factor_and_floor(int(np.prod(kernel.shape[:-1])), kernel)
-            self.prior_loc.assign(kernel)
-            self.prior_factor.assign(factor)
-            self.prior_floor.assign(floor)
+        self.prior_weights.centre_on(kernel)
 
 
 class PenalisedDense(PenalisedKernel, tf_keras.layers.Dense):

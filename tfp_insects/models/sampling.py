@@ -16,7 +16,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models import alexnet, mean_field
+from tfp_insects.models import alexnet
 from tfp_insects.models.flipout import VariationalKernel
 from tfp_insects.models.pooling import adaptive_average
 
@@ -66,7 +66,7 @@ def weights_of(model: tf_keras.Sequential) -> Weights:
 
 def _loc_scale_bias(layer: tf_keras.layers.Layer) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]:
     if isinstance(layer, VariationalKernel):
-        scale = layer.variational.noise_multiplier * mean_field.posterior_scale(layer.kernel_state())
+        scale = layer.variational.noise_multiplier * layer.posterior_scale()
         return tf.convert_to_tensor(layer.loc), scale, tf.convert_to_tensor(layer.bias)
     return tf.convert_to_tensor(layer.kernel), None, tf.convert_to_tensor(layer.bias)
 

@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models import mean_field
 from tfp_insects.models.alexnet import run_layers
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.uncertainty import metrics
@@ -50,7 +49,7 @@ def layer_posteriors(model: tf_keras.Sequential) -> Iterator[LayerPosterior]:
     layers = bayesian_layers(model)
     divergences = tf.function(lambda: [layer.kl_divergence() for layer in layers])()
     for layer, divergence in zip(layers, divergences, strict=True):
-        scale = np.broadcast_to(mean_field.posterior_scale(layer.kernel_state()).numpy(), layer.loc.shape)
+        scale = np.broadcast_to(layer.posterior_scale().numpy(), layer.loc.shape)
         yield LayerPosterior(layer.name, layer.loc.numpy().ravel(), scale.ravel(), float(divergence))
 
 

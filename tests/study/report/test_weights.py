@@ -6,7 +6,6 @@ import pytest
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import Architecture
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
-from tfp_insects.models.mean_field import kl_divergence, posterior_scale, prior_scale
 from tfp_insects.study.report import weights
 from tfp_insects.study.report.requirements import load_study
 from tfp_insects.study.report.weights import bayesian_runs, read_weights
@@ -39,11 +38,11 @@ def test_reads_what_the_model_holds(run, model):
         state = one.kernel_state()
         assert layer.shape == tuple(one.loc.shape)
         np.testing.assert_allclose(layer.loc, one.loc.numpy().ravel(), rtol=1e-6)
-        scales = np.broadcast_to(posterior_scale(state), layer.shape).ravel()
+        scales = np.broadcast_to(state.posterior_scale(), layer.shape).ravel()
         np.testing.assert_allclose(layer.scale, scales, rtol=1e-5)
         np.testing.assert_allclose(layer.prior_loc, 0.0)
-        np.testing.assert_allclose(layer.prior_scale, float(prior_scale(state)), rtol=1e-5)
-        assert layer.divergence.sum() == pytest.approx(float(kl_divergence(state)), rel=1e-4)
+        np.testing.assert_allclose(layer.prior_scale, float(state.prior_scale()), rtol=1e-5)
+        assert layer.divergence.sum() == pytest.approx(float(state.kl_divergence()), rel=1e-4)
 
 
 def test_reads_evenly_spaced_rows_of_large_layers(run, model, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS
-from tfp_insects.models.mean_field import KernelState, posterior_scale, prior_scale
+from tfp_insects.models.normal_prior import NormalState
 from tfp_insects.study.report.runs import Run, Study
 from tfp_insects.training.checkpoints import WEIGHTS_NAME
 
@@ -122,7 +122,7 @@ def _read_layer(name: str, group: h5py.Group) -> LayerWeights:
         dataset = group[f"{field}:0"]
         return np.asarray(dataset[::step] if dataset.shape else dataset[()], np.float64)
 
-    state = KernelState(*map(read, ("kernel_loc", "kernel_log_ratio", "prior_loc", "prior_factor", "prior_floor")))
-    arrays = (state.loc, np.asarray(posterior_scale(state)), state.prior_loc, np.asarray(prior_scale(state)))
+    state = NormalState(*map(read, ("kernel_loc", "kernel_log_ratio", "prior_loc", "prior_factor", "prior_floor")))
+    arrays = (state.loc, np.asarray(state.posterior_scale()), state.prior_loc, np.asarray(state.prior_scale()))
     full = [np.broadcast_to(one, state.loc.shape).ravel() for one in arrays]
     return LayerWeights(name, shape, range(0, shape[0], step), *full)

@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_insects.models import mean_field
+from tfp_insects.models.mean_field import kernel_and_perturbation
+from tfp_insects.models.normal_prior import NormalState
 
 SHAPE = (5, 7)
 LAYOUTS = {  # Name -> (shape of log_ratio, shape of prior_loc).
@@ -15,12 +16,12 @@ LAYOUTS = {  # Name -> (shape of log_ratio, shape of prior_loc).
 layouts = pytest.mark.parametrize("layout", LAYOUTS)
 
 
-def make_state(layout: str, shape: tuple[int, ...] = SHAPE, seed: int = 0) -> mean_field.KernelState:
+def make_state(layout: str, shape: tuple[int, ...] = SHAPE, seed: int = 0) -> NormalState:
     """Numbers of ordinary size; some prior locations lie below the floor."""
     ratio_shape, prior_shape = (shape if part == SHAPE else () for part in LAYOUTS[layout])
     rng = np.random.default_rng(seed)
     prior_loc = np.float32(rng.normal(size=prior_shape)) if prior_shape else np.float32(0.0)
-    return mean_field.KernelState(
+    return NormalState(
         loc=tf.constant(rng.normal(size=shape), tf.float32),
         log_ratio=tf.constant(rng.normal(-1.0, 0.5, size=ratio_shape), tf.float32),
         prior_loc=tf.constant(prior_loc),
@@ -29,20 +30,20 @@ def make_state(layout: str, shape: tuple[int, ...] = SHAPE, seed: int = 0) -> me
     )
 
 
-def in_float64(state: mean_field.KernelState) -> tuple[np.ndarray, ...]:
+def in_float64(state: NormalState) -> tuple[np.ndarray, ...]:
     """Full arrays of loc, scale, prior_loc and prior_scale, written out from the definition."""
     loc, log_ratio, prior_loc, factor, floor = (np.float64(tensor.numpy()) for tensor in state)
     prior_scale = factor * np.maximum(np.abs(prior_loc), floor)
     return tuple(np.broadcast_to(a, loc.shape) for a in (loc, prior_scale * np.exp(log_ratio), prior_loc, prior_scale))
 
 
-def kl_in_float64(state: mean_field.KernelState) -> float:
+def kl_in_float64(state: NormalState) -> float:
     loc, scale, prior_loc, prior_scale = in_float64(state)
     variance_ratio = scale**2 / prior_scale**2
     return np.sum(0.5 * (variance_ratio + (loc - prior_loc) ** 2 / prior_scale**2 - 1.0) - 0.5 * np.log(variance_ratio))
 
 
-def plain(state: mean_field.KernelState, noise: tf.Tensor, kl_weight: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def plain(state: NormalState, noise: tf.Tensor, kl_weight: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """What the fused operation stands for, written with TFP's distributions."""
     prior_scale = state.factor * tf.maximum(tf.abs(state.prior_loc), state.floor)
     scale = tf.broadcast_to(prior_scale * tf.exp(state.log_ratio), state.loc.shape)
@@ -55,30 +56,32 @@ def plain(state: mean_field.KernelState, noise: tf.Tensor, kl_weight: float) -> 
 def test_scales_follow_their_definition(layout: str) -> None:
     state = make_state(layout)
     _, scale, _, prior_scale = in_float64(state)
-    for found, expected in [(mean_field.posterior_scale(state), scale), (mean_field.prior_scale(state), prior_scale)]:
+    for found, expected in [(state.posterior_scale(), scale), (state.prior_scale(), prior_scale)]:
         np.testing.assert_allclose(np.broadcast_to(found, SHAPE), expected, rtol=1e-6)
 
 
 @layouts
 def test_divergence_equals_the_closed_form_in_float64(layout: str) -> None:
     state = make_state(layout)
-    found = mean_field.kl_divergence(state)
+    found = state.kl_divergence()
     assert found.dtype == tf.float32
     assert found.shape == []
     np.testing.assert_allclose(found, kl_in_float64(state), rtol=1e-6)
     np.testing.assert_allclose(found, plain(state, tf.zeros(SHAPE), 1.0)[2], rtol=1e-6)
+    assert state.kl_terms().shape == SHAPE
+    np.testing.assert_allclose(tf.reduce_sum(state.kl_terms()), found, rtol=1e-6)
 
 
 def test_divergence_keeps_its_digits_over_a_million_terms() -> None:
     shape = (1024, 1024)
     state = make_state("ratio a weight, centred", shape)
-    np.testing.assert_allclose(mean_field.kl_divergence(state), kl_in_float64(state), rtol=1e-6)
+    np.testing.assert_allclose(state.kl_divergence(), kl_in_float64(state), rtol=1e-6)
 
 
 def test_divergence_of_the_prior_itself_is_zero() -> None:
     state = make_state("ratio a weight, centred")
     same = state._replace(loc=state.prior_loc, log_ratio=tf.zeros(SHAPE))
-    assert float(mean_field.kl_divergence(same)) == 0.0
+    assert float(same.kl_divergence()) == 0.0
 
 
 @layouts
@@ -97,7 +100,7 @@ def test_fused_operation_equals_the_plain_formula_and_its_autodiff(layout: str, 
 
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([state.loc, state.log_ratio])
-        fused = mean_field.kernel_and_perturbation(state, noise, tf.float32, tf.constant(kl_weight), learn_scale)
+        fused = kernel_and_perturbation(state, noise, tf.float32, tf.constant(kl_weight), learn_scale)
         expected = plain(state, noise, kl_weight)
         fused_objective, plain_objective = objective(*fused), objective(*expected)
     for found, wanted in zip(fused, expected, strict=True):
@@ -114,7 +117,7 @@ def test_gradient_of_the_divergence_alone_is_tfps(layout: str) -> None:
     state = make_state(layout)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([state.loc, state.log_ratio])
-        found = mean_field.kernel_and_perturbation(state, tf.ones(SHAPE), tf.float32, tf.constant(1.0), True)[2]
+        found = kernel_and_perturbation(state, tf.ones(SHAPE), tf.float32, tf.constant(1.0), True)[2]
         wanted = plain(state, tf.ones(SHAPE), 1.0)[2]
     for variable in (state.loc, state.log_ratio):
         np.testing.assert_allclose(
@@ -128,7 +131,7 @@ def test_kernels_come_in_low_precision_but_divergence_and_gradients_in_float32(d
     noise = tf.cast(tf.random.stateless_normal(SHAPE, [1, 2]), dtype)
     with tf.GradientTape() as tape:
         tape.watch([state.loc, state.log_ratio])
-        mean, perturbation, divergence = mean_field.kernel_and_perturbation(state, noise, dtype, tf.constant(1.0), True)
+        mean, perturbation, divergence = kernel_and_perturbation(state, noise, dtype, tf.constant(1.0), True)
         total = tf.reduce_sum(tf.cast(mean + perturbation, tf.float32)) + divergence
     expected = plain(state, tf.cast(noise, tf.float32), 1.0)
     assert mean.dtype == perturbation.dtype == dtype
