@@ -97,6 +97,22 @@ def test_a_variant_is_bayesian_in_the_layers_of_its_name(scope: str) -> None:
         assert tuple(layer.name for layer in model.layers if hasattr(layer, "sample_kernel")) == expected
 
 
+def test_a_log_uniform_body_serves_the_twin_and_not_its_penalty() -> None:
+    config = make_config("classifier")
+    config["bnn"]["body"] = {"prior": {"kind": "log_uniform", "scale": 10.0, "floor": 0.1}, "posterior_ratio": 0.3}
+    *body, head = bayesian_layers(build("bnn", config))
+    assert [layer.variational.prior.kind for layer in (*body, head)] == ["log_uniform", "log_uniform", "normal"]
+    with pytest.raises(InputError, match=r"--model=cnn_l2sp cannot use --config\.bnn\.body\.prior\.kind=log_uniform"):
+        build("cnn_l2sp", config)
+
+
+def test_a_log_uniform_head_is_refused() -> None:
+    config = make_config("head")
+    config["bnn"]["head"]["prior"]["kind"] = "log_uniform"
+    with pytest.raises(InputError, match=r"--config\.bnn\.head\.prior\.kind=log_uniform"):
+        build("bnn", config)
+
+
 def test_an_unknown_scope_is_refused() -> None:
     with pytest.raises(InputError, match="bayesian_layers 'some' is unknown"):
         build("bnn", make_config("some"))

@@ -16,6 +16,8 @@ PRIORS = ("standard_normal", "normal", "scaled_normal", "pretrained")
 KERNELS = {"dense": (5, 7), "convolution": (3, 3, 2, 4)}
 INPUTS = {"dense": (6, 5), "convolution": (6, 5, 6, 2)}
 kinds = pytest.mark.parametrize("kind", KERNELS)
+# One whose posterior's scale stays where it is, and one whose scale follows the mean.
+families = pytest.mark.parametrize("prior", ["pretrained", "log_uniform"])
 
 
 def variational(prior: str = "pretrained", **options: Any) -> dict[str, Any]:
@@ -154,8 +156,9 @@ def test_without_training_the_kernel_is_the_mean(kind: str) -> None:
 
 
 @kinds
-def test_a_training_call_is_flipout_written_out(kind: str) -> None:
-    layer, inputs = trained_layer(kind, activation="relu"), random_inputs(kind)
+@families
+def test_a_training_call_is_flipout_written_out(kind: str, prior: str) -> None:
+    layer, inputs = trained_layer(kind, variational(prior), activation="relu"), random_inputs(kind)
     found = layer(inputs, training=True)
     noise, sign_in, sign_out = noise_and_signs(layer, inputs)
     assert noise.shape == KERNELS[kind]
@@ -221,8 +224,9 @@ def outputs_over_steps(layer: VariationalKernel, inputs: tf.Tensor, num_steps: i
 
 
 @kinds
-def test_mean_and_variance_over_steps_equal_the_closed_form(kind: str) -> None:
-    layer, num_steps = trained_layer(kind), 4000
+@families
+def test_mean_and_variance_over_steps_equal_the_closed_form(kind: str, prior: str) -> None:
+    layer, num_steps = trained_layer(kind, variational(prior)), 4000
     image = random_inputs(kind)[:1]
     outputs = outputs_over_steps(layer, tf.concat([image, image], 0), num_steps)
     mean = (linear(kind, image, layer.loc) + layer.bias).numpy()
@@ -271,8 +275,9 @@ def test_signs_are_fair_and_independent_of_each_other() -> None:
 
 
 @kinds
-def test_noise_multiplied_by_zero_leaves_the_mean(kind: str) -> None:
-    layer, inputs = trained_layer(kind, variational(noise_multiplier=0.0)), random_inputs(kind)
+@families
+def test_noise_multiplied_by_zero_leaves_the_mean(kind: str, prior: str) -> None:
+    layer, inputs = trained_layer(kind, variational(prior, noise_multiplier=0.0)), random_inputs(kind)
     np.testing.assert_allclose(layer(inputs, training=True), layer(inputs, training=False), atol=1e-6)
     np.testing.assert_array_equal(layer.sample_kernel(tf.constant([0, 1])), layer.loc)
     layer(inputs, training=True)
@@ -280,11 +285,12 @@ def test_noise_multiplied_by_zero_leaves_the_mean(kind: str) -> None:
 
 
 @kinds
-def test_noise_multiplier_multiplies_the_perturbation(kind: str) -> None:
+@families
+def test_noise_multiplier_multiplies_the_perturbation(kind: str, prior: str) -> None:
     inputs = random_inputs(kind)
     perturbations = []
     for factor in (1.0, 0.5):
-        layer = trained_layer(kind, variational(noise_multiplier=factor))
+        layer = trained_layer(kind, variational(prior, noise_multiplier=factor))
         kernel_part = layer.sample_kernel(tf.constant([0, 1])) - layer.loc
         perturbations.append((layer(inputs, training=True) - layer(inputs), kernel_part))
     for whole, half in zip(*perturbations, strict=True):
@@ -302,8 +308,9 @@ def test_training_repeats_under_a_seed(kind: str) -> None:
 
 
 @kinds
-def test_sampled_kernels_follow_the_posterior(kind: str) -> None:
-    layer, num_draws = trained_layer(kind), 4000
+@families
+def test_sampled_kernels_follow_the_posterior(kind: str, prior: str) -> None:
+    layer, num_draws = trained_layer(kind, variational(prior)), 4000
     seeds = tf.stack([tf.fill([num_draws], 7), tf.range(num_draws)], 1)
     sample = tf.function(lambda: tf.map_fn(layer.sample_kernel, seeds, fn_output_signature=tf.float32))
     kernels = np.float64(sample().numpy())
@@ -330,8 +337,9 @@ def test_kernels_from_the_table_are_unlike_the_noise_of_training_steps(kind: str
 
 
 @kinds
-def test_is_rebuilt_from_json(kind: str) -> None:
-    layer, inputs = trained_layer(kind, activation="relu"), random_inputs(kind)
+@families
+def test_is_rebuilt_from_json(kind: str, prior: str) -> None:
+    layer, inputs = trained_layer(kind, variational(prior), activation="relu"), random_inputs(kind)
     config = json.loads(json.dumps(layer.get_config()))
     rebuilt = type(layer).from_config(config)
     assert json.dumps(rebuilt.get_config()) == json.dumps(layer.get_config())
@@ -343,9 +351,11 @@ def test_is_rebuilt_from_json(kind: str) -> None:
 
 
 @kinds
+@families
 @pytest.mark.parametrize(("policy", "tolerance"), [("mixed_bfloat16", 0.05), ("mixed_float16", 0.01)])
-def test_mixed_precision_computes_low_and_stores_high(kind: str, policy: str, tolerance: float) -> None:
-    layer, inputs = trained_layer(kind, activation="relu", dtype=policy), random_inputs(kind)
+def test_mixed_precision_computes_low_and_stores_high(kind: str, prior: str, policy: str, tolerance: float) -> None:
+    config, inputs = variational(prior), random_inputs(kind)
+    layer = trained_layer(kind, config, activation="relu", dtype=policy)
     assert {variable.dtype for variable in layer.trainable_variables} == {tf.float32}
     with tf.GradientTape() as tape:
         outputs = layer(inputs, training=True)
@@ -360,7 +370,7 @@ def test_mixed_precision_computes_low_and_stores_high(kind: str, policy: str, to
     )
     gradients = tape.gradient(total, layer.trainable_variables)
     assert all(gradient.dtype == tf.float32 and np.all(np.isfinite(gradient)) for gradient in gradients)
-    np.testing.assert_allclose(layer.kl_divergence(), trained_layer(kind).kl_divergence(), rtol=1e-6)
+    np.testing.assert_allclose(layer.kl_divergence(), trained_layer(kind, config).kl_divergence(), rtol=1e-6)
 
 
 @kinds

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import Architecture, bayesian_layer_names, load_pretrained
 from tfp_insects.models.bnn import Bayesian, kl_divergence, layers_with_prior, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
@@ -72,6 +73,23 @@ def pretrained_weights() -> dict[str, np.ndarray]:
 def test_penalised_layers_are_the_bayesian_ones_of_the_twin(scope: str) -> None:
     model = build(scope)
     assert tuple(layer.name for layer in layers_with_prior(model)) == bayesian_layer_names(scope)
+
+
+@pytest.mark.parametrize("section", ["body", "features", "head"])
+def test_a_log_uniform_prior_is_refused(section: str) -> None:
+    normal = {"prior": PRIORS["normal"]}
+    sections = {"body": normal, "features": normal, "head": normal, section: {"prior": {"kind": "log_uniform"}}}
+    message = (
+        rf"--config\.bnn\.{section}\.prior\.kind=log_uniform.* no bound at a weight of 0; choose a normal prior there"
+    )
+    with pytest.raises(InputError, match=message):
+        build_l2sp(NARROW, Bayesian("all", **sections), NUM_TRAIN_EXAMPLES, seed=0)
+
+
+def test_a_log_uniform_prior_of_layers_without_a_penalty_does_no_harm() -> None:
+    bayesian = Bayesian("head", {"prior": {"kind": "log_uniform"}}, {"prior": PRIORS["normal"]})
+    model = build_l2sp(NARROW, bayesian, NUM_TRAIN_EXAMPLES, seed=0)
+    assert [layer.name for layer in layers_with_prior(model)] == ["classifier_6"]
 
 
 def test_it_is_the_cnn_and_starts_without_penalty() -> None:

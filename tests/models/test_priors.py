@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 from typing import Any
@@ -37,7 +38,8 @@ def test_a_pretrained_kernel_of_zeros_still_has_a_positive_scale() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_what_there_is() -> None:
-    message = "prior kind 'laplace' is unknown; expected one of standard_normal, normal, scaled_normal, pretrained"
+    known = "standard_normal, normal, scaled_normal, pretrained, log_uniform"
+    message = f"prior kind 'laplace' is unknown; expected one of {known}"
     with pytest.raises(InputError, match=message):
         Prior("laplace")
 
@@ -46,6 +48,13 @@ def test_an_unknown_kind_is_refused_with_what_there_is() -> None:
 def test_scale_and_floor_must_be_positive(scale: float, floor: float) -> None:
     with pytest.raises(InputError, match=rf"scale and floor must be positive; got scale={scale}, floor={floor}"):
         Prior("normal", scale, floor)
+
+
+def test_a_log_uniform_prior_takes_the_other_kinds_fields_and_is_centred_on_nothing() -> None:
+    prior = Prior("log_uniform", scale=10.0, floor=0.1)
+    assert not prior.is_centred_on_pretrained
+    config = {**CONFIG, "prior": dataclasses.asdict(prior)}
+    assert Variational.from_config(json.loads(json.dumps(config))).prior == prior
 
 
 def test_configuration_makes_the_same_again() -> None:

@@ -17,6 +17,7 @@ from tfp_insects.study.posterior_report import describe_posterior, describe_prun
 
 NARROW = Architecture(4, 63, 0.05)
 NORMAL = {"prior": {"kind": "normal", "scale": 0.5}, "posterior_ratio": 0.2}
+LOG_UNIFORM = {"prior": {"kind": "log_uniform"}, "posterior_ratio": 0.2, "scale_per_weight": False}
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -53,6 +54,19 @@ def test_writes_a_row_a_layer_a_picture_and_a_row_a_share(insects: ImageSource, 
     text = console.file.getvalue()
     assert "classifier_4" in text
     assert "…" not in text
+
+
+def test_layers_of_one_signal_to_noise_ratio_are_described_too(insects: ImageSource, tested: Path) -> None:
+    model = build_bnn(NARROW, Bayesian("classifier", LOG_UNIFORM, NORMAL), 10, seed=0)
+    console = Console(file=io.StringIO(), width=80)
+    describe_posterior(model, tested, console)
+    describe_pruning(model, examples_tested(insects, tested), Preprocessing(63), tested, console)
+    body, *_, head = rows(tested / "posterior.csv")
+    assert [float(body[f"snr_q{level}"]) for level in ("05", "50", "95")] == pytest.approx([5.0] * 3, rel=1e-5)
+    assert float(head["snr_q95"]) == 0.0  # Its mean is still at 0.
+    assert float(body["kl_per_weight"]) == pytest.approx(
+        float(model.get_layer("classifier_1").kernel_state().kl_terms())
+    )
 
 
 def test_a_model_without_posterior_is_refused(tmp_path: Path) -> None:

@@ -79,15 +79,17 @@ def traced_step(model: tf_keras.Sequential, precision: str) -> tf.Graph:
     return step.get_concrete_function(images, labels).graph
 
 
-def make_bnn(precision: str) -> tf_keras.Sequential:
-    variational = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
+def make_bnn(precision: str, body: str) -> tf_keras.Sequential:
+    head = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
     architecture = Architecture(4, 63, 0.05, precision)
-    return build_bnn(architecture, Bayesian("all", variational, variational), num_train_examples=40, seed=0)
+    bayesian = Bayesian("all", {**head, "prior": {"kind": body}, "scale_per_weight": body != "log_uniform"}, head)
+    return build_bnn(architecture, bayesian, num_train_examples=40, seed=0)
 
 
+@pytest.mark.parametrize("body", ["scaled_normal", "log_uniform"])
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_each_operation_of_the_twins_step_has_a_gpu_kernel(precision: str) -> None:
-    ops = list(operations(traced_step(make_bnn(precision), precision)))
+def test_each_operation_of_the_twins_step_has_a_gpu_kernel(precision: str, body: str) -> None:
+    ops = list(operations(traced_step(make_bnn(precision, body), precision)))
     found = {op.type for op in ops}
     assert {"Conv2D", "MatMul", "Conv2DBackpropFilter", "ResourceApplyKerasMomentum"} <= found  # The step is all there.
     without = sorted({f"{op.type} {op.name}" for op in ops if not gpu_kernels(op)})

@@ -1,5 +1,6 @@
 """A training step computes the products of layers that docs/performance.md counts, and no others."""
 
+import pytest
 import tensorflow as tf
 import tf_keras
 
@@ -32,9 +33,9 @@ def needed(graph: tf.Graph) -> set[tf.Operation]:
     return found
 
 
-def make_bnn(learn_scale: bool) -> tf_keras.Sequential:
-    variational = {"prior": {"kind": "scaled_normal"}, "learn_scale": learn_scale}
-    return build_bnn(NARROW, Bayesian("all", variational, variational), num_train_examples=40, seed=0)
+def make_bnn(learn_scale: bool, body: str = "scaled_normal") -> tf_keras.Sequential:
+    head = {"prior": {"kind": "scaled_normal"}, "learn_scale": learn_scale}
+    return build_bnn(NARROW, Bayesian("all", {**head, "prior": {"kind": body}}, head), num_train_examples=40, seed=0)
 
 
 def test_the_cnn_has_three_for_each_layer() -> None:
@@ -51,6 +52,15 @@ def test_the_twin_with_a_fixed_scale_has_five() -> None:
 
 def test_the_twin_that_learns_its_scale_has_six() -> None:
     assert products(make_bnn(learn_scale=True)) == [
+        2 * NUM_CONVOLUTIONS,
+        2 * (NUM_CONVOLUTIONS - 1),
+        2 * NUM_CONVOLUTIONS,
+    ]
+
+
+@pytest.mark.parametrize("learn_scale", [True, False])
+def test_the_twin_whose_scale_follows_its_mean_has_six(learn_scale: bool) -> None:
+    assert products(make_bnn(learn_scale, "log_uniform")) == [
         2 * NUM_CONVOLUTIONS,
         2 * (NUM_CONVOLUTIONS - 1),
         2 * NUM_CONVOLUTIONS,

@@ -7,10 +7,12 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.errors import InputError
 from tfp_insects.models import alexnet
 from tfp_insects.models.cnn import initializer, layer_seed
 from tfp_insects.models.flipout import Convolution2DFlipout, DenseFlipout, VariationalKernel
 from tfp_insects.models.noise import NoiseTable
+from tfp_insects.models.priors import LOG_UNIFORM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +31,15 @@ class Bayesian:
     head: Mapping[str, Any]
     features: Mapping[str, Any] | None = None
 
+    def section_of(self, name: str) -> str:
+        """Which of `body`, `head` and `features` is the configuration of one layer."""
+        if name == alexnet.HEAD:
+            return "head"
+        return "features" if self.features and name.startswith("features") else "body"
+
     def of_layer(self, name: str) -> Mapping[str, Any]:
         """The configuration of one layer."""
-        if name == alexnet.HEAD:
-            return self.head
-        return self.features if self.features and name.startswith("features") else self.body
+        return getattr(self, self.section_of(name))
 
 
 def build_bnn(
@@ -46,7 +52,15 @@ def build_bnn(
         bayesian: Scope, priors and posteriors.
         num_train_examples: Number of training images, by which the divergence is divided.
         seed: Integer that determines initial weights, noise and signs.
+
+    Raises:
+        InputError: The head's prior is log-uniform.
     """
+    if bayesian.head["prior"]["kind"] == LOG_UNIFORM:
+        raise InputError(
+            f"--config.bnn.head.prior.kind={LOG_UNIFORM}: the last layer starts at a mean of 0, and a share of 0 is no "
+            "noise at all; give it a normal prior, such as scaled_normal"
+        )
     names = alexnet.bayesian_layer_names(bayesian.layers)
 
     def make(flipout: type, deterministic: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:

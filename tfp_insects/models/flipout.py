@@ -1,7 +1,7 @@
 """TFP's Flipout layers with a posterior that trains fast, in any precision, from plain configuration.
 
 TFP's own `DenseFlipout` and `Convolution2DFlipout` stay the base classes. What changes is how the posterior is stored and
-drawn (see `mean_field`), and what a call means:
+drawn (see `mean_field`, and `priors` for what priors there are), and what a call means:
 
 * `training=True`: one Flipout pass (Wen et al. 2018, eq. 4). All examples share one perturbation of the kernel, and each
   example multiplies it by its own random signs. The layer adds `kl_weight * KL / num_train_examples` to its losses.
@@ -22,7 +22,7 @@ import tf_keras
 
 from tfp_insects.models import mean_field
 from tfp_insects.models.noise import NoiseTable
-from tfp_insects.models.prior_weights import NormalWeights
+from tfp_insects.models.prior_weights import add_prior
 from tfp_insects.models.priors import Variational
 
 tfd = tfp.distributions
@@ -47,7 +47,7 @@ class VariationalKernel(tf_keras.layers.Layer):
 
     def _make_prior(self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable) -> Any:
         del dtype, shape, trainable, add_variable
-        return self.prior_weights.distribution(name)
+        return self.prior_weights.distribution(name)  # None is TFP's way to have no prior distribution.
 
     def _make_bias(self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable) -> Any:
         del dtype, trainable, add_variable
@@ -62,7 +62,7 @@ class VariationalKernel(tf_keras.layers.Layer):
             "kernel_log_ratio", ratio_shape, log_ratio, trainable=self.variational.learn_scale
         )
         add_constant = functools.partial(self._add_float32, trainable=False)
-        self.prior_weights = NormalWeights(self.variational.prior, shape, add_constant)
+        self.prior_weights = add_prior(self.variational.prior, shape, add_constant)
         self.kl_weight = self._add_float32("kl_weight", [], "ones", trainable=False)
         self.noise_step = self.add_weight("noise_step", [], tf.int64, "zeros", trainable=False)
 

@@ -11,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.errors import InputError
 from tfp_insects.models import alexnet
 from tfp_insects.models.bnn import Bayesian
 from tfp_insects.models.cnn import dropout_factory, initializer
 from tfp_insects.models.dropout import SeededDropout
 from tfp_insects.models.normal_prior import NormalState
 from tfp_insects.models.prior_weights import NormalWeights
-from tfp_insects.models.priors import Prior
+from tfp_insects.models.priors import LOG_UNIFORM, Prior
 
 
 def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
@@ -109,8 +110,13 @@ def build_l2sp(
         num_train_examples: Number of training images, by which the penalty is divided.
         seed: Integer that determines initial weights and dropout.
         dropout: Rate before the two wide dense layers.
+
+    Raises:
+        InputError: A prior is log-uniform.
     """
     names = alexnet.bayesian_layer_names(bayesian.layers)
+    for name in names:
+        _refuse_log_uniform(bayesian, name)
 
     def make(penalised: type, plain: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:
         kwargs = {**kwargs, "name": name, "kernel_initializer": initializer(name, seed)}
@@ -125,3 +131,13 @@ def build_l2sp(
         lambda *sizes, **kwargs: make(PenalisedDense, tf_keras.layers.Dense, *sizes, **kwargs),
         dropout_factory(SeededDropout, dropout, seed),
     )
+
+
+def _refuse_log_uniform(bayesian: Bayesian, name: str) -> None:
+    if bayesian.of_layer(name)["prior"]["kind"] == LOG_UNIFORM:
+        section = bayesian.section_of(name)
+        from_scratch = " (or that of body_from_scratch, without pretrained weights)" if section == "body" else ""
+        raise InputError(
+            f"--model=cnn_l2sp cannot use --config.bnn.{section}.prior.kind={LOG_UNIFORM}{from_scratch}: without noise its "
+            "penalty has no bound at a weight of 0; choose a normal prior there, or leave cnn_l2sp out"
+        )

@@ -1,7 +1,7 @@
 """A mean-field normal posterior of a kernel: its draws, and one pass forward and one pass back of a training step.
 
 The posterior of a weight is N(loc, scale²). How the scale follows from `log_ratio`, the divergence from the prior and the
-gradients are a matter of the prior: `normal_prior` has a state that says so.
+gradients are a matter of the prior: `normal_prior` and `log_uniform_prior` each have a state that says so.
 
 The elementwise work is compiled by XLA: written as single TensorFlow operations it costs a pass over all weights for each
 of them. Random numbers stay outside, because XLA draws others than TensorFlow does under the same seed.

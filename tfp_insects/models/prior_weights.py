@@ -1,19 +1,34 @@
 """The numbers of a kernel's prior as weights of a layer, which are not trained."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfp_insects.models.log_uniform_prior import LogUniformState
+from tfp_insects.models.mean_field import KernelState
 from tfp_insects.models.normal_prior import NormalState, prior_scale
-from tfp_insects.models.priors import Prior
+from tfp_insects.models.priors import LOG_UNIFORM, Prior
 
 tfd = tfp.distributions
 # Called with `name, shape, initializer`; adds a float32 weight that is not trained to a layer.
 AddWeight = Callable[[str, list[int], Any], tf.Variable]
+
+
+class PriorWeights(Protocol):
+    """What a layer holds of its prior."""
+
+    def centre_on(self, kernel: np.ndarray) -> None:
+        """Takes note of pretrained weights, float32, the kernel's shape."""
+
+    def state(self, loc: tf.Tensor, log_ratio: tf.Tensor) -> KernelState:
+        """Posterior and prior as tensors."""
+
+    def distribution(self, name: str) -> tfp.distributions.Distribution | None:
+        """The prior over the whole kernel, or none if it is improper."""
 
 
 class NormalWeights:
@@ -64,3 +79,28 @@ class NormalWeights:
             *(tfp.util.DeferredTensor(self.loc, of, shape=self._shape) for of in (full, scale)), name=name
         )
         return tfd.Independent(normal, reinterpreted_batch_ndims=len(self._shape))
+
+
+class LogUniformWeights:
+    """The log-uniform prior, which has no numbers."""
+
+    def centre_on(self, kernel: np.ndarray) -> None:
+        """Does nothing: the prior has no centre."""
+
+    def state(self, loc: tf.Tensor, log_ratio: tf.Tensor) -> LogUniformState:
+        """Posterior as tensors."""
+        return LogUniformState(tf.convert_to_tensor(loc), tf.convert_to_tensor(log_ratio))
+
+    def distribution(self, name: str) -> None:
+        """None: the prior is improper."""
+
+
+def add_prior(prior: Prior, shape: list[int], add_weight: AddWeight) -> PriorWeights:
+    """Adds what a prior needs to a layer.
+
+    Args:
+        prior: Its configuration.
+        shape: The kernel's.
+        add_weight: Adds a weight to the layer.
+    """
+    return LogUniformWeights() if prior.kind == LOG_UNIFORM else NormalWeights(prior, shape, add_weight)

@@ -9,21 +9,27 @@ import numpy as np
 
 from tfp_insects.errors import InputError
 
-KINDS = ("standard_normal", "normal", "scaled_normal", "pretrained")
+LOG_UNIFORM = "log_uniform"
+KINDS = ("standard_normal", "normal", "scaled_normal", "pretrained", LOG_UNIFORM)
 
 
 @dataclasses.dataclass(frozen=True)
 class Prior:
-    """A normal prior, independent for each weight.
+    """A prior, independent for each weight: normal or log-uniform.
 
-    Its location is 0 or the pretrained kernel; its scale is one rule for all kinds:
+    A normal prior's location is 0 or the pretrained kernel; its scale is one rule for all kinds:
     `prior_scale = factor * max(|prior_loc|, floor)`. So the scale needs no array of its own.
 
+    The log-uniform prior, p(|w|) proportional to 1 / |w|, has neither location nor scale: it believes the same whatever the
+    unit of w (Kingma, Salimans, Welling 2015; Molchanov, Ashukha, Vetrov 2017). Under it the posterior's scale is a share of
+    the mean as it is now, however far training moves it; see `log_uniform_prior`.
+
     Attributes:
-        kind: One of `standard_normal` (N(0, 1)), `normal` (N(0, scale²)), `scaled_normal` (N(0, scale² / fan_in)) and
-            `pretrained` (centred on the pretrained kernel w0, scale proportional to |w0|).
-        scale: Scale of the prior in the unit of its kind.
-        floor: Smallest |w0| that `pretrained` reckons with, as a share of the root mean square of w0.
+        kind: One of `standard_normal` (N(0, 1)), `normal` (N(0, scale²)), `scaled_normal` (N(0, scale² / fan_in)),
+            `pretrained` (centred on the pretrained kernel w0, scale proportional to |w0|) and `log_uniform`.
+        scale: Scale of the prior in the unit of its kind; without meaning for `standard_normal` and `log_uniform`.
+        floor: Smallest |w0| that `pretrained` reckons with, as a share of the root mean square of w0; without meaning for
+            the other kinds.
     """
 
     kind: str = "standard_normal"
@@ -42,7 +48,7 @@ class Prior:
         return self.kind == "pretrained"
 
     def factor_and_floor(self, fan_in: int, pretrained: np.ndarray | None = None) -> tuple[float, float]:
-        """The two numbers of the rule for the scale.
+        """The two numbers of the rule for a normal prior's scale.
 
         Args:
             fan_in: Number of inputs of one unit of the layer.
@@ -69,9 +75,10 @@ class Variational:
     Attributes:
         prior: The prior.
         num_train_examples: Number of training images, by which the divergence is divided.
-        posterior_ratio: Initial scale of the posterior in units of the prior's scale. 1 starts at the prior's scale.
+        posterior_ratio: Initial scale of the posterior in units of the prior's scale, where 1 starts at the prior's scale;
+            under a log-uniform prior, in units of each weight's |loc|.
         scale_per_weight: Whether each weight has a ratio of its own, or all weights of the layer share one.
-        learn_scale: Whether the ratio is trained. If not, the posterior's scale stays what `posterior_ratio` makes it.
+        learn_scale: Whether the ratio is trained. If not, it stays `posterior_ratio`.
         noise_multiplier: Factor of the noise; 0 gives the deterministic twin (for tests).
     """
 

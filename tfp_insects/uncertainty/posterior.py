@@ -1,7 +1,8 @@
 """What a posterior has learnt about its weights: distributions of loc and scale, and which weights can go.
 
 The signal-to-noise ratio of a weight is |loc| / scale; a weight whose sign is not known has a low one, and setting it to zero
-should do little harm (Graves 2011; Blundell et al. 2015, section 5.1).
+should do little harm (Graves 2011; Blundell et al. 2015, section 5.1). Under a log-uniform prior it is one number for all
+weights that share a ratio of scale to mean, and does not tell them apart.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
