@@ -7,8 +7,9 @@ import pytest
 from tfp_insects.study.report.provenance import notes
 from tfp_insects.study.report.runs import Run, Study
 
-HELD = {"posterior_ratio": 0.015, "learn_scale": False}
-LEARNED = {"posterior_ratio": 0.1, "learn_scale": True}
+PRIOR = {"kind": "pretrained"}
+HELD = {"prior": PRIOR, "posterior_ratio": 0.015, "learn_scale": False}
+LEARNED = {"prior": PRIOR, "posterior_ratio": 0.1, "learn_scale": True}
 
 
 def notes_of(weights: str, **bnn: Any) -> list[str]:
@@ -32,6 +33,12 @@ def test_without_pretrained_weights_the_settings_of_a_start_from_scratch_count(w
     assert notes_of(weights, **bnn) == []
     [line] = notes_of(weights, **bnn, body_from_scratch={**HELD, "posterior_ratio": 0.2})
     assert "at 20 % of their prior's in convolutions and at 20 %" in line
+
+
+def test_under_a_log_uniform_prior_scales_are_held_at_a_share_of_the_weight() -> None:
+    [line] = notes_of("alexnet.npz", body={**HELD, "prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3}, head=HELD)
+    assert "held at 30 % of the weight's size, whatever that becomes, in the dense layers before the last" in line
+    assert line.endswith("and at 1.5 % of their prior's in the last layer.")
 
 
 def test_layers_without_a_posterior_are_not_spoken_of() -> None:

@@ -2,12 +2,17 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import Architecture
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
 from tfp_insects.study.report import weights
+from tfp_insects.study.report.palette import size_colours
+from tfp_insects.study.report.pictures import save_picture
 from tfp_insects.study.report.requirements import load_study
+from tfp_insects.study.report.tables import weights_table
+from tfp_insects.study.report.weight_pictures import chosen_weights_picture, loc_picture, scale_picture
 from tfp_insects.study.report.weights import bayesian_runs, read_weights
 
 BODY = {"prior": {"kind": "normal", "scale": 0.5, "floor": 0.1}, "posterior_ratio": 0.2, "scale_per_weight": False}
@@ -40,8 +45,10 @@ def test_reads_what_the_model_holds(run, model):
         np.testing.assert_allclose(layer.loc, one.loc.numpy().ravel(), rtol=1e-6)
         scales = np.broadcast_to(state.posterior_scale(), layer.shape).ravel()
         np.testing.assert_allclose(layer.scale, scales, rtol=1e-5)
-        np.testing.assert_allclose(layer.prior_loc, 0.0)
-        np.testing.assert_allclose(layer.prior_scale, float(state.prior_scale()), rtol=1e-5)
+        np.testing.assert_allclose(layer.prior.loc, 0.0)
+        np.testing.assert_allclose(layer.prior.scale, float(state.prior_scale()), rtol=1e-5)
+        for field in (layer.scale, layer.divergence, *layer.prior):
+            assert (field.shape, field.dtype) == (layer.loc.shape, np.float64)
         assert layer.divergence.sum() == pytest.approx(float(state.kl_divergence()), rel=1e-4)
 
 
@@ -54,6 +61,51 @@ def test_reads_evenly_spaced_rows_of_large_layers(run, model, monkeypatch):
         index = layer.loc.size - 1
         assert full[layer.place(index)] == layer.loc[index]
     assert any(len(layer.rows) < layer.shape[0] for layer in read_weights(run))
+
+
+@pytest.fixture(params=[True, False])
+def log_uniform(request, make_run, tmp_path):
+    """A model whose body has a log-uniform prior, and its run."""
+    body = {"prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3, "scale_per_weight": request.param}
+    bayesian = Bayesian("classifier", body, HEAD)
+    model = build_bnn(Architecture(4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0)
+    rng = np.random.default_rng(0)
+    model.get_layer("classifier_6").loc.assign(rng.normal(size=model.get_layer("classifier_6").loc.shape))
+    kernel = model.get_layer("classifier_1").loc
+    kernel.assign(tf.where(rng.uniform(size=kernel.shape) < 0.1, 0.0, kernel))
+    for size in (5, 40):
+        directory = make_run(tmp_path, "bnn", size, 0)
+        model.save_weights(str(directory / "checkpoints" / "weights.h5"))
+    return model, load_study(tmp_path)
+
+
+def test_a_log_uniform_prior_has_a_divergence_and_no_scale(log_uniform):
+    model, study = log_uniform
+    *body, head = read_weights(study.runs[0])
+    assert [layer.prior for layer in body] == [None, None]
+    assert head.prior is not None
+    for layer, one in zip([*body, head], bayesian_layers(model), strict=True):
+        scales = np.broadcast_to(one.posterior_scale(), layer.shape).ravel()
+        np.testing.assert_allclose(layer.scale, scales, rtol=1e-5)
+        assert layer.divergence.shape == layer.loc.shape
+        assert layer.divergence.sum() == pytest.approx(float(one.kl_divergence()), rel=1e-4)
+
+
+def test_what_has_a_log_uniform_prior_is_shown_without_it(log_uniform, tmp_path):
+    _, study = log_uniform
+    layers = {run.n_per_class: read_weights(run) for run in study.runs}
+    colours = size_colours(study.sizes)
+    pictures = [draw(layers, colours) for draw in (chosen_weights_picture, loc_picture, scale_picture)]
+    for picture in pictures:
+        save_picture(picture, tmp_path)
+        assert "A log-uniform prior has neither location nor scale, and none is drawn." in picture.caption
+        assert picture.keys[0].label == "prior"  # The head's.
+    first, last = pictures[0].rows[0], pictures[0].rows[-1]
+    assert (first["prior_loc"], first["prior_scale"]) == ("", "")
+    assert abs(first["loc"]) == np.abs(layers[40][0].loc).max()
+    assert last["prior_scale"] > 0.0
+    ratios = [row[4].text for row in weights_table(layers).rows]  # Of the smaller size.
+    assert ratios[:2] == ["3.33", "3.33"]
 
 
 def test_a_checkpoint_without_posteriors_is_no_bayesian_run(make_run, tmp_path):

@@ -6,6 +6,7 @@ from typing import Any
 from tfp_insects.models.alexnet import HEAD, bayesian_layer_names
 from tfp_insects.models.kinds.kind import Blueprint
 from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.models.priors import LOG_UNIFORM
 from tfp_insects.study.report.runs import Run, Study, display_name
 from tfp_insects.study.report.wording import enumerate_words, seconds
 
@@ -59,7 +60,7 @@ def settings(run: Run) -> list[tuple[str, str]]:
 
 
 def _posterior_notes(run: Run) -> list[str]:
-    """Scales that the BNN holds at a share of the prior's, by kind of layer."""
+    """Scales that the BNN holds at a share of the prior's, or of the weight's own location, by kind of layer."""
     config, record = run.config["config"], run.record
     is_pretrained = record["weights"] != "none" and find_kind(run.model).uses_pretrained(config)
     blueprint = Blueprint(config, len(record["class_names"]), record["num_train_examples"], run.seed, is_pretrained)
@@ -67,14 +68,18 @@ def _posterior_notes(run: Run) -> list[str]:
     assert layers is not None  # It is a twin.
     bayesian = blueprint.bayesian(layers)
     shares = {
-        _layer_words(name): f"{100.0 * section['posterior_ratio']:g} %"
+        _layer_words(name): f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
         for name in bayesian_layer_names(bayesian.layers)
         if not (section := bayesian.of_layer(name)).get("learn_scale", True)
     }
     if not shares:
         return []
-    held = enumerate_words([f"at {share} of their prior's in {words}" for words, share in shares.items()])
+    held = enumerate_words([f"at {share} in {words}" for words, share in shares.items()])
     return [f"The BNN learns the location of each weight, but not each scale: scales are held {held}."]
+
+
+def _unit_words(prior: str) -> str:
+    return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
 
 
 def _layer_words(name: str) -> str:

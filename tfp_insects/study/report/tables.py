@@ -13,6 +13,7 @@ from tfp_insects.study.report.sentences import Twins, needed_interval_words, nee
 from tfp_insects.study.report.weights import LayerWeights
 from tfp_insects.study.report.wording import interval_words, number, percent, seconds, shown_sign, times_as
 from tfp_insects.study.statistics import Interval
+from tfp_insects.uncertainty.posterior import signal_to_noise
 
 
 class Cell(NamedTuple):
@@ -127,7 +128,7 @@ def weights_table(layers: Mapping[int, Sequence[LayerWeights]]) -> Table:
                 Cell(layer.name, kind="text"),
                 Cell(f"{int(np.prod(layer.shape)):,}"),
                 *(Cell(f"{np.median(one.scale):.2g}") for one in found),
-                *(Cell(number(float(np.median(np.abs(one.loc) / one.scale)), 2)) for one in found),
+                *(Cell(number(float(np.median(signal_to_noise(one.loc, one.scale))), 2)) for one in found),
                 *(Cell(number(float(one.divergence.mean()), 3)) for one in found),
             ]
         )

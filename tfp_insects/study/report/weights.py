@@ -2,12 +2,14 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS
+from tfp_insects.models.log_uniform_prior import LogUniformState
 from tfp_insects.models.normal_prior import NormalState
 from tfp_insects.study.report.runs import Run, Study
 from tfp_insects.training.checkpoints import WEIGHTS_NAME
@@ -16,18 +18,25 @@ from tfp_insects.training.checkpoints import WEIGHTS_NAME
 MAX_WEIGHTS = 200_000
 
 
+class NormalPrior(NamedTuple):
+    """N(loc, scale²) for each weight that was read; float64 `[num_read]`."""
+
+    loc: np.ndarray
+    scale: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """Posterior and prior of a layer's kernel: N(loc, scale²) and N(prior_loc, prior_scale²) for each weight.
+    """Posterior and prior of a layer's kernel; the posterior is N(loc, scale²) for each weight.
 
     Attributes:
         name: The layer's name.
         shape: The kernel's shape.
         rows: Indices along the kernel's first axis that were read, evenly spaced.
-        loc: float64 `[num_read]`, and so are the others.
-        scale: Posterior scale.
-        prior_loc: Prior location.
-        prior_scale: Prior scale.
+        loc: float64 `[num_read]`.
+        scale: float64 `[num_read]`, posterior scale.
+        divergence: float64 `[num_read]`, KL(posterior || prior) of each weight in nats.
+        prior: The prior, if it is normal; none for a log-uniform one, which has neither location nor scale.
     """
 
     name: str
@@ -35,15 +44,8 @@ class LayerWeights:
     rows: range
     loc: np.ndarray
     scale: np.ndarray
-    prior_loc: np.ndarray
-    prior_scale: np.ndarray
-
-    @property
-    def divergence(self) -> np.ndarray:
-        """KL(posterior || prior) of each weight in nats: 0.5 (exp(2u) + t² - 1) - u, u = log(scale / prior_scale)."""
-        log_ratio = np.log(self.scale / self.prior_scale)
-        shift = (self.loc - self.prior_loc) / self.prior_scale
-        return 0.5 * (np.exp(2.0 * log_ratio) + shift**2 - 1.0) - log_ratio
+    divergence: np.ndarray
+    prior: NormalPrior | None
 
     def place(self, index: int) -> tuple[int, ...]:
         """Index in the whole kernel of a weight that was read."""
@@ -122,7 +124,15 @@ def _read_layer(name: str, group: h5py.Group) -> LayerWeights:
         dataset = group[f"{field}:0"]
         return np.asarray(dataset[::step] if dataset.shape else dataset[()], np.float64)
 
-    state = NormalState(*map(read, ("kernel_loc", "kernel_log_ratio", "prior_loc", "prior_factor", "prior_floor")))
-    arrays = (state.loc, np.asarray(state.posterior_scale()), state.prior_loc, np.asarray(state.prior_scale()))
-    full = [np.broadcast_to(one, state.loc.shape).ravel() for one in arrays]
-    return LayerWeights(name, shape, range(0, shape[0], step), *full)
+    loc, log_ratio = read("kernel_loc"), read("kernel_log_ratio")
+
+    def full(values: Any) -> np.ndarray:
+        return np.broadcast_to(np.asarray(values), loc.shape).ravel()
+
+    state: NormalState | LogUniformState = LogUniformState(loc, log_ratio)
+    prior = None
+    if "prior_loc:0" in group:
+        state = NormalState(loc, log_ratio, *map(read, ("prior_loc", "prior_factor", "prior_floor")))
+        prior = NormalPrior(full(state.prior_loc), full(state.prior_scale()))
+    scale, divergence = full(state.posterior_scale()), full(state.kl_terms())
+    return LayerWeights(name, shape, range(0, shape[0], step), loc.ravel(), scale, divergence, prior)
