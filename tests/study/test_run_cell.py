@@ -1,5 +1,7 @@
+import copy
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +13,15 @@ import pytest
 from tfp_insects.data.sources import ImageSource, fingerprint
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
+from tfp_insects.models.alexnet import Architecture
+from tfp_insects.models.bnn import kl_divergence
+from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.kinds.registry import MODELS
+from tfp_insects.serving.finished_run import read_finished_run
 from tfp_insects.study.cells import Cell
 from tfp_insects.study.directory_lock import locked
 from tfp_insects.study.experiment import Experiment
+from tfp_insects.study.pretrained import Pretrained
 from tfp_insects.study.run_cell import CellRun
 from tfp_insects.training.history import read_history, seconds_to_best_epoch
 from tfp_insects.uncertainty.metrics import negative_log_likelihood
@@ -108,6 +115,42 @@ def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[s
     assert record["validation_nll"] == pytest.approx(nll)
     assert record["seconds_to_best_epoch"] == seconds_to_best_epoch(first) + seconds_to_best_epoch(second)
     assert record["num_parameters"] == 2 * record_of(cnn)["num_parameters"]
+
+
+@pytest.fixture
+def log_uniform_experiment(tiny_experiment: Experiment) -> Experiment:
+    """As `--config.bnn.body.prior.kind=log_uniform --config.bnn.body.posterior_ratio=0.3` on pretrained weights."""
+    layers = [one for one in build_cnn(Architecture(4, 63, 0.05), seed=7).layers if hasattr(one, "kernel")]
+    weights = {f"{one.name}/{part}": getattr(one, part).numpy() for one in layers for part in ("kernel", "bias")}
+    bnn = copy.deepcopy(tiny_experiment.config["bnn"])
+    bnn["body"]["prior"]["kind"] = "log_uniform"
+    bnn["body"]["posterior_ratio"] = 0.3
+    config = {**tiny_experiment.config, "bnn": bnn}
+    return dataclasses.replace(tiny_experiment, pretrained=Pretrained("some", weights), config=config)
+
+
+def test_a_log_uniform_prior_trains_on_cached_features_and_is_read_back(
+    log_uniform_experiment: Experiment, tmp_path: Path
+) -> None:
+    cell = Cell("bnn_classifier", 4, 0)
+    record = CellRun(cell, log_uniform_experiment, tmp_path).run()
+    assert all(math.isfinite(record[name]) for name in ("nll", "accuracy", "brier", "ece", "validation_nll"))
+    assert not record["is_tempered"]
+    history = read_history(cell.directory(tmp_path) / "history.csv")
+    assert all(math.isfinite(row.train_nll) and math.isfinite(row.kl) for row in history)
+    model = read_finished_run(cell.directory(tmp_path)).build_model()
+    wide = model.get_layer("classifier_1")
+    assert np.abs(wide.loc - log_uniform_experiment.pretrained.weights["classifier_1/kernel"]).max() > 0.0
+    np.testing.assert_allclose(wide.posterior_scale(), 0.3 * np.abs(wide.loc), rtol=1e-5)
+    assert float(kl_divergence(model)) == pytest.approx(history[record["best_epoch"] - 1].kl, rel=1e-5)
+
+
+def test_a_log_uniform_prior_has_no_penalty_to_train_with(log_uniform_experiment: Experiment, tmp_path: Path) -> None:
+    config = copy.deepcopy(log_uniform_experiment.config)
+    config["bnn"]["layers"] = "classifier"
+    experiment = dataclasses.replace(log_uniform_experiment, config=config)
+    with pytest.raises(InputError, match=r"--model=cnn_l2sp cannot use .*log_uniform"):
+        CellRun(Cell("cnn_l2sp", 4, 0), experiment, tmp_path).run()
 
 
 class KilledError(Exception):
