@@ -33,13 +33,17 @@ def compare_features(common: Configuration, repeats: int, console: Console) -> l
 
 
 def compare_memory(common: Configuration, console: Console) -> list[dict[str, Any]]:
-    """Peaks of memory of two epochs of both twins on few and on many images; prints a table, returns the JSON objects."""
-    sizes = (common.n_per_class, MEMORY_GROWTH * common.n_per_class)
+    """Peaks of memory of both twins on few and on many images; prints a table, returns the JSON objects.
+
+    Many images are seen once and few as often as makes as many steps, since memory also grows with the number of steps until
+    its free pieces fit.
+    """
+    epochs = {common.n_per_class: MEMORY_GROWTH, MEMORY_GROWTH * common.n_per_class: 1}
     found: list[Measurement] = []
-    for size in sizes:
+    for size, num_epochs in epochs.items():
         for model in TWINS:  # One after the other: two at once could make the machine swap.
             row = dataclasses.replace(common, model=model, mode="epoch_images", n_per_class=size)
-            found += measure_with_progress([row], 0, f"{model}, {size} images a class", console)
+            found += measure_with_progress([row], num_epochs - 1, f"{model}, {size} images a class", console)
     cnn = {one.configuration.n_per_class: one for one in found if one.configuration.model == "cnn"}
     table = [_memory_row(one, cnn[one.configuration.n_per_class]) for one in found]
     title = f"peak memory of training, {common.dtype}, batch size {common.batch_size}"

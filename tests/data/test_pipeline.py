@@ -1,4 +1,3 @@
-import gc
 import io
 import os
 import weakref
@@ -11,6 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfp_insects.data import pipeline as pipeline_module
 from tfp_insects.data.image_store import ImageStore
 from tfp_insects.data.pipeline import (
     IMAGENET_MEAN,
@@ -139,15 +139,22 @@ def test_images_are_read_once_for_all_epochs() -> None:
     assert images.reads == Counter(range(12))
 
 
-def test_decoded_images_go_with_the_graphs(tmp_path: Path) -> None:
+def test_decoded_images_go_with_the_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = []
+
+    def remembered(*args: object) -> ImageStore:
+        store = ImageStore(*args)
+        stores.append(weakref.ref(store))
+        return store
+
+    monkeypatch.setattr(pipeline_module, "ImageStore", remembered)
     with graphs_forgotten():
         pipeline = TrainingPipeline(numbered_images(12).examples(), PLAIN, Augmentation(), 8, 0, tmp_path)
         evaluated = evaluation_dataset(numbered_images(3).examples(), PLAIN, 2, tmp_path)
         list(pipeline.epoch(0)), list(evaluated)
-        stores = [weakref.ref(one) for one in gc.get_objects() if isinstance(one, ImageStore)]
-        assert len(stores) >= 2
+        assert [len(store()) for store in stores] == [12, 3]
         del pipeline, evaluated
-    assert all(store() is None for store in stores)
+    assert [store() for store in stores] == [None, None]
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")

@@ -14,6 +14,7 @@ from tfp_insects.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+PREFETCHED_BATCHES = 2  # A batch of 64 takes 40 MB; left to itself, tf.data keeps more of them the longer an epoch is.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +147,7 @@ def evaluation_dataset(
         stored.dataset(np.arange(len(stored)))
         .map(lambda number, label: (preprocessing(stored.image(number)), label), tf.data.AUTOTUNE)
         .batch(batch_size)
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(PREFETCHED_BATCHES)
     )
 
 
@@ -206,7 +207,7 @@ class TrainingPipeline:
             .enumerate()
             .map(prepare, tf.data.AUTOTUNE)
             .batch(self._batch_size)
-            .prefetch(tf.data.AUTOTUNE)
+            .prefetch(PREFETCHED_BATCHES)
         )
 
 

@@ -11,7 +11,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.progress import track
 
+from tfp_insects.data.archives import open_archive
 from tfp_insects.data.drawing import draw_insect, encode_image
 from tfp_insects.data.sources import ImageSource
 from tfp_insects.data.species import Species
@@ -83,17 +84,16 @@ def _drawn_source(
     by_name = sorted(all_species, key=lambda species: species.name)
     ids = tuple(f"{species.name}/{index:05d}.jpg" for species in by_name for index in range(num_per_class))
     path = cache_dir / f"{name}-{drawing_version()}-seed{seed}-{num_per_class}.zip"
-    images = _read_cache(path, ids)
-    if images is None:
-        images = _draw_all(by_name, num_per_class, seed)
-        _write_cache(path, ids, images)
+    if not _is_cached(path, ids):
+        _write_cache(path, ids, _draw_all(by_name, num_per_class, seed))
+    _, read = open_archive(path, max_unpacked_bytes=None)
     return ImageSource(
         name=name,
         class_names=tuple(species.name for species in by_name),
         example_ids=ids,
         labels=np.repeat(np.arange(len(by_name), dtype=np.int32), num_per_class),
         groups=None,
-        read=images.__getitem__,
+        read=lambda index: read(ids[index]),
         drawn=True,
     )
 
@@ -108,25 +108,23 @@ def drawing_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def _draw_all(all_species: Sequence[Species], num_per_class: int, seed: int) -> tuple[bytes, ...]:
+def _draw_all(all_species: Sequence[Species], num_per_class: int, seed: int) -> Iterator[bytes]:
     pairs = [(species, index) for species in all_species for index in range(num_per_class)]
     console = Console(stderr=True)
     shown = track(pairs, "Drawing insects", console=console, transient=True, disable=not console.is_terminal)
-    return tuple(draw_example(species, seed, index) for species, index in shown)
+    return (draw_example(species, seed, index) for species, index in shown)
 
 
-def _read_cache(path: Path, ids: tuple[str, ...]) -> tuple[bytes, ...] | None:
-    """The cached images, or None if there are none or the file is damaged (the zip's checksums tell)."""
+def _is_cached(path: Path, ids: tuple[str, ...]) -> bool:
+    """Whether the file is there and whole; the zip's checksums tell."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if tuple(archive.namelist()) != ids:
-                return None
-            return tuple(archive.read(member) for member in ids)
+            return tuple(archive.namelist()) == ids and archive.testzip() is None
     except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        return None
+        return False
 
 
-def _write_cache(path: Path, ids: tuple[str, ...], images: tuple[bytes, ...]) -> None:
+def _write_cache(path: Path, ids: tuple[str, ...], images: Iterable[bytes]) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

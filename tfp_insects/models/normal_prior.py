@@ -71,8 +71,8 @@ def prior_scale(prior_loc: tf.Tensor, factor: tf.Tensor, floor: tf.Tensor) -> tf
 
 
 def _sum(terms: tf.Tensor) -> tf.Tensor:
-    # Summing the last axis first keeps float32 exact enough over tens of millions of terms.
-    return tf.reduce_sum(tf.reduce_sum(terms, axis=-1))
+    # In float64: XLA adds one after the other, which costs float32 its digits over millions of terms that are nearly equal.
+    return tf.cast(tf.reduce_sum(tf.cast(terms, tf.float64)), tf.float32)
 
 
 @tf.function(jit_compile=True)
