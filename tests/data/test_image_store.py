@@ -1,5 +1,6 @@
 import gc
 import os
+import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.data.image_store import ImageStore
+from tfp_insects.errors import InputError
 
 SHAPES = [(4, 5, 3), (1, 1, 3), (7, 2, 3), (4, 5, 3)]
 
@@ -56,6 +58,22 @@ def test_the_file_has_no_name_and_goes_with_the_store(tmp_path: Path) -> None:
     del store
     gc.collect()
     assert open_files(tmp_path) == []
+
+
+def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot keep the decoded images here .*Free some space") as caught:
+            ImageStore(random_images([(5, 5, 3), (5, 5, 3)]), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(caught.value).startswith(str(tmp_path))
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="missing: cannot keep the decoded images here"):
+        ImageStore(random_images(SHAPES), tmp_path / "missing")
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
