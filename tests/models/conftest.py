@@ -1,13 +1,17 @@
-"""Writes torch's checkpoints without torch: good ones, and ones that torch.save would never write."""
+"""Torch's checkpoints written without torch, good ones and bad; and the fused operation against its autodiff."""
 
 import io
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import tensorflow as tf
+
+from tfp_insects.models import mean_field
 
 _STORAGE_TYPES = {
     "float32": "FloatStorage",
@@ -125,3 +129,33 @@ class Checkpoints:
 @pytest.fixture
 def checkpoints() -> type[Checkpoints]:
     return Checkpoints
+
+
+@pytest.fixture
+def require_autodiff() -> Callable:
+    """Returns a function that compares the fused operation and its gradients with a plain formula and its autodiff."""
+
+    def require(state: mean_field.KernelState, plain: Callable, learn_scale: bool) -> None:
+        shape, rng = state.loc.shape, np.random.default_rng(1)
+        noise, upstream_mean, upstream_perturbation = (
+            tf.constant(rng.normal(size=shape), tf.float32) for _ in range(3)
+        )
+
+        def objective(mean: tf.Tensor, perturbation: tf.Tensor, divergence: tf.Tensor) -> tf.Tensor:
+            # The factor of 2 stands for a loss scale: what comes from above must reach the divergence's gradient too.
+            sums = tf.reduce_sum(mean * upstream_mean) + tf.reduce_sum(perturbation * upstream_perturbation)
+            return sums + 2 * divergence
+
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([state.loc, state.log_ratio])
+            fused = mean_field.kernel_and_perturbation(state, noise, tf.float32, tf.constant(0.3), learn_scale)
+            expected = plain(state, noise, 0.3)
+            objectives = objective(*fused), objective(*expected)
+        for one, other in zip(fused, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+        found, wanted = (tape.gradient(one, [state.loc, state.log_ratio]) for one in objectives)
+        np.testing.assert_allclose(found[0], wanted[0], rtol=1e-5, atol=1e-5)
+        scale_gradient = wanted[1] if learn_scale else np.zeros_like(wanted[1])
+        np.testing.assert_allclose(found[1], scale_gradient, rtol=1e-5, atol=1e-5)
+
+    return require
