@@ -11,16 +11,17 @@ from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.run_cell import CellRun
 
 
-def num_tensors() -> int:
+def num_living(kind: str) -> int:
     gc.collect()
-    return collections.Counter(type(one).__name__ for one in gc.get_objects())["EagerTensor"]
+    return collections.Counter(type(one).__name__ for one in gc.get_objects())[kind]
 
 
-def test_a_cell_leaves_no_weights_in_memory(tiny_experiment: Experiment, tmp_path: Path) -> None:
+def test_a_cell_leaves_no_weights_and_no_images(tiny_experiment: Experiment, tmp_path: Path) -> None:
     CellRun(Cell("bnn", 4, 0), tiny_experiment, tmp_path).run()  # What is made once for the whole process.
-    before = num_tensors()
+    before = {kind: num_living(kind) for kind in ("EagerTensor", "ImageStore")}
     CellRun(Cell("bnn", 4, 1), tiny_experiment, tmp_path).run()
-    assert num_tensors() <= before
+    for kind, number in before.items():
+        assert num_living(kind) <= number
 
 
 def test_gradients_from_outside_are_kept() -> None:
