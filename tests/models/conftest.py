@@ -131,11 +131,12 @@ def checkpoints() -> type[Checkpoints]:
     return Checkpoints
 
 
-@pytest.fixture
-def require_autodiff() -> Callable:
+@pytest.fixture(params=[True, False], ids=["learned scale", "fixed scale"])
+def require_autodiff(request: pytest.FixtureRequest) -> Callable:
     """Returns a function that compares the fused operation and its gradients with a plain formula and its autodiff."""
+    learn_scale = request.param
 
-    def require(state: mean_field.KernelState, plain: Callable, learn_scale: bool) -> None:
+    def require(state: mean_field.KernelState, plain: Callable) -> None:
         shape, rng = state.loc.shape, np.random.default_rng(1)
         noise, upstream_mean, upstream_perturbation = (
             tf.constant(rng.normal(size=shape), tf.float32) for _ in range(3)

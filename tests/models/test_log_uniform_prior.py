@@ -117,11 +117,8 @@ def test_scale_follows_the_mean(layout: str) -> None:
 
 
 @layouts
-@pytest.mark.parametrize("learn_scale", [True, False])
-def test_fused_operation_equals_the_plain_formula_and_its_autodiff(
-    layout: str, learn_scale: bool, require_autodiff: Callable
-) -> None:
-    require_autodiff(make_state(layout), plain, learn_scale)
+def test_fused_operation_equals_the_plain_formula_and_its_autodiff(layout: str, require_autodiff: Callable) -> None:
+    require_autodiff(make_state(layout), plain)
 
 
 def test_gradients_of_two_weights_written_out() -> None:

@@ -38,7 +38,7 @@ def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
 
 @tf.function(jit_compile=True)
 def _gradient(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
-    return kl_weight * (state.loc - state.prior_loc) / tf.square(state.prior_scale())
+    return kl_weight * state.kl_gradient()
 
 
 class PenalisedKernel(tf_keras.layers.Layer):

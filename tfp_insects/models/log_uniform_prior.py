@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfp_insects.models.mean_field import Upstream, sum_in_float64
+
 K1, K2, K3 = 0.63576, 1.87320, 1.48695
 
 
@@ -50,21 +52,13 @@ class LogUniformState(NamedTuple):
             return self.loc.shape.num_elements() * _kl_terms(self.log_ratio)
         return _kl_of_all(self.log_ratio)
 
-    def gradients(
-        self,
-        noise: tf.Tensor,
-        upstream_mean: tf.Tensor,
-        upstream_perturbation: tf.Tensor,
-        kl_weight: tf.Tensor,
-        learn_scale: bool,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gradients of `loc` and `log_ratio`; see `mean_field.KernelState`.
+    def loc_gradient(self, noise: tf.Tensor, upstream: Upstream) -> tf.Tensor:
+        """Gradient of `loc`; see `mean_field.KernelState`. The scale follows `loc`, so the perturbation has one too."""
+        return _loc_gradient(self, noise, upstream.mean, upstream.perturbation)
 
-        The scale follows `loc`, so that the perturbation has a gradient in it whether or not `log_ratio` is learned.
-        """
-        if not learn_scale:
-            return _loc_gradient(self, noise, upstream_mean, upstream_perturbation), tf.zeros_like(self.log_ratio)
-        return _gradients(self, noise, upstream_mean, upstream_perturbation, kl_weight)
+    def gradients(self, noise: tf.Tensor, upstream: Upstream) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gradients of `loc` and `log_ratio`; see `mean_field.KernelState`."""
+        return _gradients(self, noise, upstream.mean, upstream.perturbation, upstream.kl_weight)
 
 
 def _kl_terms(log_ratio: tf.Tensor) -> tf.Tensor:
@@ -72,14 +66,9 @@ def _kl_terms(log_ratio: tf.Tensor) -> tf.Tensor:
     return 0.5 * tf.nn.softplus(-log_alpha) + K1 * tf.sigmoid(-(K2 + K3 * log_alpha))
 
 
-def _sum(terms: tf.Tensor) -> tf.Tensor:
-    # In float64: XLA adds one after the other, which costs float32 its digits over millions of terms that are nearly equal.
-    return tf.cast(tf.reduce_sum(tf.cast(terms, tf.float64)), tf.float32)
-
-
 @tf.function(jit_compile=True)
 def _kl_of_all(log_ratio: tf.Tensor) -> tf.Tensor:
-    return _sum(_kl_terms(log_ratio))
+    return sum_in_float64(_kl_terms(log_ratio))
 
 
 @tf.function(jit_compile=True)
@@ -102,7 +91,7 @@ def _gradients(
     gradient = tf.cast(upstream_perturbation, tf.float32) * state.posterior_scale() * tf.cast(noise, tf.float32)
     kl_gradient = kl_weight * _kl_slope(state.log_ratio)
     if state.log_ratio.shape.rank == 0:
-        gradient, kl_gradient = _sum(gradient), state.loc.shape.num_elements() * kl_gradient
+        gradient, kl_gradient = sum_in_float64(gradient), state.loc.shape.num_elements() * kl_gradient
     return loc_gradient, gradient + kl_gradient
 
 

@@ -7,9 +7,26 @@ The elementwise work is compiled by XLA: written as single TensorFlow operations
 of them. Random numbers stay outside, because XLA draws others than TensorFlow does under the same seed.
 """
 
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import tensorflow as tf
+
+
+class Upstream(NamedTuple):
+    """Gradients that arrive at what `kernel_and_perturbation` returns.
+
+    Never handed to a compiled function as a whole: all inputs of one are computed, whether it reads them or not, and a
+    perturbation's gradient is a whole product.
+
+    Attributes:
+        mean: The kernel's shape, in the type of the kernels.
+        perturbation: The same.
+        kl_weight: float32 scalar, the weight of the divergence in the loss.
+    """
+
+    mean: tf.Tensor
+    perturbation: tf.Tensor
+    kl_weight: tf.Tensor
 
 
 class KernelState(Protocol):
@@ -34,19 +51,20 @@ class KernelState(Protocol):
     def kl_divergence(self) -> tf.Tensor:
         """KL(posterior || prior) in nats, summed over the kernel; float32 scalar."""
 
-    def gradients(
-        self,
-        noise: tf.Tensor,
-        upstream_mean: tf.Tensor,
-        upstream_perturbation: tf.Tensor,
-        kl_weight: tf.Tensor,
-        learn_scale: bool,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gradients of `loc` and `log_ratio`, float32, through mean, perturbation and `kl_weight * KL`.
+    def loc_gradient(self, noise: tf.Tensor, upstream: Upstream) -> tf.Tensor:
+        """Gradient of `loc`, float32, through mean, perturbation and divergence."""
 
-        Without `learn_scale` the second is zero, and nothing is computed for it. No compiled function is handed what it does
-        not read: its inputs are computed all the same, and an upstream gradient is that of a whole product.
-        """
+    def gradients(self, noise: tf.Tensor, upstream: Upstream) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gradients of `loc` and `log_ratio`, float32, through mean, perturbation and divergence."""
+
+
+def sum_in_float64(terms: tf.Tensor) -> tf.Tensor:
+    """The sum of float32 terms, float32 scalar; for use in compiled functions.
+
+    It is taken in float64: XLA adds one after the other, which costs float32 its digits over millions of terms that are
+    nearly equal.
+    """
+    return tf.cast(tf.reduce_sum(tf.cast(terms, tf.float64)), tf.float32)
 
 
 @tf.function(jit_compile=True)
@@ -77,9 +95,11 @@ def kernel_and_perturbation(
     def fused(loc: tf.Tensor, log_ratio: tf.Tensor) -> tuple:
         current = state._replace(loc=loc, log_ratio=log_ratio)
 
-        def gradient(upstream_mean: tf.Tensor, upstream_perturbation: tf.Tensor, upstream_kl: tf.Tensor) -> tuple:
-            weight = upstream_kl * kl_weight
-            return current.gradients(noise, upstream_mean, upstream_perturbation, weight, learn_scale)
+        def gradient(mean: tf.Tensor, perturbation: tf.Tensor, divergence: tf.Tensor) -> tuple:
+            upstream = Upstream(mean, perturbation, divergence * kl_weight)
+            if learn_scale:
+                return current.gradients(noise, upstream)
+            return current.loc_gradient(noise, upstream), tf.zeros_like(log_ratio)
 
         mean, perturbation = _forward(current, noise, tf.as_dtype(dtype))
         return (mean, perturbation, kl_weight * current.kl_divergence()), gradient

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfp_insects.models.mean_field import Upstream, sum_in_float64
+
 
 class NormalState(NamedTuple):
     """A kernel under a normal prior; see `mean_field.KernelState`.
@@ -51,18 +53,18 @@ class NormalState(NamedTuple):
         """KL(posterior || prior) in nats, summed over the kernel; float32 scalar."""
         return _kl_divergence(self)
 
-    def gradients(
-        self,
-        noise: tf.Tensor,
-        upstream_mean: tf.Tensor,
-        upstream_perturbation: tf.Tensor,
-        kl_weight: tf.Tensor,
-        learn_scale: bool,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gradients of `loc` and `log_ratio`; see `mean_field.KernelState`. The scale does not depend on `loc`."""
-        if not learn_scale:
-            return _loc_gradient(self, upstream_mean, kl_weight), tf.zeros_like(self.log_ratio)
-        return _gradients(self, noise, upstream_mean, upstream_perturbation, kl_weight)
+    def kl_gradient(self) -> tf.Tensor:
+        """Gradient of the divergence in `loc`, float32, the kernel's shape."""
+        return (self.loc - self.prior_loc) / tf.square(self.prior_scale())
+
+    def loc_gradient(self, noise: tf.Tensor, upstream: Upstream) -> tf.Tensor:
+        """Gradient of `loc`; see `mean_field.KernelState`. The scale does not depend on `loc`."""
+        del noise
+        return _loc_gradient(self, upstream.mean, upstream.kl_weight)
+
+    def gradients(self, noise: tf.Tensor, upstream: Upstream) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gradients of `loc` and `log_ratio`; see `mean_field.KernelState`."""
+        return _gradients(self, noise, upstream.mean, upstream.perturbation, upstream.kl_weight)
 
 
 def prior_scale(prior_loc: tf.Tensor, factor: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
@@ -70,20 +72,14 @@ def prior_scale(prior_loc: tf.Tensor, factor: tf.Tensor, floor: tf.Tensor) -> tf
     return factor * tf.maximum(tf.abs(prior_loc), floor)
 
 
-def _sum(terms: tf.Tensor) -> tf.Tensor:
-    # In float64: XLA adds one after the other, which costs float32 its digits over millions of terms that are nearly equal.
-    return tf.cast(tf.reduce_sum(tf.cast(terms, tf.float64)), tf.float32)
-
-
 @tf.function(jit_compile=True)
 def _kl_divergence(state: NormalState) -> tf.Tensor:
-    return _sum(state.kl_terms())
+    return sum_in_float64(state.kl_terms())
 
 
 @tf.function(jit_compile=True)
 def _loc_gradient(state: NormalState, upstream_mean: tf.Tensor, kl_weight: tf.Tensor) -> tf.Tensor:
-    kl_gradient = kl_weight * (state.loc - state.prior_loc) / tf.square(state.prior_scale())
-    return tf.cast(upstream_mean, tf.float32) + kl_gradient
+    return tf.cast(upstream_mean, tf.float32) + kl_weight * state.kl_gradient()
 
 
 @tf.function(jit_compile=True)
@@ -98,5 +94,5 @@ def _gradients(
     data_gradient = tf.cast(upstream_perturbation, tf.float32) * state.posterior_scale() * tf.cast(noise, tf.float32)
     gradient = data_gradient + kl_weight * (tf.square(ratio) - 1.0)
     if state.log_ratio.shape.rank == 0:
-        gradient = _sum(gradient)
+        gradient = sum_in_float64(gradient)
     return _loc_gradient(state, upstream_mean, kl_weight), gradient
