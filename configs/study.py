@@ -11,62 +11,13 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
     """Returns the default configuration; the twins share all but the sections `cnn` and `bnn`."""
     config = ml_collections.ConfigDict()
-
-    config.data = ml_collections.ConfigDict()
-    config.data.split_seed = 0
-    config.data.num_test_per_class = 50
-    config.data.num_validation_per_class = 40
-    config.data.max_n_per_class = 0  # 0: the largest size asked for in this command.
-    config.data.on_bad_image = "error"  # Or "skip".
-    # Patterns such as none_*, with commas: classes that no model learns, whose images are out-of-distribution.
-    config.data.ood_classes = ""
-
-    config.augmentation = ml_collections.ConfigDict()
-    config.augmentation.flip = True
-    config.augmentation.shift = 0.1  # Share of the image's side.
-
-    config.model = ml_collections.ConfigDict()
-    config.model.image_size = 227
-    config.model.width_multiplier = 1.0
-    config.model.precision = "auto"  # mixed_bfloat16 where the hardware has it, else float32.
-    config.model.freeze_features = False  # Convolutions stay as they are (the study's choice for its CNN).
-    config.model.freeze_classifier = False  # So do the dense layers but the last.
-    config.model.max_feature_cache_megabytes = 1024  # Frozen features beyond this size live in a temporary file.
-
-    config.training = ml_collections.ConfigDict()
-    config.training.epochs = 50
-    config.training.batch_size = 64
-    config.training.min_steps_per_epoch = 4  # Few images make smaller batches, not fewer steps than this.
-    config.training.momentum = 0.9
-    config.training.warmup_epochs = 1.0
-    config.training.num_validation_samples = 2
-    config.training.checkpoint_seconds = 60.0
-
-    config.prediction = ml_collections.ConfigDict()
-    config.prediction.num_samples = 30
-    config.prediction.batch_size = 64
-
-    config.cnn = ml_collections.ConfigDict()
-    config.cnn.dropout = 0.5
-    config.cnn.learning_rate = 2e-4
-    config.cnn.rates = rates(features=0.1, head=10.0)
-    config.cnn.use_pretrained = True
-
-    config.bnn = ml_collections.ConfigDict()
-    config.bnn.layers = "all"  # Or "classifier", "head".
-    config.bnn.learning_rate = 2e-4
-    config.bnn.rates = rates(features=0.1, head=10.0, scale=50.0)
-    config.bnn.use_pretrained = True
-    config.bnn.kl_weight = 1.0
-    config.bnn.kl_annealing_epochs = 0.0
-    # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share of each weight: 30 % in
-    # dense layers, 10 % in convolutions.
-    config.bnn.body = variational("pretrained", scale=10.0, posterior_ratio=0.03, learn_scale=False)
-    config.bnn.features = variational("pretrained", scale=10.0, posterior_ratio=0.01, learn_scale=False)
-    config.bnn.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
-    # The new head knows nothing: zero mean, and a scale of its own for each weight.
-    config.bnn.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03)
-
+    config.data = data()
+    config.augmentation = ml_collections.ConfigDict({"flip": True, "shift": 0.1})  # The shift is a share of the side.
+    config.model = model()
+    config.training = training()
+    config.prediction = ml_collections.ConfigDict({"num_samples": 30, "batch_size": 64})
+    config.cnn = cnn()
+    config.bnn = bnn()
     # The baselines follow the CNN in all that is not set here.
     config.cnn_l2sp = following(config.cnn)
     config.cnn_l2sp.dropout = 0.0
@@ -75,13 +26,80 @@ def get_config() -> ml_collections.ConfigDict:
     config.mc_dropout = following(config.cnn)
     config.ensemble = following(config.cnn)
     config.ensemble.num_members = 5
-
-    config.pretraining = ml_collections.ConfigDict()  # On drawn classes, where nothing else is to be had.
-    config.pretraining.num_per_class = 300
-    config.pretraining.epochs = 8
-    config.pretraining.learning_rate = 1e-2
-    config.pretraining.dropout = 0.0
+    config.pretraining = pretraining()
     return config
+
+
+def data() -> ml_collections.ConfigDict:
+    """Which images are used for what."""
+    section = ml_collections.ConfigDict()
+    section.split_seed = 0
+    section.num_test_per_class = 50
+    section.num_validation_per_class = 40
+    section.max_n_per_class = 0  # 0: the largest size asked for in this command.
+    section.on_bad_image = "error"  # Or "skip".
+    # Patterns such as none_*, with commas: classes that no model learns, whose images are out-of-distribution.
+    section.ood_classes = ""
+    return section
+
+
+def model() -> ml_collections.ConfigDict:
+    """The architecture that both twins have, and what of it is trained."""
+    section = ml_collections.ConfigDict()
+    section.image_size = 227
+    section.width_multiplier = 1.0
+    section.precision = "auto"  # mixed_bfloat16 where the hardware has it, else float32.
+    section.freeze_features = False  # Convolutions stay as they are (the study's choice for its CNN).
+    section.freeze_classifier = False  # So do the dense layers but the last.
+    section.max_feature_cache_megabytes = 1024  # Frozen features beyond this size live in a temporary file.
+    return section
+
+
+def training() -> ml_collections.ConfigDict:
+    """How long both twins train, and in what steps."""
+    section = ml_collections.ConfigDict()
+    section.epochs = 50
+    section.batch_size = 64
+    section.min_steps_per_epoch = 4  # Few images make smaller batches, not fewer steps than this.
+    section.momentum = 0.9
+    section.warmup_epochs = 1.0
+    section.num_validation_samples = 2
+    section.checkpoint_seconds = 60.0
+    return section
+
+
+def cnn() -> ml_collections.ConfigDict:
+    """What is the CNN's own."""
+    section = ml_collections.ConfigDict()
+    section.dropout = 0.5
+    section.learning_rate = 2e-4
+    section.rates = rates(features=0.1, head=10.0)
+    section.use_pretrained = True
+    return section
+
+
+def bnn() -> ml_collections.ConfigDict:
+    """What is the Bayesian twin's own."""
+    section = ml_collections.ConfigDict()
+    section.layers = "all"  # Or "classifier", "head".
+    section.learning_rate = 2e-4
+    section.rates = rates(features=0.1, head=10.0, scale=50.0)
+    section.use_pretrained = True
+    section.kl_weight = 1.0
+    section.kl_annealing_epochs = 0.0
+    # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share of each weight: 30 % in
+    # dense layers, 10 % in convolutions.
+    section.body = variational("pretrained", scale=10.0, posterior_ratio=0.03, learn_scale=False)
+    section.features = variational("pretrained", scale=10.0, posterior_ratio=0.01, learn_scale=False)
+    section.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
+    # The new head knows nothing: zero mean, and a scale of its own for each weight.
+    section.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03)
+    return section
+
+
+def pretraining() -> ml_collections.ConfigDict:
+    """Training on drawn classes, where no pretrained weights are to be had."""
+    return ml_collections.ConfigDict({"num_per_class": 300, "epochs": 8, "learning_rate": 1e-2, "dropout": 0.0})
 
 
 def rates(features: float = 1.0, head: float = 1.0, scale: float = 1.0) -> ml_collections.ConfigDict:
