@@ -11,7 +11,7 @@ import pytest
 from tfp_insects.errors import InputError
 from tfp_insects.models.torch_file import MAX_PICKLE_BYTES, read_state_dict
 
-REAL_CHECKPOINT = Path(__file__).parents[3] / "shared" / "weights" / "alexnet-190.pth"
+REAL_CHECKPOINT = Path(__file__).parents[4] / "shared" / "weights" / "alexnet-190.pth"
 needs_real_checkpoint = pytest.mark.skipif(
     not REAL_CHECKPOINT.is_file(), reason=f"needs the real checkpoint {REAL_CHECKPOINT.name} in ../shared/weights"
 )

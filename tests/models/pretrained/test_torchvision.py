@@ -20,7 +20,7 @@ from tfp_insects.models.torchvision import (
 )
 from tfp_insects.models.torchvision_layout import WEIGHT_NAMES, check_weights, convert_state_dict, torch_name
 
-REAL_CHECKPOINT = Path(__file__).parents[3] / "shared" / "weights" / "alexnet-190.pth"
+REAL_CHECKPOINT = Path(__file__).parents[4] / "shared" / "weights" / "alexnet-190.pth"
 CONTENT = b"not really weights" * 1000
 CONTENT_SHA256 = sha256(CONTENT).hexdigest()
 # Narrow, and every width another, so that no two axes can be confused.

@@ -9,7 +9,7 @@ import pytest
 from tfp_insects.errors import InputError
 from tfp_insects.models.torchvision import convert_file, load_pretrained
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHAPES = {
     "features.0": (2, 3, 11, 11),
     "features.3": (4, 2, 5, 5),
