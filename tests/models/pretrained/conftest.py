@@ -1,4 +1,4 @@
-"""Torch's checkpoints written without torch, good ones and bad."""
+"""Torch's checkpoints written without torch, good ones and bad; a narrow AlexNet; and the real checkpoint."""
 
 import io
 import pickle
@@ -20,6 +20,17 @@ _STORAGE_TYPES = {
     "int8": "CharStorage",
     "uint8": "ByteStorage",
     "bool": "BoolStorage",
+}
+# Narrow, and every width another, so that no two axes can be confused.
+_NARROW = {
+    "features.0": (2, 3, 11, 11),
+    "features.3": (4, 2, 5, 5),
+    "features.6": (5, 4, 3, 3),
+    "features.8": (6, 5, 3, 3),
+    "features.10": (7, 6, 3, 3),
+    "classifier.1": (8, 36 * 7),
+    "classifier.4": (9, 8),
+    "classifier.6": (10, 9),
 }
 
 
@@ -128,3 +139,42 @@ class Checkpoints:
 @pytest.fixture
 def checkpoints() -> type[Checkpoints]:
     return Checkpoints
+
+
+@pytest.fixture(params=Checkpoints.formats)
+def form(request: pytest.FixtureRequest) -> str:
+    """Runs the test once for each of torch's two file formats."""
+    return request.param
+
+
+@pytest.fixture
+def small_arrays() -> dict[str, np.ndarray]:
+    return {
+        "a.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "a.bias": np.arange(3, dtype=np.float16),
+        "steps": np.array(7, np.int64),
+    }
+
+
+def _narrow_state_dict(dtype: str = "float32") -> dict[str, np.ndarray]:
+    """Each tensor counts from its own start; all numbers are exact in float16."""
+    state_dict = {}
+    for index, (layer, shape) in enumerate(_NARROW.items()):
+        count = np.arange(np.prod(shape)) % 2039
+        state_dict[f"{layer}.weight"] = (count.reshape(shape) + index).astype(dtype)
+        state_dict[f"{layer}.bias"] = (np.arange(shape[0]) + index).astype(dtype)
+    return state_dict
+
+
+@pytest.fixture
+def narrow_state_dict() -> Callable[..., dict[str, np.ndarray]]:
+    """Returns a function from a dtype to a narrow AlexNet's state_dict."""
+    return _narrow_state_dict
+
+
+@pytest.fixture
+def real_checkpoint() -> Path:
+    path = Path(__file__).parents[4] / "shared" / "weights" / "alexnet-190.pth"
+    if not path.is_file():
+        pytest.skip(f"needs the real checkpoint {path.name} in ../shared/weights")
+    return path

@@ -1,7 +1,11 @@
+"""The conversion of a file to .npz, and the script that does it."""
+
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,25 +14,11 @@ from tfp_insects.errors import InputError
 from tfp_insects.models.torchvision import convert_file, load_pretrained
 
 ROOT = Path(__file__).parents[3]
-SHAPES = {
-    "features.0": (2, 3, 11, 11),
-    "features.3": (4, 2, 5, 5),
-    "features.6": (5, 4, 3, 3),
-    "features.8": (6, 5, 3, 3),
-    "features.10": (7, 6, 3, 3),
-    "classifier.1": (8, 36 * 7),
-    "classifier.4": (9, 8),
-    "classifier.6": (10, 9),
-}
 
 
 @pytest.fixture
-def checkpoint(checkpoints, tmp_path) -> Path:
-    arrays = {}
-    for layer, shape in SHAPES.items():
-        arrays[f"{layer}.weight"] = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-        arrays[f"{layer}.bias"] = np.arange(shape[0], dtype=np.float32)
-    return checkpoints.write_arrays(tmp_path / "alexnet.pth", "zip", arrays)
+def checkpoint(checkpoints: Any, narrow_state_dict: Callable, tmp_path: Path) -> Path:
+    return checkpoints.write_arrays(tmp_path / "alexnet.pth", "zip", narrow_state_dict())
 
 
 def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +27,7 @@ def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
-def test_converts_and_says_what_was_matched(checkpoint, tmp_path):
+def test_converts_and_says_what_was_matched(checkpoint: Path, tmp_path: Path) -> None:
     lines = convert_file(checkpoint, tmp_path / "out.npz").splitlines()
     assert len(lines) == 16
     assert lines[0] == "features.0.weight (2, 3, 11, 11) -> features_0/kernel (11, 11, 3, 2)"
@@ -47,21 +37,21 @@ def test_converts_and_says_what_was_matched(checkpoint, tmp_path):
         np.testing.assert_array_equal(converted[name], array, strict=True)
 
 
-def test_another_architecture_leaves_no_output(checkpoints, tmp_path):
+def test_another_architecture_leaves_no_output(checkpoints: Any, tmp_path: Path) -> None:
     path = checkpoints.write_arrays(tmp_path / "resnet.pth", "zip", {"fc.weight": np.zeros((2, 2), np.float32)})
     with pytest.raises(InputError, match=r"resnet\.pth: not AlexNet's weights: missing .*; left over fc\.weight"):
         convert_file(path, tmp_path / "out.npz")
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_the_script_converts(checkpoint, tmp_path):
+def test_the_script_converts(checkpoint: Path, tmp_path: Path) -> None:
     done = run_script(f"--input={checkpoint}", f"--output={tmp_path / 'out.npz'}")
     assert done.returncode == 0, done.stderr
     assert "features.10.weight (7, 6, 3, 3) -> features_10/kernel (3, 3, 6, 7)" in done.stdout
     assert (tmp_path / "out.npz").is_file()
 
 
-def test_the_script_tells_mistakes_in_one_line(tmp_path):
+def test_the_script_tells_mistakes_in_one_line(tmp_path: Path) -> None:
     done = run_script(f"--input={tmp_path / 'absent.pth'}", f"--output={tmp_path / 'out.npz'}")
     assert done.returncode == 1
     assert (
@@ -70,7 +60,7 @@ def test_the_script_tells_mistakes_in_one_line(tmp_path):
     )
 
 
-def test_the_script_needs_both_flags():
+def test_the_script_needs_both_flags() -> None:
     done = run_script("--input=x.pth")
     assert done.returncode == 2
     assert "--output" in done.stderr
