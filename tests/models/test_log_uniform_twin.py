@@ -1,4 +1,4 @@
-"""Layers and the twin under a log-uniform prior; what they share with other priors is tested with these."""
+"""The twin under a log-uniform prior; what it shares with other priors is tested with these."""
 
 import math
 from typing import Any
@@ -13,7 +13,6 @@ from tfp_insects.models import alexnet
 from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, HEAD, Architecture
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn, kl_divergence, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.flipout import DenseFlipout
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 from tfp_insects.uncertainty.few_images import FewImagesPredictor
 from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
@@ -29,13 +28,6 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 def config(**options: Any) -> dict[str, Any]:
     return {"prior": PRIOR, "posterior_ratio": RATIO, "scale_per_weight": False, "learn_scale": False, **options}
-
-
-def make_layer(**options: Any) -> DenseFlipout:
-    layer = DenseFlipout(7, variational={**config(**options), "num_train_examples": NUM_TRAIN_EXAMPLES}, seed=3)
-    layer.build([None, 5])
-    layer.centre_on(np.float32(np.random.default_rng(0).normal(size=(5, 7))), np.zeros(7, np.float32))
-    return layer
 
 
 def make_bnn(scope: str = "classifier", precision: str = "float32", **options: Any) -> tf_keras.Sequential:
@@ -60,79 +52,6 @@ def start(model: tf_keras.Sequential) -> None:
 def random_batch() -> tuple[tf.Tensor, tf.Tensor]:
     rng = np.random.default_rng(1)
     return tf.constant(rng.normal(size=(6, 63, 63, 3)), tf.float32), tf.constant(rng.integers(4, size=6), tf.int32)
-
-
-@pytest.mark.parametrize("scale_per_weight", [True, False])
-def test_the_scale_follows_the_mean_as_it_is_now(scale_per_weight: bool) -> None:
-    layer = make_layer(scale_per_weight=scale_per_weight)
-    assert layer.log_ratio.shape == ((5, 7) if scale_per_weight else ())
-    for _ in range(2):
-        np.testing.assert_allclose(layer.posterior_scale(), RATIO * np.abs(layer.loc), rtol=1e-6)
-        np.testing.assert_allclose(layer.kernel_posterior.stddev(), RATIO * np.abs(layer.loc), rtol=1e-6)
-        layer.loc.assign(-2.0 * layer.loc + 0.1)
-
-
-def test_an_improper_prior_is_no_distribution_and_has_no_weights() -> None:
-    layer = make_layer()
-    assert layer.kernel_prior is None
-    names = [weight.name.split("/")[-1] for weight in layer.weights]
-    assert names == ["kernel_loc:0", "bias:0", "kernel_log_ratio:0", "kl_weight:0", "noise_step:0"]
-
-
-@pytest.mark.parametrize("learn_scale", [True, False])
-def test_scale_and_floor_of_the_prior_change_nothing(learn_scale: bool) -> None:
-    inputs = tf.constant(np.random.default_rng(2).normal(size=(3, 5)), tf.float32)
-    priors = [PRIOR, {"kind": "log_uniform", "scale": 0.5, "floor": 3.0}, {"kind": "log_uniform"}]
-    layers = [make_layer(prior=prior, learn_scale=learn_scale) for prior in priors]
-    outputs = [layer(inputs, training=True).numpy() for layer in layers]
-    np.testing.assert_array_equal(outputs[1:], [outputs[0]] * 2)
-    assert len({float(layer.kl_divergence()) for layer in layers}) == 1
-
-
-@pytest.mark.parametrize("learn_scale", [True, False])
-def test_gradients_of_a_training_call_are_those_of_flipout_written_out(learn_scale: bool) -> None:
-    layer = make_layer(learn_scale=learn_scale)
-    inputs = tf.constant(np.random.default_rng(2).normal(size=(3, 5)), tf.float32)
-    upstream = tf.constant(np.random.default_rng(3).normal(size=(3, 7)), tf.float32)
-    layer.kl_weight.assign(0.3)
-    variables = [layer.loc, layer.bias, *([layer.log_ratio] if learn_scale else [])]
-    assert {id(one) for one in layer.trainable_variables} == {id(one) for one in variables}
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(layer(inputs, training=True) * upstream) + tf.add_n(layer.losses)
-    found = tape.gradient(total, variables)
-
-    step = tf.convert_to_tensor(layer.noise_step)
-    noise, sign_in, sign_out = layer._noise(step), *(layer._signs([3, n], step, s, 2) for n, s in ((5, 1), (7, 2)))
-    with tf.GradientTape() as tape:
-        perturbation = tf.exp(layer.log_ratio) * tf.abs(layer.loc) * noise
-        outputs = inputs @ layer.loc + ((inputs * sign_in) @ perturbation) * sign_out + layer.bias
-        divergence = 35 * layer.kernel_state().kl_terms()
-        total = tf.reduce_sum(outputs * upstream) + 0.3 / NUM_TRAIN_EXAMPLES * divergence
-    wanted = tape.gradient(total, variables)
-    for one, other in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("scale_per_weight", [True, False])
-@pytest.mark.parametrize("kl_weight", [0.0, 0.01, 1.0])
-def test_a_learned_ratio_grows_where_there_are_no_data(scale_per_weight: bool, kl_weight: float) -> None:
-    layer = make_layer(learn_scale=True, scale_per_weight=scale_per_weight)
-    layer.kl_weight.assign(kl_weight)
-    optimiser = tf_keras.optimizers.legacy.SGD(0.5)
-    ratios, divergences = [], []
-    for _ in range(5):
-        ratios.append(layer.log_ratio.numpy())
-        divergences.append(float(layer.kl_divergence()))
-        with tf.GradientTape() as tape:
-            layer(tf.zeros([2, 5]), training=True)
-            (loss,) = layer.losses
-        optimiser.minimize(loss, [layer.loc, layer.log_ratio], tape=tape)
-    if kl_weight:
-        assert np.all(np.diff(ratios, axis=0) > 0.0)
-        assert np.all(np.diff(divergences) < 0.0)
-    else:
-        np.testing.assert_array_equal(ratios, [np.full_like(ratios[0], math.log(RATIO))] * 5)
-    np.testing.assert_array_equal(layer.loc, make_layer().loc)  # The divergence does not move it.
 
 
 @pytest.mark.parametrize("scope", ["all", "classifier"])

@@ -1,0 +1,36 @@
+"""Kernels drawn from a layer's posterior, from a seed and from the table of the training steps."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+def test_sampled_kernels_follow_the_posterior(kind: str, prior: str, layers: Any) -> None:
+    layer, num_draws = layers.trained(kind, layers.variational(prior)), 4000
+    seeds = tf.stack([tf.fill([num_draws], 7), tf.range(num_draws)], 1)
+    sample = tf.function(lambda: tf.map_fn(layer.sample_kernel, seeds, fn_output_signature=tf.float32))
+    kernels = sample().numpy().astype(np.float64)
+    variance = layer.kernel_posterior.variance().numpy()
+    assert np.all(np.abs(kernels.mean(0) - layer.loc) < 5 * np.sqrt(variance / num_draws))
+    assert np.all(np.abs(kernels.var(0) / variance - 1) < 5 * np.sqrt(2 / num_draws))
+    np.testing.assert_allclose(kernels[3], layer.sample_kernel(tf.constant([7, 3])), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("noise_multiplier", [1.0, 0.5])
+def test_kernels_from_the_table_are_unlike_the_noise_of_training_steps(
+    kind: str, noise_multiplier: float, layers: Any
+) -> None:
+    layer = layers.trained(kind, layers.variational(noise_multiplier=noise_multiplier))
+    draws = [layer.sample_kernel_from_table(tf.constant(draw)).numpy() for draw in (0, 1, 0)]
+    np.testing.assert_array_equal(draws[0], draws[2])
+    scale, table = noise_multiplier * layer.kernel_posterior.stddev().numpy(), layer._table()
+    noises = [((draw - layer.loc) / scale).numpy().ravel() for draw in draws[:2]]
+    shape = layers.kernel_shapes[kind]
+    steps = [table.read(tf.constant(step, tf.int64), 0, shape).numpy().ravel() for step in range(1, 9)]
+    for noise in noises:
+        assert abs(noise.mean()) < 5 / np.sqrt(noise.size)
+        assert abs(noise.var() - 1) < 5 * np.sqrt(2 / noise.size)
+    correlations = np.corrcoef([*noises, *steps])[np.triu_indices(10, 1)]
+    assert np.abs(correlations).max() < 5 / np.sqrt(noises[0].size)
