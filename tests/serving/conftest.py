@@ -1,5 +1,6 @@
-"""Finished runs made without training, and their exports."""
+"""Finished runs made without training, their exports, and the answers of these."""
 
+import functools
 import json
 import os
 import runpy
@@ -62,6 +63,11 @@ class Runs:
         """What the training pipeline makes of them."""
         return tf.stack([cls.preprocessing(decode_image(tf.constant(image), IMAGE_SIZE)) for image in encoded])
 
+    @staticmethod
+    def in_unit_range(encoded: list[bytes]) -> tf.Tensor:
+        """What a client makes of them that decodes images itself."""
+        return tf.stack([tf.cast(tf.io.decode_png(image), tf.float32) / 255.0 for image in encoded])
+
     @classmethod
     def make(cls, workdir: Path, model: str, layers: str = "all", **model_config: Any) -> Path:
         """Writes a finished run; its weights are random, its labels mostly what it predicts."""
@@ -103,10 +109,9 @@ class Runs:
         kernel.assign(rng.normal(0, 0.15, kernel.shape))
         for layer in bayesian_layers(network):
             if layer.name != "classifier_6":  # As after training: the prior stays where the mean was.
-                layer.prior_weights.loc.assign(
-                    layer.loc + tf.constant(rng.normal(0, 0.01, layer.loc.shape), tf.float32)
-                )
-                layer.prior_weights.floor.assign(0.01)
+                prior: Any = layer.prior_weights
+                prior.loc.assign(layer.loc + tf.constant(rng.normal(0, 0.01, layer.loc.shape), tf.float32))
+                prior.floor.assign(0.01)
         return network
 
     @classmethod
@@ -156,6 +161,30 @@ def version_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathF
         return made[name]
 
     return get
+
+
+@pytest.fixture(params=["cnn", "all", "classifier", "head"])
+def model_name(request: pytest.FixtureRequest) -> str:
+    """Any of the models: the tests that ask for it are run with each."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def loaded(version_of: Callable[[str], Path]) -> Callable[[str], Any]:
+    """Gives the exported version of the run of a name, loaded in this process."""
+    return functools.cache(lambda name: tf.saved_model.load(str(version_of(name))))
+
+
+@pytest.fixture(scope="session")
+def seeded(loaded: Callable[[str], Any]) -> Callable[..., dict[str, np.ndarray]]:
+    """Gives the seeded answer of the model of a name to images in [0, 1]."""
+
+    def answer(name: str, images: tf.Tensor, seed: int = 5) -> dict[str, np.ndarray]:
+        predict = loaded(name).signatures["predict_seeded"]
+        found = predict(images=images, seed=tf.fill([len(images)], np.int64(seed)))
+        return {key: value.numpy() for key, value in found.items()}
+
+    return answer
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,86 @@
+"""Answers of the exported graph, against the model that was exported."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_insects.serving.finished_run import read_finished_run
+from tfp_insects.serving.graph import summarise
+from tfp_insects.uncertainty import metrics
+from tfp_insects.uncertainty.few_images import FewImagesPredictor
+from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
+
+Get = Callable[[str], Path]
+
+
+def test_a_seeded_answer_is_the_models_own_prediction(
+    model_name: str, seeded: Callable, run_of: Get, runs: Any
+) -> None:
+    encoded = runs.images(6, seed=3)
+    run = read_finished_run(run_of(model_name))
+    draws = FewImagesPredictor(run.build_model()).predict([(runs.prepare(encoded), None)], runs.num_samples, seed=5)
+    answer = seeded(model_name, runs.in_unit_range(encoded))
+    np.testing.assert_allclose(answer["probabilities"], draws.mean(0), atol=1e-5)
+    np.testing.assert_allclose(answer["probability_std"], draws.std(0), atol=1e-5)
+    np.testing.assert_allclose(answer["predictive_entropy"], metrics.predictive_entropy(draws), atol=1e-5)
+    np.testing.assert_allclose(answer["aleatoric"], metrics.expected_entropy(draws), atol=1e-5)
+    np.testing.assert_allclose(answer["epistemic"], metrics.mutual_information(draws), atol=1e-5)
+    names = np.array(runs.class_names).astype(bytes)
+    assert answer["predicted_class"].tolist() == names[draws.mean(0).argmax(-1)].tolist()
+    assert answer["class_names"].tolist() == [names.tolist()] * 6
+    if model_name == "cnn":
+        assert not answer["epistemic"].any()
+        assert not answer["probability_std"].any()
+    else:
+        assert answer["epistemic"].min() > 0.001
+
+
+@pytest.mark.parametrize("name", ["all", "head"])
+def test_fresh_answers_agree_with_draws_of_all_weights(
+    name: str, loaded: Callable[[str], Any], run_of: Get, runs: Any
+) -> None:
+    encoded, num_answers, num_draws = runs.images(3, seed=3), 30, 150
+    model = read_finished_run(run_of(name)).build_model()
+    draws = np.float64(MonteCarloPredictor(model).predict([(runs.prepare(encoded), None)], num_draws, seed=1))
+    default = loaded(name).signatures["serving_default"]
+    answers = [default(image_bytes=tf.constant(encoded)) for _ in range(num_answers)]
+    found = np.array([answer["probabilities"] for answer in answers], np.float64)
+    error = np.sqrt(draws.var(0) / num_draws + found.var(0) / num_answers)
+    assert np.all(np.abs(found.mean(0) - draws.mean(0)) < 5 * error + 1e-6)
+    # Each answer is a mean of num_samples draws.
+    expected_variance = draws.var(0) / runs.num_samples
+    assert np.all(found.var(0)[expected_variance > 1e-5] < 3 * expected_variance[expected_variance > 1e-5])
+    assert found.std(0).max() > 0.01
+
+
+def test_a_batch_of_1_and_of_64_give_one_answer(model_name: str, seeded: Callable, runs: Any) -> None:
+    images = runs.in_unit_range(runs.images(64, seed=4))
+    together = seeded(model_name, images)
+    for i in (0, 17, 63):
+        alone = seeded(model_name, images[i : i + 1])
+        for key in ("probabilities", "probability_std", "epistemic"):
+            np.testing.assert_allclose(alone[key][0], together[key][i], atol=1e-5)
+
+
+def test_an_answer_repeats_under_its_seed_and_not_without(
+    seeded: Callable, loaded: Callable[[str], Any], runs: Any
+) -> None:
+    images = runs.in_unit_range(runs.images(2))
+    first, again, other = (seeded("all", images, seed)["probabilities"] for seed in (2**62, 2**62, -(2**62)))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.01
+    fresh = [loaded("all").signatures["predict_images"](images=images)["probabilities"].numpy() for _ in range(2)]
+    assert np.abs(fresh[0] - fresh[1]).max() > 0.01
+
+
+def test_answers_are_accepted_from_the_threshold_on() -> None:
+    probabilities = tf.constant([[[0.6, 0.4], [0.3, 0.7]], [[0.7, 0.3], [0.7, 0.3]]])
+    accepted = {
+        threshold: summarise(probabilities, ("ant", "bee"), threshold)["accepted"].numpy().tolist()
+        for threshold in (0.5, 0.6, 0.66, float("inf"))
+    }
+    assert accepted == {0.5: [True, True], 0.6: [True, False], 0.66: [False, False], float("inf"): [False, False]}
