@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -14,6 +13,7 @@ from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from tfp_insects.errors import InputError
+from tfp_insects.startup import import_tensorflow_quietly
 
 EXIT_INPUT_ERROR = 1
 EXIT_BAD_FLAGS = 2
@@ -47,7 +47,7 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
     def guarded_main(argv: list[str]) -> None:
         try:
             _set_up_logging()
-            _import_tensorflow_quietly()
+            import_tensorflow_quietly()
             main(argv)
         except InputError as error:
             _stop(str(error), EXIT_INPUT_ERROR)
@@ -121,23 +121,3 @@ def _set_up_logging() -> None:
 def _is_no_false_alarm(record: logging.LogRecord) -> bool:
     """Each network of a grid has compiled functions of its own, which TensorFlow takes for one that is compiled again."""
     return "triggered tf.function retracing" not in record.getMessage()
-
-
-def _import_tensorflow_quietly() -> None:
-    """Imports TensorFlow; the lines that its libraries print while they load are shown only if that fails.
-
-    They are written to the file descriptor before TensorFlow reads any setting, so nothing gentler silences them.
-    """
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as captured:
-        os.dup2(captured.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401
-        except BaseException:
-            captured.seek(0)
-            os.write(stderr, captured.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)

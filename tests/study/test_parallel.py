@@ -15,7 +15,7 @@ from tfp_insects.study.parallel import Parallel, run_in_processes
 
 
 def test_a_process_that_dies_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_share_cores", abs)  # TensorFlow need not be imported for this.
+    monkeypatch.setattr(parallel, "use_threads", abs)  # TensorFlow need not be imported for this.
     calls = {"dies": functools.partial(os._exit, 1), "lives": functools.partial(pow, 2, 3)}
     assert dict(run_in_processes(calls, num_jobs=2)) == {"dies": None, "lives": 8}
 
@@ -23,6 +23,11 @@ def test_a_process_that_dies_takes_no_other_with_it(monkeypatch: pytest.MonkeyPa
 def test_a_process_has_its_share_of_the_cores() -> None:
     calls = {"threads": tf.config.threading.get_intra_op_parallelism_threads}
     assert dict(run_in_processes(calls, num_jobs=os.cpu_count() or 1)) == {"threads": 1}
+
+
+def test_a_process_starts_silently(capfd: pytest.CaptureFixture[str]) -> None:
+    assert dict(run_in_processes({"sum": functools.partial(sum, [1, 2])}, num_jobs=1)) == {"sum": 3}
+    assert capfd.readouterr() == ("", "")
 
 
 def test_cells_that_fail_in_other_processes_are_outcomes(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from tfp_insects.startup import use_threads
 from tfp_insects.study.experiment import Recipe
 
 Key = TypeVar("Key", bound=Hashable)
@@ -48,15 +49,8 @@ def _run_in_process(call: Callable[[], Result], num_threads: int) -> Result | No
     # Forking a process in which TensorFlow runs would copy its locks.
     context = multiprocessing.get_context("spawn")
     # A pool ends as a whole with any of its processes, so each process has a pool of its own.
-    with concurrent.futures.ProcessPoolExecutor(1, context, _share_cores, (num_threads,)) as pool:
+    with concurrent.futures.ProcessPoolExecutor(1, context, use_threads, (num_threads,)) as pool:
         try:
             return pool.submit(call).result()
         except BrokenProcessPool:
             return None
-
-
-def _share_cores(num_threads: int) -> None:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(num_threads)
-    tf.config.threading.set_inter_op_parallelism_threads(num_threads)

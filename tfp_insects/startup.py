@@ -1,0 +1,38 @@
+"""How a process starts TensorFlow.
+
+Nothing large is imported here at the top: a fresh process unpickles what it has to call, and that imports this file before
+anything else.
+"""
+
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow; the lines that its libraries print while they load are shown only if that fails.
+
+    They are written to the file descriptor before TensorFlow reads any setting, so nothing gentler silences them.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            captured.seek(0)
+            os.write(stderr, captured.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def use_threads(num_threads: int) -> None:
+    """Imports TensorFlow and gives it this many threads, within an operation and between operations."""
+    import_tensorflow_quietly()
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(num_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(num_threads)
