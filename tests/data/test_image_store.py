@@ -1,6 +1,5 @@
 import gc
 import os
-import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,14 +59,10 @@ def test_the_file_has_no_name_and_goes_with_the_store(tmp_path: Path) -> None:
     assert open_files(tmp_path) == []
 
 
+@pytest.mark.usefixtures("full_disk")
 def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    try:
-        with pytest.raises(InputError, match=r"cannot keep the decoded images here .*Free some space") as caught:
-            ImageStore(random_images([(5, 5, 3), (5, 5, 3)]), tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.raises(InputError, match=r"cannot keep the decoded images here .*Free some space") as caught:
+        ImageStore(random_images([(5, 5, 3), (5, 5, 3)]), tmp_path)
     assert str(caught.value).startswith(str(tmp_path))
 
 

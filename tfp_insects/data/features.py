@@ -3,12 +3,13 @@
 import dataclasses
 import itertools
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+
+from tfp_insects.data.nameless_file import NamelessFile
 
 
 class FeatureStore:
@@ -19,19 +20,20 @@ class FeatureStore:
         labels: int32 `[num_examples]`.
         max_bytes: Largest size in memory; a larger store lives in a file that goes when the store does.
         directory: Where that file is made.
+
+    Raises:
+        InputError: The file cannot be made or written.
     """
 
     def __init__(self, batches: Iterable[np.ndarray], labels: np.ndarray, max_bytes: int, directory: Path) -> None:
         self.labels = labels
         iterator = iter(batches)
         first = next(iterator)
-        self._features = _allocate((len(labels), *first.shape[1:]), first.dtype, max_bytes, directory)
-        filled = 0
-        for batch in itertools.chain([first], iterator):
-            self._features[filled : filled + len(batch)] = batch
-            filled += len(batch)
-        if filled != len(labels):
-            raise ValueError(f"batches hold {filled} examples; there are {len(labels)} labels")
+        shape, all_batches = (len(labels), *first.shape[1:]), itertools.chain([first], iterator)
+        if math.prod(shape) * first.dtype.itemsize <= max_bytes:
+            self._features = _in_memory(all_batches, shape, first.dtype)
+        else:
+            self._features = _in_file(all_batches, shape, first.dtype, directory)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,10 +93,25 @@ class FeaturePipeline:
         return self._store.shuffled_batches(self._batch_size, self._seed, epoch)
 
 
-def _allocate(shape: tuple[int, ...], dtype: np.dtype, max_bytes: int, directory: Path) -> np.ndarray:
-    num_bytes = math.prod(shape) * dtype.itemsize
-    if num_bytes <= max_bytes:
-        return np.empty(shape, dtype)
-    # The file has no name, so it cannot be left behind; it lives as long as the map.
-    with tempfile.TemporaryFile(dir=directory) as file:
-        return np.memmap(file, dtype, "w+", shape=shape)
+def _in_memory(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    features, filled = np.empty(shape, dtype), 0
+    for batch in batches:
+        features[filled : filled + len(batch)] = batch
+        filled += len(batch)
+    _require_all(filled, shape[0])
+    return features
+
+
+def _in_file(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype, directory: Path) -> np.ndarray:
+    # Written, not mapped: a write to a mapped file ends the process where the disk is full.
+    file, filled = NamelessFile(directory, "the features"), 0
+    for batch in batches:
+        file.write(batch)
+        filled += len(batch)
+    _require_all(filled, shape[0])
+    return file.as_array(shape, dtype)
+
+
+def _require_all(num_features: int, num_labels: int) -> None:
+    if num_features != num_labels:
+        raise ValueError(f"batches hold {num_features} examples; there are {num_labels} labels")
