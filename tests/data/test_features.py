@@ -1,8 +1,8 @@
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfp_insects.data.features import FeatureStore
 from tfp_insects.errors import InputError
@@ -19,7 +19,7 @@ def in_batches(values: np.ndarray) -> list[np.ndarray]:
     return [values[:2], values[2:4], values[4:]]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("dtype", [np.float32, tf.bfloat16.as_numpy_dtype])
 @pytest.mark.parametrize(("max_bytes", "kind"), [(IN_MEMORY, np.ndarray), (IN_FILE, np.memmap)])
 def test_features_come_back_in_order(max_bytes: int, kind: type, dtype: type, tmp_path: Path) -> None:
     values = features(dtype=dtype)
