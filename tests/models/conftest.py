@@ -1,6 +1,7 @@
-"""The fused operation against its autodiff."""
+"""What tests of several models share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,3 +39,11 @@ def require_autodiff(request: pytest.FixtureRequest) -> Callable:
         np.testing.assert_allclose(found[1], scale_gradient, rtol=1e-5, atol=1e-5)
 
     return require
+
+
+@pytest.fixture
+def real_checkpoint() -> Path:
+    path = Path(__file__).parents[3] / "shared" / "weights" / "alexnet-190.pth"
+    if not path.is_file():
+        pytest.skip(f"needs the real checkpoint {path.name} in ../shared/weights")
+    return path

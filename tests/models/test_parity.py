@@ -16,8 +16,6 @@ from tfp_insects.models.torchvision_layout import convert_state_dict
 
 torch = pytest.importorskip("torch", reason="needs torch (see BUILD.md)")
 
-REAL_CHECKPOINT = Path(__file__).parents[3] / "shared" / "weights" / "alexnet-190.pth"
-
 
 def torch_alexnet(num_classes: int, width_multiplier: float = 1.0) -> Any:
     """torchvision's alexnet in evaluation mode, under the names of its state_dict."""
@@ -59,13 +57,10 @@ def as_arrays(reference: Any) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in reference.state_dict().items()}
 
 
-@pytest.mark.skipif(
-    not REAL_CHECKPOINT.is_file(), reason=f"needs the real checkpoint {REAL_CHECKPOINT.name} in ../shared/weights"
-)
-def test_real_checkpoint_gives_the_same_logits() -> None:
+def test_real_checkpoint_gives_the_same_logits(real_checkpoint: Path) -> None:
     reference = torch_alexnet(190)
-    reference.load_state_dict(torch.load(REAL_CHECKPOINT, weights_only=True))
-    model = converted_cnn(load_pretrained(REAL_CHECKPOINT), 227, 1.0)
+    reference.load_state_dict(torch.load(real_checkpoint, weights_only=True))
+    model = converted_cnn(load_pretrained(real_checkpoint), 227, 1.0)
     assert_same_logits(model, reference, 227)
 
 

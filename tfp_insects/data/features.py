@@ -94,24 +94,25 @@ class FeaturePipeline:
 
 
 def _in_memory(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    features, filled = np.empty(shape, dtype), 0
-    for batch in batches:
-        features[filled : filled + len(batch)] = batch
-        filled += len(batch)
-    _require_all(filled, shape[0])
+    features = np.empty(shape, dtype)
+    for start, batch in _placed(batches, shape[0]):
+        features[start : start + len(batch)] = batch
     return features
 
 
 def _in_file(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype, directory: Path) -> np.ndarray:
     # Written, not mapped: a write to a mapped file ends the process where the disk is full.
-    file, filled = NamelessFile(directory, "the features"), 0
-    for batch in batches:
+    file = NamelessFile(directory, "the features")
+    for _, batch in _placed(batches, shape[0]):
         file.write(batch)
-        filled += len(batch)
-    _require_all(filled, shape[0])
     return file.as_array(shape, dtype)
 
 
-def _require_all(num_features: int, num_labels: int) -> None:
-    if num_features != num_labels:
-        raise ValueError(f"batches hold {num_features} examples; there are {num_labels} labels")
+def _placed(batches: Iterable[np.ndarray], num_examples: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Each batch with the place of its first example; an error at the end where they are not as many as expected."""
+    start = 0
+    for batch in batches:
+        yield start, batch
+        start += len(batch)
+    if start != num_examples:
+        raise ValueError(f"batches hold {start} examples; there are {num_examples} labels")

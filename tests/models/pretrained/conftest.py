@@ -1,14 +1,17 @@
-"""Torch's checkpoints written without torch, good ones and bad; a narrow AlexNet; and the real checkpoint."""
+"""Torch's checkpoints written without torch, good ones and bad; and a narrow AlexNet."""
 
 import io
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+
+from tfp_insects.models.torchvision import save_weights
+from tfp_insects.models.torchvision_layout import convert_state_dict
 
 _STORAGE_TYPES = {
     "float32": "FloatStorage",
@@ -121,6 +124,14 @@ class Checkpoints:
                 archive.writestr(zipfile.ZipInfo(f"model/{name}"), content, compression)
         return path
 
+    @staticmethod
+    def damaged(content: bytes, positions: Iterable[int]) -> Iterator[bytes]:
+        """The content with one byte changed, once for each position."""
+        for position in positions:
+            changed = bytearray(content)
+            changed[position] ^= (0xFF, 0x01, 0x80)[position % 3]
+            yield bytes(changed)
+
     @classmethod
     def write_arrays(cls, path: Path, form: str, arrays: dict[str, np.ndarray]) -> Path:
         """Writes a state_dict of contiguous arrays, one storage each."""
@@ -173,8 +184,8 @@ def narrow_state_dict() -> Callable[..., dict[str, np.ndarray]]:
 
 
 @pytest.fixture
-def real_checkpoint() -> Path:
-    path = Path(__file__).parents[4] / "shared" / "weights" / "alexnet-190.pth"
-    if not path.is_file():
-        pytest.skip(f"needs the real checkpoint {path.name} in ../shared/weights")
+def npz_file(tmp_path: Path) -> Path:
+    """A narrow AlexNet's weights, converted."""
+    path = tmp_path / "w.npz"
+    save_weights(path, convert_state_dict(_narrow_state_dict()))
     return path

@@ -68,26 +68,20 @@ def test_hostile_npz_files_are_refused(narrow_state_dict: Callable, tmp_path: Pa
         load_pretrained(path)
 
 
-def test_truncated_npz_files_are_refused(narrow_state_dict: Callable, tmp_path: Path) -> None:
-    path = tmp_path / "w.npz"
-    save_weights(path, convert_state_dict(narrow_state_dict()))
-    content = path.read_bytes()
+def test_truncated_npz_files_are_refused(npz_file: Path) -> None:
+    content = npz_file.read_bytes()
     for length in range(0, len(content), len(content) // 50):
-        path.write_bytes(content[:length])
+        npz_file.write_bytes(content[:length])
         with pytest.raises(InputError, match=r"w\.npz"):
-            load_pretrained(path)
+            load_pretrained(npz_file)
 
 
-def test_damaged_npz_files_give_an_error_or_weights(narrow_state_dict: Callable, tmp_path: Path) -> None:
-    path = tmp_path / "w.npz"
-    save_weights(path, convert_state_dict(narrow_state_dict()))
-    content = path.read_bytes()
-    for position in [*range(300), *range(len(content) - 600, len(content))]:
-        damaged = bytearray(content)
-        damaged[position] ^= (0xFF, 0x01, 0x80)[position % 3]
-        path.write_bytes(damaged)
+def test_damaged_npz_files_give_an_error_or_weights(checkpoints: Any, npz_file: Path) -> None:
+    content = npz_file.read_bytes()
+    for damaged in checkpoints.damaged(content, [*range(300), *range(len(content) - 600, len(content))]):
+        npz_file.write_bytes(damaged)
         try:
-            weights = load_pretrained(path)
+            weights = load_pretrained(npz_file)
         except InputError:
             continue
         assert tuple(weights) == WEIGHT_NAMES
