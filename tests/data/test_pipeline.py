@@ -20,6 +20,7 @@ from tfp_insects.data.pipeline import (
     TrainingPipeline,
     batch_size_for,
     channel_statistics,
+    decoded_images,
     evaluation_dataset,
 )
 from tfp_insects.data.sources import ImageSource
@@ -215,6 +216,16 @@ def test_evaluation_keeps_order_and_pixels() -> None:
         expected = np.stack([images.pixels[i] for i in chosen])
         np.testing.assert_allclose(images_of(dataset), expected, atol=1e-3)
     assert images.reads == Counter(chosen)
+
+
+def test_no_end_of_an_iteration_waits_for_a_tuner_to_wake_up() -> None:
+    examples = numbered_images(4).examples()
+    datasets = (
+        make_pipeline(examples).epoch(0),
+        evaluation_dataset(examples, PLAIN, 2),
+        decoded_images(examples, SIZE),
+    )
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 3
 
 
 def test_without_augmentation_training_images_are_evaluation_images() -> None:
