@@ -12,12 +12,15 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
     """Returns the study's configuration, shortened so that one cell of 500 images a class is a matter of minutes."""
     config = runpy.run_path(str(Path(__file__).with_name("study.py")))["get_config"]()
+    config.training.scale_learning_rate = False
     config.training.epochs = 4
     config.training.warmup_epochs = 0.2
     for model in (config.cnn, config.bnn):
         # Few steps ask for larger ones, and convolutions that saw drawings alone have more to learn.
         model.learning_rate = 1e-3
         model.rates.features = 1.0
+        model.rates.head = 10.0
     config.bnn.rates.scale = 10.0
+    config.bnn.body.posterior_ratio = 0.03
     config.pretraining.epochs = 6
     return config

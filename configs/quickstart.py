@@ -14,11 +14,14 @@ def get_config() -> ml_collections.ConfigDict:
     config = runpy.run_path(str(Path(__file__).with_name("study.py")))["get_config"]()
     config.model.image_size = 95
     config.model.width_multiplier = 0.25
+    config.training.scale_learning_rate = False
     config.training.epochs = 12
     for model in (config.cnn, config.bnn):
         model.learning_rate = 1e-3
         model.rates.features = 1.0
+        model.rates.head = 10.0
     config.bnn.rates.scale = 10.0
+    config.bnn.body.posterior_ratio = 0.03
     config.cnn.dropout = 0.2  # A narrow network has little to spare.
     config.pretraining.epochs = 15
     return config

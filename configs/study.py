@@ -58,9 +58,10 @@ def model() -> ml_collections.ConfigDict:
 def training() -> ml_collections.ConfigDict:
     """How long both twins train, and in what steps."""
     section = ml_collections.ConfigDict()
-    section.epochs = 50
+    section.epochs = 16
     section.batch_size = 64
     section.min_steps_per_epoch = 4  # Few images make smaller batches, not fewer steps than this.
+    section.scale_learning_rate = True  # Smaller batches have a smaller learning rate, in proportion.
     section.momentum = 0.9
     section.warmup_epochs = 1.0
     section.num_validation_samples = 2
@@ -72,8 +73,8 @@ def cnn() -> ml_collections.ConfigDict:
     """What is the CNN's own."""
     section = ml_collections.ConfigDict()
     section.dropout = 0.5
-    section.learning_rate = 2e-4
-    section.rates = rates(features=0.1, head=10.0)
+    section.learning_rate = 16e-4
+    section.rates = rates(features=0.1, head=2.5)
     section.use_pretrained = True
     return section
 
@@ -82,14 +83,14 @@ def bnn() -> ml_collections.ConfigDict:
     """What is the Bayesian twin's own."""
     section = ml_collections.ConfigDict()
     section.layers = "all"  # Or "classifier", "head".
-    section.learning_rate = 2e-4
-    section.rates = rates(features=0.1, head=10.0, scale=50.0)
+    section.learning_rate = 16e-4
+    section.rates = rates(features=0.1, head=2.5, scale=5.0)
     section.use_pretrained = True
     section.kl_weight = 1.0
     section.kl_annealing_epochs = 0.0
-    # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share of each weight: 30 % in
+    # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share of each weight: 60 % in
     # dense layers, 10 % in convolutions.
-    section.body = variational("pretrained", scale=10.0, posterior_ratio=0.03, learn_scale=False)
+    section.body = variational("pretrained", scale=10.0, posterior_ratio=0.06, learn_scale=False)
     section.features = variational("pretrained", scale=10.0, posterior_ratio=0.01, learn_scale=False)
     section.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
     # The new head knows nothing: zero mean, and a scale of its own for each weight.

@@ -27,6 +27,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.training.epochs = 50
     config.training.batch_size = 128
     config.training.min_steps_per_epoch = 1
+    config.training.scale_learning_rate = False
     config.training.warmup_epochs = 0.0
     config.training.momentum = 0.9
     config.training.num_validation_samples = 10

@@ -16,7 +16,7 @@ script = runpy.run_path({str(ROOT / "scripts" / "run.py")!r})
 flags.FLAGS(sys.argv)
 print(json.dumps([script["config_for"](is_drawn) for is_drawn in (True, False)]))
 """
-DRAWN, STUDY = 4, 50  # Epochs in configs/drawn.py and configs/study.py.
+DRAWN, STUDY = 4, 16  # Epochs in configs/drawn.py and configs/study.py.
 
 
 def configs(*arguments: str) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def test_drawn_images_have_a_configuration_of_their_own_where_none_is_given(
 
 
 def test_a_file_of_the_same_name_is_not_taken_for_the_study(tmp_path: Path) -> None:
-    own = (ROOT / "configs" / "study.py").read_text().replace("section.epochs = 50", "section.epochs = 9")
+    own = (ROOT / "configs" / "study.py").read_text().replace("section.epochs = 16", "section.epochs = 9")
     (tmp_path / "study.py").write_text(own)
     found = configs(f"--config={tmp_path / 'study.py'}")
     assert [config["training"]["epochs"] for config in found] == [9, 9]

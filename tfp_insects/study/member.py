@@ -50,16 +50,24 @@ class Task:
         return count_steps(self.kind, self.experiment.config, len(self.training))
 
     def schedule(self) -> Schedule:
-        """How long and how fast a network trains."""
+        """How long and how fast a network trains.
+
+        Smaller batches take smaller steps, in proportion (linear scaling rule: Goyal et al. 2017, section 2.1).
+        """
         training, section = self.experiment.config["training"], self.kind.section(self.experiment.config)
         return Schedule(
             epochs=training["epochs"],
-            learning_rate=section["learning_rate"],
+            learning_rate=section["learning_rate"] * self._share_of_full_batch,
             warmup_epochs=training["warmup_epochs"],
             kl_weight=section.get("kl_weight", 0.0),
             kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
             rates=LearningRates(**section["rates"]),
         )
+
+    @property
+    def _share_of_full_batch(self) -> float:
+        training = self.experiment.config["training"]
+        return self.steps.batch_size / training["batch_size"] if training["scale_learning_rate"] else 1.0
 
     def build(self, seed: int) -> tf_keras.Sequential:
         """A network as it is before training."""

@@ -1,0 +1,21 @@
+import dataclasses
+
+import pytest
+
+from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.study.experiment import Experiment
+from tfp_insects.study.member import Task
+
+
+@pytest.mark.parametrize(("n_per_class", "share"), [(1, 0.25), (2, 0.5), (4, 1.0)])
+@pytest.mark.parametrize("is_scaled", [True, False])
+@pytest.mark.parametrize("model", ["cnn", "bnn"])
+def test_the_learning_rate_is_in_proportion_to_the_batch(
+    n_per_class: int, share: float, is_scaled: bool, model: str, tiny_experiment: Experiment
+) -> None:
+    training = {**tiny_experiment.config["training"], "scale_learning_rate": is_scaled}
+    experiment = dataclasses.replace(tiny_experiment, config={**tiny_experiment.config, "training": training})
+    examples = experiment.training_examples(n_per_class, seed=0)
+    task = Task(find_kind(model), experiment, examples, experiment.preprocessing(examples))
+    assert training["batch_size"] == 8  # 4, 8 and 16 images in at least two steps are batches of 2, 4 and 8.
+    assert task.schedule().learning_rate == pytest.approx((share if is_scaled else 1.0) * 1e-2)
