@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -10,7 +11,7 @@ from tfp_insects.study.member import Task
 @pytest.mark.parametrize(("n_per_class", "share"), [(1, 0.25), (2, 0.5), (4, 1.0)])
 @pytest.mark.parametrize("is_scaled", [True, False])
 @pytest.mark.parametrize("model", ["cnn", "bnn"])
-def test_the_learning_rate_is_in_proportion_to_the_batch(
+def test_the_learning_rate_follows_the_square_root_of_the_batch(
     n_per_class: int, share: float, is_scaled: bool, model: str, tiny_experiment: Experiment
 ) -> None:
     training = {**tiny_experiment.config["training"], "scale_learning_rate": is_scaled}
@@ -18,4 +19,4 @@ def test_the_learning_rate_is_in_proportion_to_the_batch(
     examples = experiment.training_examples(n_per_class, seed=0)
     task = Task(find_kind(model), experiment, examples, experiment.preprocessing(examples))
     assert training["batch_size"] == 8  # 4, 8 and 16 images in at least two steps are batches of 2, 4 and 8.
-    assert task.schedule().learning_rate == pytest.approx((share if is_scaled else 1.0) * 1e-2)
+    assert task.schedule().learning_rate == pytest.approx(1e-2 * (math.sqrt(share) if is_scaled else 1.0))

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,13 @@ class Task:
     def schedule(self) -> Schedule:
         """How long and how fast a network trains.
 
-        Smaller batches take smaller steps, in proportion (linear scaling rule: Goyal et al. 2017, section 2.1).
+        Smaller batches take smaller steps, by the square root of their share (Krizhevsky 2014, "One weird trick for
+        parallelizing convolutional neural networks").
         """
         training, section = self.experiment.config["training"], self.kind.section(self.experiment.config)
         return Schedule(
             epochs=training["epochs"],
-            learning_rate=section["learning_rate"] * self._share_of_full_batch,
+            learning_rate=section["learning_rate"] * math.sqrt(self._share_of_full_batch),
             warmup_epochs=training["warmup_epochs"],
             kl_weight=section.get("kl_weight", 0.0),
             kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
