@@ -14,7 +14,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = runpy.run_path(str(Path(__file__).with_name("study.py")))["get_config"]()
     config.model.image_size = 95
     config.model.width_multiplier = 0.25
-    config.training.scale_learning_rate = False
+    config.training.scale_learning_rate = False  # The rates below were chosen without it.
     config.training.epochs = 12
     for model in (config.cnn, config.bnn):
         model.learning_rate = 1e-3

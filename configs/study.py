@@ -61,7 +61,7 @@ def training() -> ml_collections.ConfigDict:
     section.epochs = 16
     section.batch_size = 64
     section.min_steps_per_epoch = 4  # Few images make smaller batches, not fewer steps than this.
-    section.scale_learning_rate = True  # Smaller batches: a smaller learning rate, by the square root.
+    section.scale_learning_rate = True  # These smaller batches: by the square root of their share.
     section.momentum = 0.9
     section.warmup_epochs = 1.0
     section.num_validation_samples = 2

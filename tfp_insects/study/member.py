@@ -51,15 +51,11 @@ class Task:
         return count_steps(self.kind, self.experiment.config, len(self.training))
 
     def schedule(self) -> Schedule:
-        """How long and how fast a network trains.
-
-        Smaller batches take smaller steps, by the square root of their share (Krizhevsky 2014, "One weird trick for
-        parallelizing convolutional neural networks").
-        """
+        """How long and how fast a network trains."""
         training, section = self.experiment.config["training"], self.kind.section(self.experiment.config)
         return Schedule(
             epochs=training["epochs"],
-            learning_rate=section["learning_rate"] * math.sqrt(self._share_of_full_batch),
+            learning_rate=section["learning_rate"] * self._learning_rate_factor,
             warmup_epochs=training["warmup_epochs"],
             kl_weight=section.get("kl_weight", 0.0),
             kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
@@ -67,9 +63,10 @@ class Task:
         )
 
     @property
-    def _share_of_full_batch(self) -> float:
+    def _learning_rate_factor(self) -> float:
+        """Square root of the batch's share of a full one (Krizhevsky 2014, "One weird trick for parallelizing ...")."""
         training = self.experiment.config["training"]
-        return self.steps.batch_size / training["batch_size"] if training["scale_learning_rate"] else 1.0
+        return math.sqrt(self.steps.batch_size / training["batch_size"]) if training["scale_learning_rate"] else 1.0
 
     def build(self, seed: int) -> tf_keras.Sequential:
         """A network as it is before training."""
