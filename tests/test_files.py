@@ -1,3 +1,4 @@
+import concurrent.futures
 import os
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_arrays, write_arrays, written_whole
+from tfp_insects.files import read_arrays, require_writable, write_arrays, written_whole
 
 
 def test_arrays_are_read_by_name(tmp_path: Path) -> None:
@@ -55,3 +56,17 @@ def test_processes_that_write_the_same_file_do_not_share_a_temporary_one(
         first.write_text("first")
     assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_commands_that_check_a_directory_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
+    directory = tmp_path / "runs"
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(require_writable, directory) for _ in range(400)]:
+            future.result()
+    assert list(directory.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--workdir=.*file/runs: cannot be written \(Not a directory\)"):
+        require_writable(tmp_path / "file" / "runs")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,10 @@ def require_writable(directory: Path) -> None:
     Raises:
         InputError: They cannot.
     """
-    probe = directory / ".writable"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=directory):  # A name of its own: several commands may share the directory.
+            pass
     except OSError as error:
         raise InputError(
             f"--workdir={directory}: cannot be written ({error.strerror}); give another directory"
