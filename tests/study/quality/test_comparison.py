@@ -30,6 +30,7 @@ def test_has_all_models_sizes_and_pairs_in_plain_values(figures: dict[str, Any])
     assert [one["num_seeds"] for one in figures["differences"]["bnn - mc_dropout"].values()] == [1, 1]
     assert figures["time_ratio"] == {"5": 1.5, "10": 1.5}
     assert figures["ood_auroc_difference"]["estimate"] > 0
+    assert [one["num_seeds"] for one in figures["differences_over_sizes"].values()] == [2, 1]
     assert figures["models"]["bnn"]["5"]["seconds_to_best_epoch"] == 15.0
 
 
@@ -42,7 +43,16 @@ def test_validation_answers_say_nothing_about_ood_images(make_answers) -> None:
 
 def test_one_model_alone_is_compared_with_none(make_answers) -> None:
     figures = compare(AnswerBook([make_answers("cnn", 5, 0, 1.0)]), FEW)
-    assert (figures["differences"], figures["time_ratio"], judge(figures)) == ({}, {}, [])
+    assert (figures["differences"], figures["differences_over_sizes"]) == ({}, {})
+    assert (figures["time_ratio"], judge(figures)) == ({}, [])
+
+
+def test_models_without_a_common_seed_are_not_averaged(make_answers) -> None:
+    cells = [("cnn", 5, 0), ("bnn", 5, 0), ("cnn", 10, 1), ("bnn", 10, 1)]
+    figures = compare(AnswerBook([make_answers(*cell, 1.0) for cell in cells]), FEW)
+    assert figures["differences_over_sizes"] == {"bnn - cnn": {}}
+    assert figures["ood_auroc_difference"] is None
+    print_comparison(figures, judge(figures), Console(file=io.StringIO(), width=80))
 
 
 def test_prints_every_figure(figures: dict[str, Any]) -> None:
@@ -55,6 +65,8 @@ def test_prints_every_figure(figures: dict[str, Any]) -> None:
     for by_size in figures["differences"].values():
         for one in by_size.values():
             assert f"{one['aurc']['estimate']:+.4f}" in text
+    for one in figures["differences_over_sizes"].values():
+        assert f"{one['nll']['estimate']:+.4f}" in text
     assert "…" not in text
     assert "[x] accuracy at least the CNN's" in text
 

@@ -6,6 +6,7 @@ import pytest
 from tfp_insects.study.cells import Cell
 from tfp_insects.study.quality.answers import AnswerBook
 from tfp_insects.study.quality.figures import (
+    differences_over_sizes,
     mcnemar,
     metric_differences,
     metric_means,
@@ -45,6 +46,36 @@ def test_differences_are_paired(book: AnswerBook) -> None:
     assert found["nll"].high - found["nll"].low < own.high - own.low
 
 
+def test_differences_over_sizes_are_means_of_those_at_each_size(book: AnswerBook) -> None:
+    found = differences_over_sizes(book.pairs_at_all_sizes("bnn", "cnn"), FEW)
+    by_size = [metric_differences(book.pairs("bnn", "cnn", size), FEW) for size in (5, 10)]
+    for name, interval in found.items():
+        assert interval.estimate == pytest.approx(np.mean([one[name].estimate for one in by_size])), name
+        assert interval.low <= interval.estimate <= interval.high, name
+    assert found["nll"].high < 0
+
+
+def test_sizes_that_are_tested_on_the_same_images_are_no_surer_than_one(book: AnswerBook) -> None:
+    pair = (book.get("bnn", 5, 0), book.get("cnn", 5, 0))
+    single, double = (differences_over_sizes([pairs], FEW)["nll"] for pairs in ([pair], [pair, pair]))
+    assert single == double
+
+
+def test_seeds_that_lack_a_size_are_left_out(make_answers) -> None:
+    cells = [(5, 0), (5, 1), (10, 1), (10, 2)]
+    book = AnswerBook([make_answers(model, size, seed, 1.0) for model in ("bnn", "cnn") for size, seed in cells])
+    ((first, second),) = book.pairs_at_all_sizes("bnn", "cnn")
+    assert [one.cell for one in (*first, *second)] == [Cell(m, n, 1) for n in (5, 10) for m in ("bnn", "cnn")]
+    assert book.pairs_at_all_sizes("bnn", "ensemble") == []
+
+
+def test_sizes_with_other_images_cannot_be_averaged(make_answers) -> None:
+    sizes = [(5, ""), (10, "other")]
+    book = AnswerBook([make_answers(m, size, 0, 1.0, images=images) for m in ("bnn", "cnn") for size, images in sizes])
+    with pytest.raises(ValueError, match="bnn-n5-seed0 and bnn-n10-seed0 were not asked about the same images"):
+        book.pairs_at_all_sizes("bnn", "cnn")
+
+
 def test_a_model_does_not_differ_from_itself(book: AnswerBook) -> None:
     one = book.get("cnn", 5, 0)
     for interval in metric_differences([(one, one)], FEW).values():
@@ -74,7 +105,7 @@ def test_ood_means_are_over_seeds(book: AnswerBook) -> None:
 
 
 def test_the_ood_difference_is_over_sizes_and_seeds(book: AnswerBook) -> None:
-    found = ood_difference(book, "bnn", "cnn", [5, 10], FEW)
+    found = ood_difference(book.pairs_at_all_sizes("bnn", "cnn"), FEW)
     expected = np.mean(
         [
             entropy_auroc(book, "bnn", size, seed) - entropy_auroc(book, "cnn", size, seed)

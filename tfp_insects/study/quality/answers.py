@@ -44,6 +44,9 @@ class Answers:
     seconds_to_best_epoch: float
 
 
+Pair = tuple[Answers, Answers]
+
+
 class AnswerBook:
     """The answers of all cells of a comparison."""
 
@@ -76,7 +79,7 @@ class AnswerBook:
         """Answers of one model at one size, a seed each."""
         return [self.get(model, size, seed) for seed in self.seeds(model, size)]
 
-    def pairs(self, first: str, second: str, size: int) -> list[tuple[Answers, Answers]]:
+    def pairs(self, first: str, second: str, size: int) -> list[Pair]:
         """Answers of two models on the same images, a seed each.
 
         Raises:
@@ -89,6 +92,21 @@ class AnswerBook:
         for one, other in pairs:
             require_same_images(one, other)
         return pairs
+
+    def pairs_at_all_sizes(self, first: str, second: str) -> list[list[Pair]]:
+        """For each seed that both models have at every size that they share: a pair a size, on the same images at all.
+
+        Raises:
+            ValueError: The images are not the same.
+        """
+        sizes = [size for size in self.sizes if self.shared_seeds(first, second, size)]
+        by_size = [{pair[0].cell.seed: pair for pair in self.pairs(first, second, size)} for size in sizes]
+        seeds = sorted(set.intersection(*map(set, by_size))) if by_size else []
+        found = [[pairs[seed] for pairs in by_size] for seed in seeds]
+        for pairs in found:
+            for one, _ in pairs:
+                require_same_images(pairs[0][0], one)
+        return found
 
 
 def require_same_images(first: Answers, second: Answers) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from tfp_insects.models.kinds.registry import find_twin
 from tfp_insects.study.quality.answers import AnswerBook, Answers
 from tfp_insects.study.quality.figures import (
+    differences_over_sizes,
     mcnemar,
     metric_differences,
     metric_means,
@@ -25,7 +26,8 @@ def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
     Returns:
         `challenger`: the twin, or the first of its variants where it was not run itself, or none. `models`: by model and
         size, metrics with their intervals, numbers of seeds, and seconds. `differences`: `challenger - x` for each other
-        model x, by size: metrics, and McNemar's test of each seed. `ood_auroc_difference`: challenger - CNN over all sizes,
+        model x, by size: metrics, and McNemar's test of each seed. `differences_over_sizes`: the same metrics averaged over
+        sizes, from the seeds that were run at all of them, if any. `ood_auroc_difference`: challenger - CNN over all sizes,
         or none. `time_ratio`: of their training times to the best epoch, by size. Sizes are words, as JSON has it.
     """
     twin = find_twin(book.models) or ""
@@ -34,6 +36,9 @@ def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
         "challenger": twin or None,
         "models": {model: _by_size(book, model, num_resamples) for model in book.models},
         "differences": {f"{twin} - {model}": _differences(book, twin, model, num_resamples) for model in challenged},
+        "differences_over_sizes": {
+            f"{twin} - {model}": _over_sizes(book, twin, model, num_resamples) for model in challenged
+        },
         "ood_auroc_difference": _ood(book, twin, num_resamples) if REFERENCE in challenged else None,
         "time_ratio": _time_ratio(book, twin) if REFERENCE in challenged else {},
     }
@@ -67,12 +72,17 @@ def _differences(book: AnswerBook, twin: str, model: str, num_resamples: int) ->
     return found
 
 
+def _over_sizes(book: AnswerBook, twin: str, model: str, num_resamples: int) -> dict[str, Any]:
+    seeds = book.pairs_at_all_sizes(twin, model)
+    return {"num_seeds": len(seeds), **_plain(differences_over_sizes(seeds, num_resamples))} if seeds else {}
+
+
 def _ood(book: AnswerBook, twin: str, num_resamples: int) -> dict[str, float] | None:
-    answers = [one for model in (twin, REFERENCE) for size in book.sizes for one in book.of(model, size)]
-    sizes = [size for size in book.sizes if book.pairs(twin, REFERENCE, size)]
-    if not sizes or not _has_ood(answers):
+    seeds = book.pairs_at_all_sizes(twin, REFERENCE)
+    answers = [one for pairs in seeds for pair in pairs for one in pair]
+    if not answers or not _has_ood(answers):
         return None
-    return _plain({"all": ood_difference(book, twin, REFERENCE, sizes, num_resamples)})["all"]
+    return _plain({"all": ood_difference(seeds, num_resamples)})["all"]
 
 
 def _time_ratio(book: AnswerBook, twin: str) -> dict[str, float]:

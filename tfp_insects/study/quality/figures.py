@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.study.metric_intervals import METHODS, metric_statistics, not_negative, out_of_distribution_statistics
-from tfp_insects.study.quality.answers import AnswerBook, Answers, require_same_images
+from tfp_insects.study.quality.answers import Answers, Pair
 from tfp_insects.study.statistics import Interval, Statistic, difference_of, mcnemar_test, seeds_interval
 from tfp_insects.uncertainty.arrays import FloatArray, IntArray
 from tfp_insects.uncertainty.metrics import example_correct
 
 SEED = 0
 OOD_SCORE = "auroc_predictive_entropy"
-Pair = tuple[Answers, Answers]
 
 
 def metric_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[str, Interval]:
@@ -29,11 +28,7 @@ def metric_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[
 
 def metric_differences(pairs: Sequence[Pair], num_resamples: int = 2000) -> dict[str, Interval]:
     """First - second of each metric of two models at one size: the mean over seeds and its interval, paired by image."""
-    statistics = []
-    for first, second in pairs:
-        others = metric_statistics(second.probabilities, second.labels)
-        own = metric_statistics(first.probabilities, first.labels)
-        statistics.append({name: difference_of(own[name], others[name]) for name in own})
+    statistics = [_differences(pair) for pair in pairs]
     return _over_seeds(statistics, [len(first.labels) for first, _ in pairs], num_resamples)
 
 
@@ -53,24 +48,29 @@ def ood_means(answers: Sequence[Answers], num_resamples: int = 2000) -> dict[str
     return {name: _with_shared_ood_images(answers, [one[name] for one in statistics], num_resamples) for name in names}
 
 
-def ood_difference(
-    book: AnswerBook, first: str, second: str, sizes: Sequence[int], num_resamples: int = 2000
-) -> Interval:
+def differences_over_sizes(seeds: Sequence[Sequence[Pair]], num_resamples: int = 2000) -> dict[str, Interval]:
+    """First - second of each metric, averaged over sizes, then over seeds, paired by image.
+
+    All sizes of a seed are tested on the same images, which are resampled for all of them together.
+
+    Args:
+        seeds: As `AnswerBook.pairs_at_all_sizes` returns them, at least one.
+        num_resamples: Of the bootstrap.
+    """
+    by_seed = [[_differences(pair) for pair in pairs] for pairs in seeds]
+    statistics = [{name: _mean_of([size[name] for size in sizes]) for name in sizes[0]} for sizes in by_seed]
+    return _over_seeds(statistics, [len(pairs[0][0].labels) for pairs in seeds], num_resamples)
+
+
+def ood_difference(seeds: Sequence[Sequence[Pair]], num_resamples: int = 2000) -> Interval:
     """First - second of the AUROC by predictive entropy, averaged over sizes, then over seeds, with its interval.
 
-    Raises:
-        ValueError: The images of a seed are not the same at all sizes.
+    Args:
+        seeds: As `AnswerBook.pairs_at_all_sizes` returns them, at least one.
+        num_resamples: Of the bootstrap.
     """
-    seeds = sorted(set.intersection(*(set(book.shared_seeds(first, second, size)) for size in sizes)))
-    known, statistics = [], []
-    for seed in seeds:
-        pairs = [(book.get(first, size, seed), book.get(second, size, seed)) for size in sizes]
-        for pair in pairs:
-            require_same_images(pairs[0][0], pair[0])
-            require_same_images(pairs[0][0], pair[1])
-        known.append(pairs[0][0])
-        statistics.append(_mean_of([_ood_difference(pair) for pair in pairs]))
-    return _with_shared_ood_images(known, statistics, num_resamples)
+    statistics = [_mean_of([_ood_difference(pair) for pair in pairs]) for pairs in seeds]
+    return _with_shared_ood_images([pairs[0][0] for pairs in seeds], statistics, num_resamples)
 
 
 def _over_seeds(
@@ -87,6 +87,11 @@ def _over_seeds(
         )
         for name in statistics[0]
     }
+
+
+def _differences(pair: Pair) -> dict[str, Statistic]:
+    own, others = (metric_statistics(one.probabilities, one.labels) for one in pair)
+    return {name: difference_of(own[name], others[name]) for name in own}
 
 
 def _ood_statistics(answers: Answers) -> dict[str, Statistic]:

@@ -20,7 +20,7 @@ def print_comparison(figures: Figures, criteria: Sequence[Criterion], console: C
     console.print(_means(figures["models"]))
     for name, by_size in figures["differences"].items():
         if by_size:
-            console.print(_differences(name, by_size))
+            console.print(_differences(name, by_size, figures["differences_over_sizes"][name]))
     if figures["ood_auroc_difference"]:
         difference = _signed(figures["ood_auroc_difference"])
         console.print(f"Out-of-distribution AUROC, {figures['challenger']} - cnn, all sizes: {difference}")
@@ -51,13 +51,15 @@ def _row(model: str, size: str, one: Figures) -> list[str]:
     return [model, size, str(one["num_seeds"]), *means, auroc, f"{one['seconds_to_best_epoch']:.0f}"]
 
 
-def _differences(name: str, by_size: Figures) -> Table:
+def _differences(name: str, by_size: Figures, over_sizes: Figures) -> Table:
     table = Table(title=f"{name}: mean over seeds (95 % interval)", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in ("n", "metric", "difference", "McNemar p by seed"):
         table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
-    for size, one in by_size.items():
+    rows = {**by_size, "all": over_sizes} if len(by_size) > 1 and over_sizes else by_size
+    for size, one in rows.items():
         for metric, heading in METRICS.items():
-            p_values = [f"{test['p_value']:.2f}" for test in one["mcnemar"]] if metric == "accuracy" else []
+            tests = one.get("mcnemar", []) if metric == "accuracy" else []
+            p_values = [f"{test['p_value']:.2f}" for test in tests]
             table.add_row(size, heading, _signed(one[metric]), " ".join(p_values))
         table.add_section()
     return table
