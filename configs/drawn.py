@@ -22,5 +22,7 @@ def get_config() -> ml_collections.ConfigDict:
         model.rates.head = 10.0
     config.bnn.rates.scale = 10.0
     config.bnn.body.posterior_ratio = 0.03
+    config.bnn.body.temperature = config.bnn.features.temperature = 1.0
+    config.bnn.head.covariance_scale = 0.0
     config.pretraining.epochs = 6
     return config

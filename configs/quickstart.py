@@ -22,6 +22,8 @@ def get_config() -> ml_collections.ConfigDict:
         model.rates.head = 10.0
     config.bnn.rates.scale = 10.0
     config.bnn.body.posterior_ratio = 0.03
+    config.bnn.body.temperature = config.bnn.features.temperature = 1.0
+    config.bnn.head.covariance_scale = 0.0
     config.cnn.dropout = 0.2  # A narrow network has little to spare.
     config.pretraining.epochs = 15
     return config

@@ -89,12 +89,13 @@ def bnn() -> ml_collections.ConfigDict:
     section.kl_weight = 1.0
     section.kl_annealing_epochs = 0.0
     # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share of each weight: 60 % in
-    # dense layers, 10 % in convolutions.
-    section.body = variational("pretrained", scale=10.0, posterior_ratio=0.06, learn_scale=False)
-    section.features = variational("pretrained", scale=10.0, posterior_ratio=0.01, learn_scale=False)
+    # dense layers, 10 % in convolutions. Predictions have half its variance.
+    section.body = variational("pretrained", scale=10.0, posterior_ratio=0.06, learn_scale=False, temperature=0.5)
+    section.features = variational("pretrained", scale=10.0, posterior_ratio=0.01, learn_scale=False, temperature=0.5)
     section.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
-    # The new head knows nothing: zero mean, and a scale of its own for each weight.
-    section.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03)
+    # The new head knows nothing: zero mean, and in training a scale of its own for each weight. In predictions it is unsure
+    # where training images have not been.
+    section.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03, covariance_scale=1.5)
     return section
 
 
@@ -118,7 +119,14 @@ def following(section: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     )
 
 
-def variational(kind: str, scale: float, posterior_ratio: float, learn_scale: bool = True) -> ml_collections.ConfigDict:
+def variational(
+    kind: str,
+    scale: float,
+    posterior_ratio: float,
+    learn_scale: bool = True,
+    temperature: float = 1.0,
+    covariance_scale: float = 0.0,
+) -> ml_collections.ConfigDict:
     """Prior and posterior of the kernels; see `tfp_insects.models.priors`.
 
     A scale that is learned is learned for each weight; one that is not needs a single number for the whole layer.
@@ -129,5 +137,7 @@ def variational(kind: str, scale: float, posterior_ratio: float, learn_scale: bo
             "posterior_ratio": posterior_ratio,
             "scale_per_weight": learn_scale,
             "learn_scale": learn_scale,
+            "temperature": temperature,
+            "covariance_scale": covariance_scale,
         }
     )

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,14 @@ def variational(**options: Any) -> dict[str, Any]:
     return {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3, **options}
 
 
-def make_bnn(scope: str, image_size: int = 63, precision: str = "float32", **options: Any) -> tf_keras.Sequential:
+def make_bnn(
+    scope: str, image_size: int = 63, precision: str = "float32", head: Mapping[str, Any] | None = None, **options: Any
+) -> tf_keras.Sequential:
     """A twin whose scales differ from weight to weight, and whose biases are not zero."""
     architecture = Architecture(4, image_size, 0.05, precision)
-    model = build_bnn(architecture, Bayesian(scope, variational(**options), variational(**options)), 40, seed=0)
+    model = build_bnn(
+        architecture, Bayesian(scope, variational(**options), variational(**options, **(head or {}))), 40, seed=0
+    )
     rng = np.random.default_rng(1)
     for layer in model.layers:
         if hasattr(layer, "bias"):
@@ -98,9 +103,15 @@ def test_mean_and_variance_of_one_random_layer_equal_the_closed_form() -> None:
     assert np.all(np.abs(differences.var(0) / expected_variance - 1) < 5 * np.sqrt(2 / num_samples))
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 0.5, "covariance_scale": 3.0}], ids=["mean_field", "covariance"]
+)
 @scopes
-def test_each_images_answer_is_distributed_as_if_all_weights_were_drawn(scope: str) -> None:
-    model, images, num_samples = make_bnn(scope), random_images(), 400
+def test_each_images_answer_is_distributed_as_if_all_weights_were_drawn(scope: str, options: dict[str, float]) -> None:
+    model, images, num_samples = make_bnn(scope, head=options), random_images(), 400
+    head = model.get_layer("classifier_6")
+    if head.covariance_factor is not None:
+        head.covariance_factor.assign_add(np.random.default_rng(3).normal(0, 0.02, head.covariance_factor.shape))
     batches = [(images, tf.zeros([NUM_IMAGES], tf.int32))]
     drawn = np.float64(MonteCarloPredictor(model).predict(batches, num_samples, seed=1))
     sampled = np.float64(FewImagesPredictor(model).predict(batches, num_samples, seed=2))

@@ -1,4 +1,6 @@
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,19 +26,30 @@ LABELS = np.array([0, 0, 1, 0])
 
 
 def identity(model: str, kl_weight: float, kl_annealing_epochs: float) -> dict[str, Any]:
-    bnn = {"layers": "all", "kl_weight": kl_weight, "kl_annealing_epochs": kl_annealing_epochs}
+    parts = {part: {"temperature": 1.0} for part in ("body", "features", "body_from_scratch", "head")}
+    bnn = {"layers": "all", "kl_weight": kl_weight, "kl_annealing_epochs": kl_annealing_epochs, **parts}
     return {
         "model": model,
+        "weights_fingerprint": "abc",
         "class_names": ["ant", "bee", "fly"],
         "config": {"bnn": bnn, "model": {"precision": "float32"}},
         "preprocessing": {},
     }
 
 
-def record(model: str = "bnn", kl_weight: float = 1.0, kl_annealing_epochs: float = 0.0, **more: Any) -> dict[str, Any]:
+def record(
+    model: str = "bnn",
+    kl_weight: float = 1.0,
+    kl_annealing_epochs: float = 0.0,
+    temperatures: Mapping[str, float] = MappingProxyType({}),
+    **more: Any,
+) -> dict[str, Any]:
     fields = {"histories": [HISTORY], **more}
+    of_run = identity(model, kl_weight, kl_annealing_epochs)
+    for part, temperature in temperatures.items():
+        of_run["config"]["bnn"][part]["temperature"] = temperature
     return make_record(
-        identity(model, kl_weight, kl_annealing_epochs),
+        of_run,
         validation=Validation(0.65, 0.7),
         probabilities=PROBABILITIES,
         labels=LABELS,
@@ -111,5 +124,9 @@ def test_says_what_was_tempered_and_scaled() -> None:
     # The weight rises to 1 at the end of the annealing; epoch 2 is the best.
     assert record(kl_annealing_epochs=3.0)["is_tempered"]
     assert not record(kl_annealing_epochs=2.0)["is_tempered"]
+    assert not record(temperatures={"body_from_scratch": 0.5})["is_tempered"]  # There are pretrained weights.
+    for part in ("body", "features", "head"):
+        assert record(temperatures={part: 0.5})["is_tempered"]
+        assert record("bnn_head", temperatures={part: 0.5})["is_tempered"] == (part == "head")
     assert record("cnn_temperature", temperature=1.5)["temperature"] == 1.5
     assert "temperature" not in record("cnn")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfp_insects.data.pipeline import evaluation_dataset
 from tfp_insects.data.sources import ImageSource, fingerprint
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
@@ -24,6 +25,7 @@ from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.pretrained import Pretrained
 from tfp_insects.study.run_cell import CellRun
 from tfp_insects.training.history import read_history, seconds_to_best_epoch
+from tfp_insects.uncertainty.head_covariance import fit_head_covariance
 from tfp_insects.uncertainty.metrics import negative_log_likelihood
 from tfp_insects.uncertainty.out_of_distribution import auroc, fpr_at_tpr, scores
 
@@ -135,7 +137,7 @@ def test_a_log_uniform_prior_trains_on_cached_features_and_is_read_back(
     cell = Cell("bnn_classifier", 4, 0)
     record = CellRun(cell, log_uniform_experiment, tmp_path).run()
     assert all(math.isfinite(record[name]) for name in ("nll", "accuracy", "brier", "ece", "validation_nll"))
-    assert not record["is_tempered"]
+    assert record["is_tempered"]  # Predictions of configs/study.py are colder than its posterior.
     history = read_history(cell.directory(tmp_path) / "history.csv")
     assert all(math.isfinite(row.train_nll) and math.isfinite(row.kl) for row in history)
     model = read_finished_run(cell.directory(tmp_path)).build_model()
@@ -270,3 +272,18 @@ def test_choosing_predicts_the_validation_images_alone(
     record = CellRun(cell, tiny_experiment, tmp_path).run()
     assert (directory / "checkpoints" / "weights.h5").stat().st_mtime_ns == weights
     assert record["nll"] == record_of(finished("cnn"))["nll"]
+
+
+def test_the_last_layer_gets_the_covariance_that_its_training_images_give(
+    tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    cell = Cell("bnn", 4, 0)
+    CellRun(cell, tiny_experiment, tmp_path).run()
+    model = read_finished_run(cell.directory(tmp_path)).build_model()
+    found = model.get_layer("classifier_6").covariance_factor
+    kept, prior_scale = found.numpy(), 1.5 / np.sqrt(found.shape[0])
+    assert np.linalg.norm(kept) < 0.999 * np.linalg.norm(prior_scale * np.eye(len(kept)))
+    training = tiny_experiment.training_examples(4, seed=0)
+    images = evaluation_dataset(training, tiny_experiment.preprocessing(training), 8, tmp_path)
+    fit_head_covariance(model, images, num_samples=1, seed=0)
+    np.testing.assert_allclose(kept, found, atol=1e-6)

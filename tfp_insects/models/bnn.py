@@ -42,6 +42,13 @@ class Bayesian:
         return getattr(self, self.section_of(name))
 
 
+def make_bayesian(section: Mapping[str, Any], layers: str, is_pretrained: bool) -> Bayesian:
+    """Reads the section `bnn` of a configuration for a scope, with and without pretrained weights."""
+    if not is_pretrained:
+        return Bayesian(layers, section["body_from_scratch"], section["head"])
+    return Bayesian(layers, section["body"], section["head"], section.get("features"))
+
+
 def build_bnn(
     architecture: alexnet.Architecture, bayesian: Bayesian, num_train_examples: int, seed: int
 ) -> tf_keras.Sequential:
@@ -54,13 +61,19 @@ def build_bnn(
         seed: Integer that determines initial weights, noise and signs.
 
     Raises:
-        InputError: The head's prior is log-uniform.
+        InputError: The head's prior is log-uniform, or another layer asks for a covariance.
     """
     if bayesian.head["prior"]["kind"] == LOG_UNIFORM:
         raise InputError(
             f"--config.bnn.head.prior.kind={LOG_UNIFORM}: the last layer starts at a mean of 0, and a share of 0 is no "
             "noise at all; give it a normal prior, such as scaled_normal"
         )
+    for section in ("body", "features"):
+        if (getattr(bayesian, section) or {}).get("covariance_scale"):
+            raise InputError(
+                f"--config.bnn.{section}.covariance_scale: only the last layer has a covariance "
+                "(--config.bnn.head.covariance_scale); leave it at 0 here"
+            )
     names = alexnet.bayesian_layer_names(bayesian.layers)
 
     def make(flipout: type, deterministic: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:

@@ -7,6 +7,8 @@ drawn (see `mean_field`, and `priors` for what priors there are), and what a cal
   example multiplies it by its own random signs. The layer adds `kl_weight * KL / num_train_examples` to its losses.
 * `training=False`: the kernel is the posterior's mean. Monte Carlo predictions go through `sample_kernel` and
   `apply_kernel` instead: one kernel for all images, no signs, so that an image's answer does not depend on its batch.
+  There the posterior may be colder than the one that is trained (`temperature`), and the weights of a unit may depend on
+  one another (`covariance_factor`).
 
 Biases are point estimates.
 """
@@ -63,8 +65,16 @@ class VariationalKernel(tf_keras.layers.Layer):
         )
         add_constant = functools.partial(self._add_float32, trainable=False)
         self.prior_weights = add_prior(self.variational.prior, shape, add_constant)
+        self.covariance_factor = self._add_covariance_factor(shape) if self.variational.covariance_scale else None
         self.kl_weight = self._add_float32("kl_weight", [], "ones", trainable=False)
         self.noise_step = self.add_weight("noise_step", [], tf.int64, "zeros", trainable=False)
+
+    def _add_covariance_factor(self, shape: list[int]) -> tf.Variable:
+        """A square root of the covariance of a unit's weights; as long as no images are known, the prior's."""
+        (num_inputs, _) = shape
+        scale = self.variational.covariance_scale / np.sqrt(num_inputs)
+        prior = tf_keras.initializers.Identity(scale)
+        return self._add_float32("covariance_factor", [num_inputs, num_inputs], prior, trainable=False)
 
     def _add_float32(self, name: str, shape: list[int], initializer: Any, trainable: bool = True) -> tf.Variable:
         return self.add_weight(name, shape, tf.float32, initializer, trainable=trainable, experimental_autocast=False)
@@ -74,8 +84,23 @@ class VariationalKernel(tf_keras.layers.Layer):
         return self.prior_weights.state(self.loc, self.log_ratio)
 
     def posterior_scale(self) -> tf.Tensor:
-        """Scale of the kernel's posterior, float32, broadcastable to the kernel's shape."""
+        """Scale of the kernel's posterior as it is trained, float32, broadcastable to the kernel's shape."""
         return self.kernel_state().posterior_scale()
+
+    def predictive_scale(self) -> tf.Tensor:
+        """Scale of independent weights in predictions, float32, broadcastable to the kernel's shape."""
+        return self._predictive_multiplier * self.posterior_scale()
+
+    def predictive_covariance_factor(self) -> tf.Tensor | None:
+        """A square root of the covariance of a unit's weights in predictions, float32 `[inputs, inputs]`.
+
+        None where the weights are independent.
+        """
+        return None if self.covariance_factor is None else self._predictive_multiplier * self.covariance_factor
+
+    @property
+    def _predictive_multiplier(self) -> float:
+        return self.variational.noise_multiplier * float(np.sqrt(self.variational.temperature))
 
     def kl_divergence(self) -> tf.Tensor:
         """KL(posterior || prior) of the kernel in nats, float32 scalar, not weighted."""
@@ -119,7 +144,7 @@ class VariationalKernel(tf_keras.layers.Layer):
         return self._finish(self._linear(inputs, kernel))
 
     def sample_kernel(self, seed: tf.Tensor) -> tf.Tensor:
-        """Draws a kernel from the posterior.
+        """Draws a kernel from the posterior, as predictions have it.
 
         Args:
             seed: int32 or int64 `[2]`; equal seeds draw equal kernels.
@@ -127,20 +152,24 @@ class VariationalKernel(tf_keras.layers.Layer):
         Returns:
             The kernel in the layer's compute type.
         """
-        return self._kernel_from(tf.random.stateless_normal(self.loc.shape, seed, dtype=tf.float32))
+        noise = tf.random.stateless_normal(self.loc.shape, seed, dtype=tf.float32)
+        factor = self.predictive_covariance_factor()
+        if factor is None:
+            return self._kernel_from(noise, self._predictive_multiplier)
+        return tf.cast(self.loc + tf.matmul(factor, noise), self.compute_dtype)
 
     def sample_kernel_from_table(self, draw: tf.Tensor) -> tf.Tensor:
-        """Draws a kernel with noise from the table of the training steps, under a step number that none of them has.
+        """Draws a kernel of the posterior that is trained, with noise from the table, under a step number no step has.
 
         Much cheaper than `sample_kernel`; for watching the training.
 
         Args:
             draw: Integer scalar of at least 0; equal numbers draw equal kernels.
         """
-        return self._kernel_from(self._table().read(-1 - draw, self._noise_position, self.loc.shape.as_list()))
+        noise = self._table().read(-1 - draw, self._noise_position, self.loc.shape.as_list())
+        return self._kernel_from(noise, self.variational.noise_multiplier)
 
-    def _kernel_from(self, noise: tf.Tensor) -> tf.Tensor:
-        multiplier = self.variational.noise_multiplier
+    def _kernel_from(self, noise: tf.Tensor, multiplier: float) -> tf.Tensor:
         return mean_field.draw_kernel(self.kernel_state(), noise, multiplier, tf.as_dtype(self.compute_dtype))
 
     def _table(self) -> NoiseTable:

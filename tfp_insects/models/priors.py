@@ -79,6 +79,10 @@ class Variational:
             under a log-uniform prior, in units of each weight's |loc|.
         scale_per_weight: Whether each weight has a ratio of its own, or all weights of the layer share one.
         learn_scale: Whether the ratio is trained. If not, it stays `posterior_ratio`.
+        temperature: Factor of the posterior's variance in predictions; 1 is the posterior itself, less is surer of the mean
+            than it is (a cold posterior: Wenzel et al. 2020). Training is the same with all.
+        covariance_scale: Of a dense layer's prior in the unit of `scaled_normal`, if its predictions come from a posterior in
+            which the weights of a unit depend on one another, see `uncertainty.head_covariance`; 0 for independent weights.
         noise_multiplier: Factor of the noise; 0 gives the deterministic twin (for tests).
     """
 
@@ -87,6 +91,8 @@ class Variational:
     posterior_ratio: float = 1.0
     scale_per_weight: bool = True
     learn_scale: bool = True
+    temperature: float = 1.0
+    covariance_scale: float = 0.0
     noise_multiplier: float = 1.0
 
     def __post_init__(self) -> None:
@@ -94,6 +100,11 @@ class Variational:
             raise InputError(f"posterior_ratio must be positive; got {self.posterior_ratio}")
         if self.num_train_examples < 1:
             raise InputError(f"num_train_examples must be at least 1; got {self.num_train_examples}")
+        if not self.temperature >= 0.0 or not self.covariance_scale >= 0.0:
+            raise InputError(
+                "a posterior's temperature and covariance_scale must be at least 0; got "
+                f"temperature={self.temperature}, covariance_scale={self.covariance_scale}"
+            )
 
     def to_config(self) -> dict[str, Any]:
         """Plain configuration, from which `from_config` makes the same again."""

@@ -5,7 +5,8 @@ drawn: with independent weights w ~ N(loc, variance), its outputs for one image 
 
     x w ~ N(x loc, x² variance)
 
-(local reparameterisation: Kingma, Salimans, Welling 2015, eq. 6). All images of a batch share the noise of a draw, so that an
+(local reparameterisation: Kingma, Salimans, Welling 2015, eq. 6), and x w ~ N(x loc, |x A|²) where the weights of a unit have
+the covariance A A'. All images of a batch share the noise of a draw, so that an
 image's answer does not depend on its batch. The places of a feature map share one kernel, which makes their outputs
 dependent, so kernels of convolutions are drawn; they are few.
 """
@@ -17,7 +18,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.models import alexnet
-from tfp_insects.models.flipout import VariationalKernel
+from tfp_insects.models.flipout import DenseFlipout, VariationalKernel
 from tfp_insects.models.pooling import adaptive_average
 
 
@@ -40,13 +41,20 @@ class DenseWeights(NamedTuple):
 
     Attributes:
         loc: The kernel, or its posterior mean, `[inputs, units]`.
-        variance: Posterior variance, the kernel's shape or scalar; none for a point estimate.
+        variance: Posterior variance, the kernel's shape or scalar; none if weights are not independent, or a point estimate.
         bias: `[units]`.
+        covariance_factor: A square root of the covariance of a unit's weights, `[inputs, inputs]`; none otherwise.
     """
 
     loc: tf.Tensor
     variance: tf.Tensor | None
     bias: tf.Tensor
+    covariance_factor: tf.Tensor | None = None
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it is drawn."""
+        return self.variance is not None or self.covariance_factor is not None
 
 
 class Weights(NamedTuple):
@@ -66,13 +74,15 @@ def weights_of(model: tf_keras.Sequential) -> Weights:
 
 def _loc_scale_bias(layer: tf_keras.layers.Layer) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]:
     if isinstance(layer, VariationalKernel):
-        scale = layer.variational.noise_multiplier * layer.posterior_scale()
-        return tf.convert_to_tensor(layer.loc), scale, tf.convert_to_tensor(layer.bias)
+        return tf.convert_to_tensor(layer.loc), layer.predictive_scale(), tf.convert_to_tensor(layer.bias)
     return tf.convert_to_tensor(layer.kernel), None, tf.convert_to_tensor(layer.bias)
 
 
 def _dense_weights(layer: tf_keras.layers.Layer) -> DenseWeights:
     loc, scale, bias = _loc_scale_bias(layer)
+    factor = layer.predictive_covariance_factor() if isinstance(layer, DenseFlipout) else None
+    if factor is not None:
+        return DenseWeights(loc, None, bias, factor)
     return DenseWeights(loc, None if scale is None else tf.square(scale), bias)
 
 
@@ -100,7 +110,7 @@ def class_probabilities(weights: Weights, images: tf.Tensor, seed: tf.Tensor, nu
 def _places(weights: Weights) -> dict[str, int]:
     """Numbers the layers that are random, from input to output."""
     convolutions = [name for name, layer in weights.convolutions.items() if layer.scale is not None]
-    dense = [name for name, layer in weights.dense.items() if layer.variance is not None]
+    dense = [name for name, layer in weights.dense.items() if layer.is_random]
     return {name: place for place, name in enumerate(convolutions + dense)}
 
 
@@ -157,17 +167,20 @@ def _features(layers: Mapping[str, ConvolutionWeights], images: tf.Tensor) -> tf
 def _dense(layer: DenseWeights, inputs: tf.Tensor, seed: tf.Tensor | None, num_samples: int) -> tf.Tensor:
     """Applies a dense layer to `[draws, batch, inputs]`, where draws is `num_samples`, or 1 if nothing was random yet."""
     mean = _product(inputs, layer.loc) + tf.cast(layer.bias, inputs.dtype)
-    if layer.variance is None:
+    if not layer.is_random:
         return mean
     noise = tf.random.stateless_normal([num_samples, 1, mean.shape[-1]], seed, dtype=tf.float32)
-    return mean + tf.sqrt(_output_variance(inputs, layer.variance)) * tf.cast(noise, inputs.dtype)
+    return mean + tf.sqrt(_output_variance(inputs, layer)) * tf.cast(noise, inputs.dtype)
 
 
-def _output_variance(inputs: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+def _output_variance(inputs: tf.Tensor, layer: DenseWeights) -> tf.Tensor:
+    """Of the outputs for `[draws, batch, inputs]`: `[draws, batch, units]`, or one for all units."""
+    if layer.variance is None:
+        return tf.reduce_sum(tf.square(_product(inputs, layer.covariance_factor)), axis=-1, keepdims=True)
     squares = tf.square(inputs)
-    if variance.shape.rank == 0:
-        return tf.reduce_sum(squares, axis=-1, keepdims=True) * tf.cast(variance, inputs.dtype)
-    return _product(squares, variance)
+    if layer.variance.shape.rank == 0:
+        return tf.reduce_sum(squares, axis=-1, keepdims=True) * tf.cast(layer.variance, inputs.dtype)
+    return _product(squares, layer.variance)
 
 
 def _product(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -22,10 +22,13 @@ from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, Training
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
 from tfp_insects.training.optimiser import LearningRates, make_optimiser
+from tfp_insects.uncertainty.head_covariance import fit_head_covariance
 from tfp_insects.uncertainty.metrics import accuracy, negative_log_likelihood
 from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
 
 VALIDATION_SEED = 1
+COVARIANCE_SEED = 4
+NUM_COVARIANCE_DRAWS = 2
 HISTORY_NAME = "history.csv"
 
 
@@ -137,6 +140,7 @@ class Member:
         with _tensorboard(self._directory / "tensorboard") as on_epoch:
             run = Training(state, inputs, self._task.schedule(), validate, on_step, on_epoch)
             run.run(history, checkpoints)
+        fit_head_covariance(model, self.inputs.evaluation(self._task.training), NUM_COVARIANCE_DRAWS, COVARIANCE_SEED)
         checkpoints.finish()
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:

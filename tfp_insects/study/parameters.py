@@ -3,11 +3,11 @@
 import tf_keras
 
 # Names of weights, in Keras' layers and in `models.flipout`.
-PARAMETERS = ("kernel", "bias", "kernel_loc", "kernel_log_ratio")
+PARAMETERS = ("kernel", "bias", "kernel_loc", "kernel_log_ratio", "covariance_factor")
 
 
 def count_parameters(model: tf_keras.Model) -> int:
-    """Counts what predictions need: kernels and biases, frozen ones too, and posterior scales, one or one a weight.
+    """Counts what predictions need: kernels and biases, frozen ones too, posterior scales, one or one a weight, covariances.
 
     Priors, counters and weights of losses, which some layers hold beside them, serve training alone.
     """

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_insects.models.alexnet import bayesian_layer_names
+from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.metric_intervals import metric_intervals, out_of_distribution_statistics
 from tfp_insects.study.statistics import bootstrap_interval
@@ -90,11 +92,19 @@ def make_record(
 
 
 def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
-    """Whether there is a posterior, and its divergence had another weight than 1 in the epoch whose weights are used."""
+    """Whether there is a posterior that is not the ELBO's: colder, or with a divergence of another weight than 1.
+
+    What counts is the weight in the epoch whose weights are used.
+    """
     kind, config = find_kind(identity["model"]), identity["config"]
-    if kind.bayesian_layers(config) is None:
+    layers = kind.bayesian_layers(config)
+    if layers is None:
         return False
     section = kind.section(config)
+    is_pretrained = bool(identity["weights_fingerprint"]) and kind.uses_pretrained(config)
+    bayesian = make_bayesian(section, layers, is_pretrained)
+    if any(bayesian.of_layer(name)["temperature"] != 1.0 for name in bayesian_layer_names(layers)):
+        return True
     return annealed_kl_weight(section["kl_weight"], best_epoch - 1, section["kl_annealing_epochs"]) != 1.0
 
 

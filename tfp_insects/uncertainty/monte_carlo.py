@@ -5,7 +5,7 @@ forward pass. What lies before the first of these layers is computed once for al
 image's answer depends neither on its batch nor on its place in it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,9 +21,16 @@ class MonteCarloPredictor:
         model: Images to logits.
         fresh_noise: Whether each draw has normals of its own. If not, they are read from the table of the training steps,
             which is cheaper by a large factor and good enough to watch the training.
+        activation: Applied to the model's outputs.
     """
 
-    def __init__(self, model: tf_keras.Sequential, fresh_noise: bool = True) -> None:
+    def __init__(
+        self,
+        model: tf_keras.Sequential,
+        fresh_noise: bool = True,
+        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax,
+    ) -> None:
+        self._activation = activation
         self._drawn = [layer for layer in model.layers if hasattr(layer, "sample_kernel")]
         first = _first_to_run_again(model.layers)
         self._fresh_noise = fresh_noise
@@ -41,7 +48,7 @@ class MonteCarloPredictor:
             seed: Integer; equal seeds give equal draws. Without fresh noise it is not used: a draw's number alone decides.
 
         Returns:
-            Probabilities, float32 `[num_samples, num_examples, num_classes]`.
+            Probabilities, float32 `[num_samples, num_examples, num_classes]`, or what `activation` makes of the outputs.
         """
         if not self._drawn:
             return np.concatenate([self._prefix_probabilities(images) for images, _ in batches])[np.newaxis]
@@ -54,7 +61,7 @@ class MonteCarloPredictor:
         return np.stack(draws)
 
     def _prefix_probabilities(self, images: tf.Tensor) -> np.ndarray:
-        return tf.nn.softmax(self._prefix(images)).numpy()
+        return self._activation(self._prefix(images)).numpy()
 
     def _sample_kernels(self, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
         if not self._fresh_noise:
@@ -69,7 +76,7 @@ class MonteCarloPredictor:
         return run_layers(self._fixed, images, {})
 
     def _run_suffix(self, inputs: tf.Tensor, kernels: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return tf.nn.softmax(run_layers(self._random, inputs, kernels))
+        return self._activation(run_layers(self._random, inputs, kernels))
 
 
 def _first_to_run_again(layers: Sequence[tf_keras.layers.Layer]) -> int:

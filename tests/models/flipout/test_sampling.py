@@ -18,6 +18,37 @@ def test_sampled_kernels_follow_the_posterior(kind: str, prior: str, layers: Any
     np.testing.assert_allclose(kernels[3], layer.sample_kernel(tf.constant([7, 3])), rtol=1e-5, atol=1e-6)
 
 
+def test_a_temperature_scales_the_variance_of_predictions_alone(kind: str, layers: Any) -> None:
+    warm, cold = (layers.trained(kind, layers.variational(temperature=t)) for t in (1.0, 0.25))
+    seed, draw = tf.constant([7, 3]), tf.constant(0)
+    np.testing.assert_allclose(
+        cold.sample_kernel(seed) - cold.loc, 0.5 * (warm.sample_kernel(seed) - warm.loc), atol=1e-6
+    )
+    np.testing.assert_allclose(cold.predictive_scale(), 0.5 * cold.posterior_scale(), rtol=1e-6)
+    np.testing.assert_array_equal(cold.sample_kernel_from_table(draw), warm.sample_kernel_from_table(draw))
+    np.testing.assert_array_equal(cold.kl_divergence(), warm.kl_divergence())
+    inputs = layers.random_inputs(kind)
+    np.testing.assert_array_equal(cold(inputs, training=True), warm(inputs, training=True))
+
+
+def test_weights_of_a_unit_have_the_covariance_that_they_are_given(layers: Any) -> None:
+    layer = layers.trained("dense", layers.variational(covariance_scale=0.6, temperature=0.5))
+    (num_inputs, num_units), num_draws = layers.kernel_shapes["dense"], 6000
+    np.testing.assert_allclose(layer.covariance_factor, 0.6 / np.sqrt(num_inputs) * np.eye(num_inputs), rtol=1e-6)
+    factor = np.random.default_rng(0).normal(size=(num_inputs, num_inputs)).astype(np.float32)
+    layer.covariance_factor.assign(factor)
+    seeds = tf.stack([tf.fill([num_draws], 7), tf.range(num_draws)], 1)
+    kernels = tf.function(lambda: tf.map_fn(layer.sample_kernel, seeds, fn_output_signature=tf.float32))().numpy()
+    deviations = np.float64(kernels - layer.loc)
+    assert np.abs(deviations.mean(0)).max() < 5 * np.sqrt(deviations.var(0).max() / num_draws)
+    expected = 0.5 * factor @ factor.T
+    spread = np.sqrt((np.outer(np.diag(expected), np.diag(expected)) + expected**2) / num_draws)
+    for i in range(num_units):
+        for j in range(num_units):
+            found = deviations[:, :, i].T @ deviations[:, :, j] / num_draws
+            assert np.all(np.abs(found - (expected if i == j else 0.0)) < 5 * spread), (i, j)
+
+
 @pytest.mark.parametrize("noise_multiplier", [1.0, 0.5])
 def test_kernels_from_the_table_are_unlike_the_noise_of_training_steps(
     kind: str, noise_multiplier: float, layers: Any

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import tf_keras
 
 from tfp_insects.models.alexnet import Architecture
-from tfp_insects.models.bnn import Bayesian
+from tfp_insects.models.bnn import Bayesian, make_bayesian
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +37,7 @@ class Blueprint:
 
     def bayesian(self, layers: str) -> Bayesian:
         """The BNN's priors and posteriors on some of the layers: `all`, `classifier` or `head`."""
-        bnn = self.config["bnn"]
-        if not self.is_pretrained:
-            return Bayesian(layers, bnn["body_from_scratch"], bnn["head"])
-        return Bayesian(layers, bnn["body"], bnn["head"], bnn.get("features"))
+        return make_bayesian(self.config["bnn"], layers, self.is_pretrained)
 
 
 class Kind(abc.ABC):

@@ -50,5 +50,8 @@ def caveats(study: Study) -> list[str]:
             "is expected to look like one."
         )
     if any(run.record["is_tempered"] for run in study.runs):
-        found.append("The BNN's divergence was weighted by another factor than 1: its posterior is tempered.")
+        found.append(
+            "The BNN's posterior is tempered: its divergence had another weight than 1 in training, or its variance has a "
+            "factor (temperature) in predictions."
+        )
     return found
