@@ -37,8 +37,10 @@ def posterior_factor(features: np.ndarray, scale: float) -> np.ndarray:
         float32 `[num_inputs, num_inputs]`, upper triangular.
     """
     num_draws, _, num_inputs = features.shape
-    rows = features.reshape(-1, num_inputs).astype(np.float64)
-    precision = np.eye(num_inputs) / scale**2 + CURVATURE / num_draws * (rows.T @ rows)
+    precision = np.eye(num_inputs) / scale**2
+    for draw in features:
+        rows = draw.astype(np.float64)  # One draw at a time, since there may be many images.
+        precision += CURVATURE / num_draws * (rows.T @ rows)
     # precision = L L', so that A = (L')^-1 gives A A' = precision^-1.
     inverse, _ = scipy.linalg.lapack.dtrtri(scipy.linalg.cholesky(precision, lower=True), lower=1)
     return inverse.T.astype(np.float32)
