@@ -6,9 +6,9 @@ drawn: with independent weights w ~ N(loc, variance), its outputs for one image 
     x w ~ N(x loc, x² variance)
 
 (local reparameterisation: Kingma, Salimans, Welling 2015, eq. 6), and x w ~ N(x loc, |x A|²) where the weights of a unit have
-the covariance A A'. All images of a batch share the noise of a draw, so that an
-image's answer does not depend on its batch. The places of a feature map share one kernel, which makes their outputs
-dependent, so kernels of convolutions are drawn; they are few.
+the covariance A A'. All images of a batch share the noise of a draw, so that an image's answer does not depend on its batch.
+The places of a feature map share one kernel, which makes their outputs dependent, so kernels of convolutions are drawn; they
+are few.
 """
 
 from collections.abc import Mapping
@@ -43,18 +43,18 @@ class DenseWeights(NamedTuple):
         loc: The kernel, or its posterior mean, `[inputs, units]`.
         variance: Posterior variance, the kernel's shape or scalar; none if weights are not independent, or a point estimate.
         bias: `[units]`.
-        covariance_factor: A square root of the covariance of a unit's weights, `[inputs, inputs]`; none otherwise.
+        factor: A square root of the covariance of a unit's weights, `[inputs, inputs]`; none otherwise.
     """
 
     loc: tf.Tensor
     variance: tf.Tensor | None
     bias: tf.Tensor
-    covariance_factor: tf.Tensor | None = None
+    factor: tf.Tensor | None = None
 
     @property
     def is_random(self) -> bool:
         """Whether it is drawn."""
-        return self.variance is not None or self.covariance_factor is not None
+        return self.variance is not None or self.factor is not None
 
 
 class Weights(NamedTuple):
@@ -176,7 +176,7 @@ def _dense(layer: DenseWeights, inputs: tf.Tensor, seed: tf.Tensor | None, num_s
 def _output_variance(inputs: tf.Tensor, layer: DenseWeights) -> tf.Tensor:
     """Of the outputs for `[draws, batch, inputs]`: `[draws, batch, units]`, or one for all units."""
     if layer.variance is None:
-        return tf.reduce_sum(tf.square(_product(inputs, layer.covariance_factor)), axis=-1, keepdims=True)
+        return tf.reduce_sum(tf.square(_product(inputs, layer.factor)), axis=-1, keepdims=True)
     squares = tf.square(inputs)
     if layer.variance.shape.rank == 0:
         return tf.reduce_sum(squares, axis=-1, keepdims=True) * tf.cast(layer.variance, inputs.dtype)
