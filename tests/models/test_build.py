@@ -94,7 +94,7 @@ def test_a_variant_is_bayesian_in_the_layers_of_its_name(scope: str) -> None:
     twin = build("bnn", make_config(scope))
     expected = bayesian_layer_names(scope)
     for model in (variant, twin):
-        assert tuple(layer.name for layer in model.layers if hasattr(layer, "sample_kernel")) == expected
+        assert tuple(layer.name for layer in model.layers if hasattr(layer, "sample_pair")) == expected
 
 
 def test_a_log_uniform_body_serves_the_twin_and_not_its_penalty() -> None:

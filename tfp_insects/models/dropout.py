@@ -44,17 +44,22 @@ class MonteCarloDropout(SeededDropout):
         super().build(input_shape)
         self._mask_shape = tf.TensorShape(input_shape)[1:]
 
-    def sample_kernel(self, seed: tf.Tensor) -> tf.Tensor:
-        """Draws a mask of zeros and `1 / (1 - rate)`, in the layer's compute type and one input's shape.
+    def sample_pair(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws two masks of zeros and `1 / (1 - rate)`, in the layer's compute type and one input's shape.
+
+        They are independent: unlike a kernel, a mask has no mirror image of the same distribution.
 
         Args:
             seed: int32 or int64 `[2]`; equal seeds draw equal masks.
         """
-        return tf.nn.experimental.stateless_dropout(tf.ones(self._mask_shape, self.compute_dtype), self.rate, seed)
+        return self._mask(seed), self._mask(tf.random.experimental.stateless_fold_in(seed, 1))
 
-    def sample_kernel_from_table(self, draw: tf.Tensor) -> tf.Tensor:
-        """Draws a mask that no training step draws; equal numbers draw equal masks."""
-        return self.sample_kernel(tf.stack([tf.constant(self.seed, tf.int64), -1 - tf.cast(draw, tf.int64)]))
+    def sample_pair_from_table(self, pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws two masks that no training step draws; equal numbers draw equal masks."""
+        return self.sample_pair(tf.stack([tf.constant(self.seed, tf.int64), -1 - tf.cast(pair, tf.int64)]))
+
+    def _mask(self, seed: tf.Tensor) -> tf.Tensor:
+        return tf.nn.experimental.stateless_dropout(tf.ones(self._mask_shape, self.compute_dtype), self.rate, seed)
 
     def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Applies one mask to all inputs `[batch, ...]`."""

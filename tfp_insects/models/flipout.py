@@ -5,7 +5,7 @@ drawn (see `mean_field`, and `priors` for what priors there are), and what a cal
 
 * `training=True`: one Flipout pass (Wen et al. 2018, eq. 4). All examples share one perturbation of the kernel, and each
   example multiplies it by its own random signs. The layer adds `kl_weight * KL / num_train_examples` to its losses.
-* `training=False`: the kernel is the posterior's mean. Monte Carlo predictions go through `sample_kernel` and
+* `training=False`: the kernel is the posterior's mean. Monte Carlo predictions go through `sample_pair` and
   `apply_kernel` instead: one kernel for all images, no signs, so that an image's answer does not depend on its batch.
   There the posterior may be colder than the one that is trained (`temperature`), and the weights of a unit may depend on
   one another (`covariance_factor`).
@@ -143,34 +143,36 @@ class VariationalKernel(tf_keras.layers.Layer):
         """Applies the layer with a given kernel instead of its posterior."""
         return self._finish(self._linear(inputs, kernel))
 
-    def sample_kernel(self, seed: tf.Tensor) -> tf.Tensor:
-        """Draws a kernel from the posterior, as predictions have it.
+    def sample_pair(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws a kernel from the posterior, as predictions have it, and its mirror image in the posterior's mean.
 
         Args:
             seed: int32 or int64 `[2]`; equal seeds draw equal kernels.
 
         Returns:
-            The kernel in the layer's compute type.
+            Both kernels in the layer's compute type; each by itself follows the posterior.
         """
         noise = tf.random.stateless_normal(self.loc.shape, seed, dtype=tf.float32)
         factor = self.predictive_covariance_factor()
         if factor is None:
-            return self._kernel_from(noise, self._predictive_multiplier)
-        return tf.cast(self.loc + tf.matmul(factor, noise), self.compute_dtype)
+            return self._pair_from(noise)
+        deviation = tf.matmul(factor, noise)
+        return tf.cast(self.loc + deviation, self.compute_dtype), tf.cast(self.loc - deviation, self.compute_dtype)
 
-    def sample_kernel_from_table(self, draw: tf.Tensor) -> tf.Tensor:
-        """Draws a kernel of the posterior that is trained, with noise from the table, under a step number no step has.
+    def sample_pair_from_table(self, pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws like `sample_pair`, with noise from the table under a step number that no step has.
 
-        Much cheaper than `sample_kernel`; for watching the training.
+        Much cheaper; for watching the training, so the weights are independent, whatever covariance predictions will have.
 
         Args:
-            draw: Integer scalar of at least 0; equal numbers draw equal kernels.
+            pair: Integer scalar of at least 0; equal numbers draw equal kernels.
         """
-        noise = self._table().read(-1 - draw, self._noise_position, self.loc.shape.as_list())
-        return self._kernel_from(noise, self.variational.noise_multiplier)
+        return self._pair_from(self._table().read(-1 - pair, self._noise_position, self.loc.shape.as_list()))
 
-    def _kernel_from(self, noise: tf.Tensor, multiplier: float) -> tf.Tensor:
-        return mean_field.draw_kernel(self.kernel_state(), noise, multiplier, tf.as_dtype(self.compute_dtype))
+    def _pair_from(self, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        state, multiplier = self.kernel_state(), self._predictive_multiplier
+        dtype = tf.as_dtype(self.compute_dtype)
+        return tuple(mean_field.draw_kernel(state, noise, sign * multiplier, dtype) for sign in (1.0, -1.0))
 
     def _table(self) -> NoiseTable:
         if self._noise_table is None:

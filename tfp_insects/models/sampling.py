@@ -8,7 +8,7 @@ drawn: with independent weights w ~ N(loc, variance), its outputs for one image 
 (local reparameterisation: Kingma, Salimans, Welling 2015, eq. 6), and x w ~ N(x loc, |x A|²) where the weights of a unit have
 the covariance A A'. All images of a batch share the noise of a draw, so that an image's answer does not depend on its batch.
 The places of a feature map share one kernel, which makes their outputs dependent, so kernels of convolutions are drawn; they
-are few.
+are few. Draws come in pairs that are mirror images, as those of `MonteCarloPredictor` do.
 """
 
 from collections.abc import Mapping
@@ -114,9 +114,9 @@ def _places(weights: Weights) -> dict[str, int]:
     return {name: place for place, name in enumerate(convolutions + dense)}
 
 
-def _layer_seed(seed: tf.Tensor, draw: tf.Tensor, place: int) -> tf.Tensor:
+def _layer_seed(seed: tf.Tensor, pair: tf.Tensor, place: int) -> tf.Tensor:
     # Folding the layer's own number in keeps layers of equal shape apart.
-    return tf.random.experimental.stateless_fold_in(tf.stack([seed, draw]), place)
+    return tf.random.experimental.stateless_fold_in(tf.stack([seed, pair]), place)
 
 
 def _all_features(
@@ -133,7 +133,7 @@ def _all_features(
     def one_draw(draw: tf.Tensor) -> tf.Tensor:
         return _features(
             {
-                name: _drawn(layer, _layer_seed(seed, draw, places[name])) if name in places else layer
+                name: _drawn(layer, draw, _layer_seed(seed, draw // 2, places[name])) if name in places else layer
                 for name, layer in layers.items()
             },
             images,
@@ -146,9 +146,10 @@ def _all_features(
     return tf.map_fn(one_draw, draws, fn_output_signature=signature, parallel_iterations=1)
 
 
-def _drawn(layer: ConvolutionWeights, seed: tf.Tensor) -> ConvolutionWeights:
+def _drawn(layer: ConvolutionWeights, draw: tf.Tensor, seed: tf.Tensor) -> ConvolutionWeights:
     noise = tf.random.stateless_normal(layer.loc.shape, seed, dtype=tf.float32)
-    return layer._replace(loc=layer.loc + layer.scale * noise)
+    sign = 1.0 - 2.0 * tf.cast(draw % 2, tf.float32)  # The second of a pair is the mirror image of the first.
+    return layer._replace(loc=layer.loc + sign * layer.scale * noise)
 
 
 def _features(layers: Mapping[str, ConvolutionWeights], images: tf.Tensor) -> tf.Tensor:
@@ -169,8 +170,14 @@ def _dense(layer: DenseWeights, inputs: tf.Tensor, seed: tf.Tensor | None, num_s
     mean = _product(inputs, layer.loc) + tf.cast(layer.bias, inputs.dtype)
     if not layer.is_random:
         return mean
-    noise = tf.random.stateless_normal([num_samples, 1, mean.shape[-1]], seed, dtype=tf.float32)
-    return mean + tf.sqrt(_output_variance(inputs, layer)) * tf.cast(noise, inputs.dtype)
+    noise = tf.cast(_mirrored_normals(num_samples, mean.shape[-1], seed), inputs.dtype)
+    return mean + tf.sqrt(_output_variance(inputs, layer)) * noise
+
+
+def _mirrored_normals(num_samples: int, num_units: int, seed: tf.Tensor) -> tf.Tensor:
+    """Standard normals `[num_samples, 1, num_units]`, float32, of which every second one mirrors the one before."""
+    noise = tf.random.stateless_normal([(num_samples + 1) // 2, 1, num_units], seed, dtype=tf.float32)
+    return tf.reshape(tf.stack([noise, -noise], axis=1), [-1, 1, num_units])[:num_samples]
 
 
 def _output_variance(inputs: tf.Tensor, layer: DenseWeights) -> tf.Tensor:

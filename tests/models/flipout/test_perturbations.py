@@ -68,7 +68,7 @@ def test_noise_multiplied_by_zero_leaves_the_mean(kind: str, prior: str, layers:
     layer = layers.trained(kind, layers.variational(prior, noise_multiplier=0.0))
     inputs = layers.random_inputs(kind)
     np.testing.assert_allclose(layer(inputs, training=True), layer(inputs, training=False), atol=1e-6)
-    np.testing.assert_array_equal(layer.sample_kernel(tf.constant([0, 1])), layer.loc)
+    np.testing.assert_array_equal(layer.sample_pair(tf.constant([0, 1]))[0], layer.loc)
     layer(inputs, training=True)
     np.testing.assert_allclose(layer.losses, [layer.kl_divergence() / layers.num_train_examples], rtol=1e-6)
 
@@ -78,7 +78,7 @@ def test_noise_multiplier_multiplies_the_perturbation(kind: str, prior: str, lay
     perturbations = []
     for factor in (1.0, 0.5):
         layer = layers.trained(kind, layers.variational(prior, noise_multiplier=factor))
-        kernel_part = layer.sample_kernel(tf.constant([0, 1])) - layer.loc
+        kernel_part = layer.sample_pair(tf.constant([0, 1]))[0] - layer.loc
         perturbations.append((layer(inputs, training=True) - layer(inputs), kernel_part))
     for whole, half in zip(*perturbations, strict=True):
         np.testing.assert_allclose(whole / 2, half, rtol=1e-3, atol=1e-5)
