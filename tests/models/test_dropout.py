@@ -58,7 +58,9 @@ def test_a_draw_is_a_draw_of_the_next_layers_weights() -> None:
     rng = np.random.default_rng(0)
     inputs, kernel = rng.normal(size=(3, 2000)).astype(np.float32), rng.normal(size=(2000, 2)).astype(np.float32)
     mask, other = (mask.numpy() for mask in layer.sample_pair(tf.constant([1, 2])))
-    assert abs(np.corrcoef(mask, other)[0, 1]) < 5 / np.sqrt(len(mask))
+    for one in (mask, other):
+        assert abs((one == 0).mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / len(one))
+    assert np.all(mask + other > 0)
     assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / 0.75)}
     outputs = layer.apply_kernel(tf.constant(inputs), mask).numpy() @ kernel
     np.testing.assert_allclose(outputs, inputs @ (mask[:, None] * kernel), rtol=1e-3, atol=1e-3)

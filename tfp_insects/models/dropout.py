@@ -47,19 +47,21 @@ class MonteCarloDropout(SeededDropout):
     def sample_pair(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws two masks of zeros and `1 / (1 - rate)`, in the layer's compute type and one input's shape.
 
-        They are independent: unlike a kernel, a mask has no mirror image of the same distribution.
+        They come from uniform numbers u and 1 - u: no input is dropped by both where the rate is at most 1/2, and at 1/2 one
+        mask keeps what the other drops.
 
         Args:
             seed: int32 or int64 `[2]`; equal seeds draw equal masks.
         """
-        return self._mask(seed), self._mask(tf.random.experimental.stateless_fold_in(seed, 1))
+        uniform = tf.random.stateless_uniform(self._mask_shape, seed)
+        return self._mask(uniform), self._mask(1.0 - uniform)
 
     def sample_pair_from_table(self, pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws two masks that no training step draws; equal numbers draw equal masks."""
         return self.sample_pair(tf.stack([tf.constant(self.seed, tf.int64), -1 - tf.cast(pair, tf.int64)]))
 
-    def _mask(self, seed: tf.Tensor) -> tf.Tensor:
-        return tf.nn.experimental.stateless_dropout(tf.ones(self._mask_shape, self.compute_dtype), self.rate, seed)
+    def _mask(self, uniform: tf.Tensor) -> tf.Tensor:
+        return tf.cast(uniform >= self.rate, self.compute_dtype) / (1.0 - self.rate)
 
     def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Applies one mask to all inputs `[batch, ...]`."""

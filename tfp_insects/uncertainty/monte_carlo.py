@@ -6,7 +6,7 @@ image's answer depends neither on its batch nor on its place in it.
 
 Draws of a Bayesian layer come in antithetic pairs: the second kernel is the mirror image of the first in the posterior's mean
 (Hammersley and Morton 1956). Each draw still follows the posterior, but what is odd in the noise cancels in a pair's mean, so
-that fewer draws are needed for the same error.
+that fewer draws are needed for the same error. Masks of dropout are paired likewise.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
