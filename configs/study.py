@@ -15,7 +15,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.augmentation = ml_collections.ConfigDict({"flip": True, "shift": 0.1})  # The shift is a share of the side.
     config.model = model()
     config.training = training()
-    config.prediction = ml_collections.ConfigDict({"num_samples": 30, "batch_size": 64})
+    config.prediction = prediction()
     config.cnn = cnn()
     config.bnn = bnn()
     # The baselines follow the CNN in all that is not set here.
@@ -66,6 +66,15 @@ def training() -> ml_collections.ConfigDict:
     section.warmup_epochs = 1.0
     section.num_validation_samples = 2
     section.checkpoint_seconds = 60.0
+    return section
+
+
+def prediction() -> ml_collections.ConfigDict:
+    """How many draws of the weights answer, where weights are random."""
+    section = ml_collections.ConfigDict()
+    section.num_samples = 30  # Of all random layers.
+    section.num_last_layer_samples = 4  # Of the last random layer, for each of these: a hundredth of a draw's price.
+    section.batch_size = 64
     return section
 
 

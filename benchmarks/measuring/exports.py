@@ -14,7 +14,7 @@ import tf_keras
 from rich.console import Console
 
 from measuring.configuration import Configuration
-from measuring.models import make_model
+from measuring.models import make_model, study_config
 from measuring.tables import print_table, text_of
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.models.sampling import weights_of
@@ -62,7 +62,8 @@ def _export(name: str, setting: Setting, directory: Path) -> Any:
     names_file = directory.with_suffix(".txt")
     names_file.write_text("\n".join(class_names))
     num_samples = 1 if name == BASELINE else setting.num_samples
-    options = ServingOptions(Preprocessing(setting.image_size), class_names, num_samples, threshold=0.5)
+    num_last = study_config(configuration)["prediction"]["num_last_layer_samples"]
+    options = ServingOptions(Preprocessing(setting.image_size), class_names, num_samples, num_last, threshold=0.5)
     served = ServedModel(weights_of(make_model(configuration)), options, names_file)
     tf.saved_model.save(served, str(directory), {"serving_default": served.predict_bytes})
     tf_keras.backend.clear_session()

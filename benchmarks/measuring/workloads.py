@@ -78,7 +78,10 @@ def _predict(configuration: Configuration) -> Workload:
         return Workload(predict, configuration.batch_size)
     is_few = configuration.model.startswith("bnn") and configuration.batch_size <= MAX_FEW_IMAGES
     predictor = (FewImagesPredictor if is_few else MonteCarloPredictor)(model)
-    return Workload(lambda: predictor.predict(batches, configuration.num_samples, SEED), configuration.batch_size)
+    num_last = study_config(configuration)["prediction"]["num_last_layer_samples"]
+    return Workload(
+        lambda: predictor.predict(batches, configuration.num_samples, SEED, num_last), configuration.batch_size
+    )
 
 
 def _epoch_of_images(configuration: Configuration) -> Workload:

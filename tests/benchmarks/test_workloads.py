@@ -70,7 +70,8 @@ def test_steps_learn_the_batch(narrow: Configuration, model: str) -> None:
 
 @pytest.mark.parametrize(
     ("model", "num_draws", "num_images"),
-    [("cnn", 1, 3), ("bnn", 2, 3), ("bnn", 2, MAX_FEW_IMAGES + 2), (STOCK, 2, 66)],
+    # The twin's last layer is drawn four times for each of two draws.
+    [("cnn", 1, 3), ("bnn", 8, 3), ("bnn", 8, MAX_FEW_IMAGES + 2), (STOCK, 2, 66)],
 )
 def test_predictions_are_of_all_images_and_draws(
     narrow: Configuration, model: str, num_draws: int, num_images: int

@@ -104,23 +104,27 @@ def test_mean_and_variance_of_one_random_layer_equal_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"temperature": 0.5, "covariance_scale": 3.0}], ids=["mean_field", "covariance"]
+    ("options", "num_last"),
+    [({}, 1), ({"temperature": 0.5, "covariance_scale": 3.0}, 3)],
+    ids=["mean_field", "covariance"],
 )
 @scopes
-def test_each_images_answer_is_distributed_as_if_all_weights_were_drawn(scope: str, options: dict[str, float]) -> None:
+def test_each_images_answer_is_distributed_as_if_all_weights_were_drawn(
+    scope: str, options: dict[str, float], num_last: int
+) -> None:
     model, images, num_samples = make_bnn(scope, head=options), random_images(), 400
     head = model.get_layer("classifier_6")
     if head.covariance_factor is not None:
         head.covariance_factor.assign_add(np.random.default_rng(3).normal(0, 0.02, head.covariance_factor.shape))
     batches = [(images, tf.zeros([NUM_IMAGES], tf.int32))]
-    drawn = np.float64(MonteCarloPredictor(model).predict(batches, num_samples, seed=1))
-    sampled = np.float64(FewImagesPredictor(model).predict(batches, num_samples, seed=2))
+    drawn = np.float64(MonteCarloPredictor(model).predict(batches, num_samples, 1, num_last))
+    sampled = np.float64(FewImagesPredictor(model).predict(batches, num_samples, 2, num_last))
+    assert drawn.shape == sampled.shape == (num_samples * num_last, NUM_IMAGES, 4)
+    num_pairs = num_samples // 2
     for moment in (lambda draws: draws, lambda draws: np.square(draws - drawn.mean(0))):
-        # The draws of a pair depend on one another.
-        first, second = (
-            moment(draws).reshape(num_samples // 2, 2, *draws.shape[1:]).mean(1) for draws in (drawn, sampled)
-        )
-        error = np.sqrt((first.var(0) + second.var(0)) / (num_samples // 2))
+        # The draws of a pair, and those of one draw of the layers before the last, depend on one another.
+        first, second = (moment(draws).reshape(num_pairs, -1, NUM_IMAGES, 4).mean(1) for draws in (drawn, sampled))
+        error = np.sqrt((first.var(0) + second.var(0)) / num_pairs)
         assert np.all(np.abs(first.mean(0) - second.mean(0)) < 5 * error)
     assert drawn.std(0).max() > 0.05
 

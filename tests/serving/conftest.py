@@ -24,6 +24,7 @@ CLASS_NAMES = ("ant", "bee", "fly", "wasp")
 IMAGE_SIZE = 63
 NUM_LABELLED = 40
 NUM_SAMPLES = 8
+NUM_LAST_LAYER_SAMPLES = 2
 REPOSITORY = Path(__file__).resolve().parents[2]
 STUDY = REPOSITORY / "configs" / "study.py"
 BLOCK = """
@@ -43,7 +44,8 @@ sys.meta_path.insert(0, Blocker())
 class Runs:
     """Makes runs in the layout of the study."""
 
-    class_names, image_size, num_samples = CLASS_NAMES, IMAGE_SIZE, NUM_SAMPLES
+    class_names, image_size = CLASS_NAMES, IMAGE_SIZE
+    num_samples, num_last_layer_samples = NUM_SAMPLES, NUM_LAST_LAYER_SAMPLES
     preprocessing = Preprocessing(IMAGE_SIZE)
 
     @staticmethod
@@ -87,7 +89,7 @@ class Runs:
         config = runpy.run_path(str(STUDY))["get_config"]().to_dict()
         small = {"image_size": IMAGE_SIZE, "width_multiplier": 0.1, "precision": "float32", **model_config}
         config["model"].update(small)
-        config["prediction"]["num_samples"] = NUM_SAMPLES
+        config["prediction"].update(num_samples=NUM_SAMPLES, num_last_layer_samples=NUM_LAST_LAYER_SAMPLES)
         config["bnn"]["layers"] = layers
         preprocessing = {"image_size": IMAGE_SIZE, "mean": cls.preprocessing.mean, "std": cls.preprocessing.std}
         return {
@@ -117,7 +119,7 @@ class Runs:
     @classmethod
     def labelled_predictions(cls, network: Any, seed: int) -> dict[str, np.ndarray]:
         images = cls.prepare(cls.images(NUM_LABELLED, seed=seed))
-        probabilities = FewImagesPredictor(network).predict([(images, None)], NUM_SAMPLES, seed)
+        probabilities = FewImagesPredictor(network).predict([(images, None)], NUM_SAMPLES, seed, NUM_LAST_LAYER_SAMPLES)
         mean = probabilities.mean(0)
         is_wrong = np.random.default_rng(seed).uniform(size=NUM_LABELLED) > mean.max(-1) ** 0.3
         labels = np.where(is_wrong, (mean.argmax(-1) + 1) % len(CLASS_NAMES), mean.argmax(-1))

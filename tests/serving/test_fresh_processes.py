@@ -85,7 +85,8 @@ def expected(runs: Any, run_of: Callable[[str], Path]) -> np.ndarray:
     """The model's own prediction under the seed."""
     model = read_finished_run(run_of("all")).build_model()
     batch = runs.prepare(runs.images(3))
-    return FewImagesPredictor(model).predict([(batch, None)], runs.num_samples, seed=5).mean(0)
+    numbers = runs.num_samples, 5, runs.num_last_layer_samples
+    return FewImagesPredictor(model).predict([(batch, None)], *numbers).mean(0)
 
 
 def test_fresh_processes_share_seeded_answers_and_no_noise(

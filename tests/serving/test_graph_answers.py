@@ -22,7 +22,8 @@ def test_a_seeded_answer_is_the_models_own_prediction(
 ) -> None:
     encoded = runs.images(6, seed=3)
     run = read_finished_run(run_of(model_name))
-    draws = FewImagesPredictor(run.build_model()).predict([(runs.prepare(encoded), None)], runs.num_samples, seed=5)
+    predictor, numbers = FewImagesPredictor(run.build_model()), (runs.num_samples, 5, runs.num_last_layer_samples)
+    draws = predictor.predict([(runs.prepare(encoded), None)], *numbers)
     answer = seeded(model_name, runs.in_unit_range(encoded))
     np.testing.assert_allclose(answer["probabilities"], draws.mean(0), atol=1e-5)
     np.testing.assert_allclose(answer["probability_std"], draws.std(0), atol=1e-5)
@@ -51,9 +52,9 @@ def test_fresh_answers_agree_with_draws_of_all_weights(
     found = np.array([answer["probabilities"] for answer in answers], np.float64)
     error = np.sqrt(draws.var(0) / num_draws + found.var(0) / num_answers)
     assert np.all(np.abs(found.mean(0) - draws.mean(0)) < 5 * error + 1e-6)
-    # Each answer is a mean of num_samples draws.
-    expected_variance = draws.var(0) / runs.num_samples
-    assert np.all(found.var(0)[expected_variance > 1e-5] < 3 * expected_variance[expected_variance > 1e-5])
+    # Each answer is a mean of num_samples draws at least. A class that hardly any draw favours has a variance of chance.
+    expected_variance, is_common = draws.var(0) / runs.num_samples, draws.mean(0) > 0.01
+    assert np.all(found.var(0)[is_common] < 3 * expected_variance[is_common])
     assert found.std(0).max() > 0.01
 
 

@@ -66,9 +66,9 @@ def test_encoded_images_get_the_answer_of_the_training_pipeline_under_one_seed(
 ) -> None:
     encoded, run = files(), read_finished_run(run_of("all"))
     model = run.build_model()
-    expected = FewImagesPredictor(model).predict(pipeline_batches(encoded, runs), 3, seed=5).mean(0)
+    expected = FewImagesPredictor(model).predict(pipeline_batches(encoded, runs), 3, 5, 2).mean(0)
     (tmp_path / "names.txt").touch()
-    options = ServingOptions(run.preprocessing, run.class_names, 3, 0.5)
+    options = ServingOptions(run.preprocessing, run.class_names, 3, 2, 0.5)
     served = ServedModel(weights_of(model), options, tmp_path / "names.txt")
     found = served.answer(served.prepare_bytes(tf.constant(encoded)), tf.constant(5, tf.int64))["probabilities"]
     np.testing.assert_allclose(found, expected, atol=1e-5)

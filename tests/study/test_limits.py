@@ -42,6 +42,7 @@ def test_the_projects_configurations_are_within_the_limits(name: str) -> None:
         ("training.epochs", 0, "a number of at least 1"),
         ("pretraining.epochs", 0, "a number of at least 1"),
         ("prediction.num_samples", 0, "a number of at least 1"),
+        ("prediction.num_last_layer_samples", 0, "a number of at least 1"),
         ("training.num_validation_samples", 0, "a number of at least 1"),
         ("training.min_steps_per_epoch", 0, "a number of at least 1"),
         ("training.batch_size", -1, "a number of at least 1"),

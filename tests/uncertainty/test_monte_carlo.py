@@ -85,6 +85,28 @@ def test_a_draw_is_a_forward_pass_with_its_kernels_in_place_of_the_means(
         np.testing.assert_allclose(found[draw], tf.nn.softmax(model(images, training=False)), atol=1e-5)
 
 
+@scopes
+def test_the_last_layer_is_drawn_several_times_for_each_draw_of_the_others(
+    scope: str, bnns: dict[str, tf_keras.Sequential]
+) -> None:
+    images, num_last = random_images(), 3
+    found = MonteCarloPredictor(bnns[scope]).predict(in_batches(images, 4), 3, 5, num_last)
+    assert found.shape == (3 * num_last, NUM_IMAGES, 4)
+    for draw, repeat in ((0, 0), (1, 2), (2, 1)):
+        model, seed = make_bnn(scope), tf.constant([5, draw // 2])
+        *shared, last = bayesian_layers(model)
+        for place, layer in [*enumerate(shared), (len(shared) + repeat, last)]:
+            layer.loc.assign(layer.sample_pair(tf.random.experimental.stateless_fold_in(seed, place))[draw % 2])
+        expected = tf.nn.softmax(model(images, training=False))
+        np.testing.assert_allclose(found[draw * num_last + repeat], expected, atol=1e-5)
+
+
+def test_the_table_has_no_noise_for_several_draws_of_the_last_layer() -> None:
+    predictor = MonteCarloPredictor(one_layer_model(), fresh_noise=False)
+    with pytest.raises(ValueError, match="num_last_layer_samples is 2; the table has noise for 1 alone"):
+        predictor.predict([(tf.ones([2, 4]), tf.zeros([2], tf.int32))], 2, 0, 2)
+
+
 def test_mirror_images_cancel_what_is_odd_in_the_noise() -> None:
     model = one_layer_model()
     inputs = np.random.default_rng(3).normal(size=(2, 4)).astype(np.float32)
@@ -165,9 +187,10 @@ def test_layers_of_equal_shape_draw_different_kernels() -> None:
     config = variational(num_train_examples=10)
     layers = [DenseFlipout(4, variational=config, seed=1, kernel_initializer="zeros", name=name) for name in "ab"]
     model = tf_keras.Sequential([tf_keras.layers.InputLayer([4]), *layers])
-    kernels = MonteCarloPredictor(model)._sample(tf.constant([0, 0]))
-    assert set(kernels) == {"a", "b"}
-    assert not np.allclose(kernels["a"][0], kernels["b"][0])
+    shared, last = MonteCarloPredictor(model)._sample(tf.constant([0, 0]), 2)
+    assert set(shared) == {"a"}
+    kernels = [shared["a"][0], last[0][0], last[1][0]]
+    assert min(np.abs(a - b).max() for i, a in enumerate(kernels) for b in kernels[:i]) > 0.1
 
 
 class CountingBatches:

@@ -86,7 +86,9 @@ def _dense_weights(layer: tf_keras.layers.Layer) -> DenseWeights:
     return DenseWeights(loc, None if scale is None else tf.square(scale), bias)
 
 
-def class_probabilities(weights: Weights, images: tf.Tensor, seed: tf.Tensor, num_samples: int) -> tf.Tensor:
+def class_probabilities(
+    weights: Weights, images: tf.Tensor, seed: tf.Tensor, num_samples: int, num_last_layer_samples: int = 1
+) -> tf.Tensor:
     """Runs all draws.
 
     Args:
@@ -94,15 +96,22 @@ def class_probabilities(weights: Weights, images: tf.Tensor, seed: tf.Tensor, nu
         images: Normalised, `[batch, height, width, 3]`, in the type to compute in.
         seed: int64 scalar; equal seeds give equal draws. Kernels of convolutions are those of `MonteCarloPredictor`.
         num_samples: Number of draws; 1 is made where all weights are point estimates.
+        num_last_layer_samples: Draws of the last random dense layer for each draw of what lies before it.
 
     Returns:
-        float32 `[num_samples, batch, num_classes]`.
+        float32 `[num_samples * num_last_layer_samples, batch, num_classes]`.
     """
     places = _places(weights)
     outputs = _all_features(weights.convolutions, images, seed, num_samples, places)
     for name, layer in weights.dense.items():
-        layer_seed = _layer_seed(seed, tf.constant(0, tf.int64), places[name]) if name in places else None
-        outputs = _dense(layer, outputs, layer_seed, num_samples)
+        if name in places:
+            repeats = num_last_layer_samples if places[name] == len(places) - 1 else 1
+            layer_seed = _layer_seed(seed, tf.constant(0, tf.int64), places[name])
+            outputs = _random_dense(
+                layer, outputs, _mirrored_normals(num_samples, repeats, layer.loc.shape[1], layer_seed)
+            )
+        else:
+            outputs = _mean(layer, outputs)
         outputs = outputs if name == alexnet.HEAD else tf.nn.relu(outputs)
     return tf.nn.softmax(tf.cast(outputs, tf.float32))
 
@@ -165,19 +174,24 @@ def _features(layers: Mapping[str, ConvolutionWeights], images: tf.Tensor) -> tf
     return tf.reshape(outputs, [tf.shape(images)[0], outputs.shape[1] * outputs.shape[2] * outputs.shape[3]])
 
 
-def _dense(layer: DenseWeights, inputs: tf.Tensor, seed: tf.Tensor | None, num_samples: int) -> tf.Tensor:
-    """Applies a dense layer to `[draws, batch, inputs]`, where draws is `num_samples`, or 1 if nothing was random yet."""
-    mean = _product(inputs, layer.loc) + tf.cast(layer.bias, inputs.dtype)
-    if not layer.is_random:
-        return mean
-    noise = tf.cast(_mirrored_normals(num_samples, mean.shape[-1], seed), inputs.dtype)
-    return mean + tf.sqrt(_output_variance(inputs, layer)) * noise
+def _mean(layer: DenseWeights, inputs: tf.Tensor) -> tf.Tensor:
+    return _product(inputs, layer.loc) + tf.cast(layer.bias, inputs.dtype)
 
 
-def _mirrored_normals(num_samples: int, num_units: int, seed: tf.Tensor) -> tf.Tensor:
-    """Standard normals `[num_samples, 1, num_units]`, float32, of which every second one mirrors the one before."""
-    noise = tf.random.stateless_normal([(num_samples + 1) // 2, 1, num_units], seed, dtype=tf.float32)
-    return tf.reshape(tf.stack([noise, -noise], axis=1), [-1, 1, num_units])[:num_samples]
+def _random_dense(layer: DenseWeights, inputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Applies a random layer to `[draws, batch, inputs]`, where draws is `num_samples`, or 1 if nothing was random yet.
+
+    The noise is `[num_samples, repeats, 1, units]` and the outputs are `[num_samples * repeats, batch, units]`.
+    """
+    mean, scale = _mean(layer, inputs), tf.sqrt(_output_variance(inputs, layer))
+    outputs = mean[:, tf.newaxis] + scale[:, tf.newaxis] * tf.cast(noise, inputs.dtype)
+    return tf.reshape(outputs, [-1, tf.shape(outputs)[2], outputs.shape[3]])
+
+
+def _mirrored_normals(num_samples: int, repeats: int, num_units: int, seed: tf.Tensor) -> tf.Tensor:
+    """Standard normals `[num_samples, repeats, 1, num_units]`, float32; every second sample mirrors the one before."""
+    noise = tf.random.stateless_normal([(num_samples + 1) // 2, repeats, 1, num_units], seed, dtype=tf.float32)
+    return tf.reshape(tf.stack([noise, -noise], axis=1), [-1, repeats, 1, num_units])[:num_samples]
 
 
 def _output_variance(inputs: tf.Tensor, layer: DenseWeights) -> tf.Tensor:

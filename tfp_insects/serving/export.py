@@ -55,7 +55,11 @@ def save_model(run: FinishedRun, card: dict[str, Any], directory: Path) -> None:
     """Writes the SavedModel alone into a directory."""
     threshold = card["accepted"]["threshold"]
     options = ServingOptions(
-        run.preprocessing, run.class_names, card["num_samples"], math.inf if threshold is None else threshold
+        run.preprocessing,
+        run.class_names,
+        card["num_samples"],
+        card["num_last_layer_samples"],
+        math.inf if threshold is None else threshold,
     )
     weights = weights_of(run.build_model())
     with tempfile.TemporaryDirectory() as scratch:

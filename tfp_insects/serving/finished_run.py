@@ -62,6 +62,11 @@ class FinishedRun:
         """Draws of its predictions; 1 for the CNN."""
         return 1 if self.identity["model"] == "cnn" else self.identity["config"]["prediction"]["num_samples"]
 
+    @property
+    def num_last_layer_samples(self) -> int:
+        """Draws of the last layer for each draw of the others; 1 for the CNN."""
+        return 1 if self.identity["model"] == "cnn" else self.identity["config"]["prediction"]["num_last_layer_samples"]
+
     def build_model(self) -> tf_keras.Sequential:
         """The trained network, computing in float32 whatever it was trained in."""
         identity, config = self.identity, self.identity["config"]

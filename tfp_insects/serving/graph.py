@@ -22,12 +22,14 @@ class ServingOptions:
         preprocessing: The run's resizing and normalisation.
         class_names: Names in the order of the model's outputs.
         num_samples: Monte Carlo draws of each answer.
+        num_last_layer_samples: Draws of the last layer for each of these.
         threshold: Answers whose highest probability is at least this are accepted; infinity accepts none.
     """
 
     preprocessing: Preprocessing
     class_names: tuple[str, ...]
     num_samples: int
+    num_last_layer_samples: int
     threshold: float
 
 
@@ -121,8 +123,9 @@ class ServedModel(tf.Module):
         num_missing = tf.maximum(1 - batch_size, 0)
         padded = tf.pad(prepared, [[0, num_missing], [0, 0], [0, 0], [0, 0]])
         weights = Weights(self.convolutions, self.dense)
-        probabilities = class_probabilities(weights, padded, seed, self._options.num_samples)[:, :batch_size]
-        return summarise(probabilities, self._options.class_names, self._options.threshold)
+        options = self._options
+        probabilities = class_probabilities(weights, padded, seed, options.num_samples, options.num_last_layer_samples)
+        return summarise(probabilities[:, :batch_size], options.class_names, options.threshold)
 
 
 def _variables(name: str, layer: tuple[tf.Tensor | None, ...]) -> list[tf.Variable | None]:
@@ -145,7 +148,7 @@ def summarise(probabilities: tf.Tensor, class_names: tuple[str, ...], threshold:
     The formulas are those of `uncertainty.metrics`, in nats.
 
     Args:
-        probabilities: float32 `[num_samples, batch, num_classes]`.
+        probabilities: float32 `[num_draws, batch, num_classes]`.
         class_names: Names in that order.
         threshold: Least highest probability of an accepted answer.
 

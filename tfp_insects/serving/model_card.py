@@ -53,6 +53,7 @@ def make_model_card(run: FinishedRun, num_samples: int, risk: float) -> dict[str
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "model": run.identity["model"],
         "num_samples": num_samples,
+        "num_last_layer_samples": run.num_last_layer_samples,
         "class_names": list(run.class_names),
         "preprocessing": run.identity["preprocessing"],
         "training": _training(run),

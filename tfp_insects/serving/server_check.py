@@ -42,11 +42,12 @@ def check_server(run: Path, model: Path, image: Path, rest: str, grpc_address: s
         AssertionError: An answer differs by more than rounding, or, where the noise is fresh, more than noise does.
     """
     finished, encoded, name = read_finished_run(run), image.read_bytes(), model.resolve().name
-    num_samples = read_json(newest_version(model) / MODEL_CARD_NAME)["num_samples"]
+    card = read_json(newest_version(model) / MODEL_CARD_NAME)
+    num_samples, num_last = card["num_samples"], card["num_last_layer_samples"]
     fresh = np.array(ask_rest(f"{rest}/v1/models/{name}:predict", encoded)["probabilities"])
     seeded = ask_grpc(grpc_address, name, encoded, SEED)["probabilities"][0]
     own_fresh = _own_draws(finished, encoded, NUM_OWN_DRAWS, SEED + 1)
-    own_seeded = _own_draws(finished, encoded, num_samples, SEED).mean(axis=0)
+    own_seeded = _own_draws(finished, encoded, num_samples, SEED, num_last).mean(axis=0)
     allowed = STANDARD_ERRORS * own_fresh.std(axis=0) * (1 / num_samples + 1 / len(own_fresh)) ** 0.5 + ROUNDING
     return "\n".join(
         [
@@ -80,10 +81,11 @@ def ask_grpc(address: str, model_name: str, encoded: bytes, seed: int) -> dict[s
     return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
 
 
-def _own_draws(run: FinishedRun, encoded: bytes, num_samples: int, seed: int) -> np.ndarray:
-    """The run's own prediction of one image, `[num_samples, num_classes]`."""
+def _own_draws(run: FinishedRun, encoded: bytes, num_samples: int, seed: int, num_last: int = 1) -> np.ndarray:
+    """The run's own prediction of one image, `[num_samples * num_last, num_classes]`."""
     image = run.preprocessing(decode_image(tf.constant(encoded), run.preprocessing.image_size))
-    return FewImagesPredictor(run.build_model()).predict([(image[tf.newaxis], None)], num_samples, seed)[:, 0]
+    predictor = FewImagesPredictor(run.build_model())
+    return predictor.predict([(image[tf.newaxis], None)], num_samples, seed, num_last)[:, 0]
 
 
 def _compare(what: str, found: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> str:

@@ -97,9 +97,10 @@ def _answers_of(
     """One network's draws for each part, and the number of its parameters; the network itself can go."""
     model = member.trained(on_step)
     predictor = MonteCarloPredictor(model)
-    num_samples = task.experiment.config["prediction"]["num_samples"]
+    section = task.experiment.config["prediction"]
+    numbers = section["num_samples"], section["num_last_layer_samples"]
     answers = {
-        name: predictor.predict(member.inputs.evaluation(part.examples), num_samples, part.seed)
+        name: predictor.predict(member.inputs.evaluation(part.examples), numbers[0], part.seed, numbers[1])
         for name, part in parts.items()
     }
     return answers, count_parameters(model)

@@ -34,6 +34,7 @@ LIMITS: Mapping[str, Limit] = {
     "num_validation_samples": AT_LEAST_1,
     "checkpoint_seconds": AT_LEAST_0,
     "num_samples": AT_LEAST_1,
+    "num_last_layer_samples": AT_LEAST_1,
     "learning_rate": POSITIVE,
     "rates": AT_LEAST_0,
     "dropout": SHARE,
