@@ -1,4 +1,4 @@
-"""What a Monte Carlo draw is worth: NLL by the number of draws, paired as predictions are and independent.
+"""What a Monte Carlo draw is worth: NLL by the number of draws, as predictions have them and with fewer savings.
 
     python benchmarks/draws.py --predictions=runs/study/bnn-n50-seed0/predictions.npz
 
@@ -19,16 +19,16 @@ PREDICTIONS = flags.DEFINE_string(
 def main(argv: list[str]) -> None:
     """Passes the flag on."""
     del argv
-    from measuring.draws import nll_by_num_draws, read_draws
+    from measuring.draws import nll_by_num_samples, read_draws
     from measuring.tables import print_table
     from rich.console import Console
 
     probabilities, labels = read_draws(Path(PREDICTIONS.value).expanduser())
+    headings = "draws", f"paired, {probabilities.shape[1]} of the last layer", "paired", "independent"
     rows = [
-        [str(row.num_draws), f"{row.paired:.4f}", f"{row.independent:.4f}"]
-        for row in nll_by_num_draws(probabilities, labels)
+        [str(number), *(f"{nll:.4f}" for nll in nlls)] for number, *nlls in nll_by_num_samples(probabilities, labels)
     ]
-    print_table("NLL", ("draws", "paired", "independent"), rows, Console())
+    print_table("NLL", headings, rows, Console())
 
 
 if __name__ == "__main__":

@@ -7,20 +7,23 @@ from typing import NamedTuple
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_arrays
+from tfp_insects.files import read_arrays, read_json
+from tfp_insects.study.cells import CONFIG_NAME
 from tfp_insects.uncertainty.metrics import negative_log_likelihood
 
 
 class NllRow(NamedTuple):
-    """Quality with a number of draws, a mean over disjoint groups of so many among those stored.
+    """Quality with a number of draws: NLL in nats, a mean over disjoint groups of so many among those stored.
 
     Attributes:
-        num_draws: Even.
-        paired: NLL in nats with pairs of draws that mirror each other.
-        independent: The same with no two draws of one pair.
+        num_samples: Draws of all random layers.
+        whole: Mirrored pairs, with all draws of the last layer.
+        paired: Mirrored pairs, with one draw of the last layer for each.
+        independent: No two draws of one pair, with one draw of the last layer for each.
     """
 
-    num_draws: int
+    num_samples: int
+    whole: float
     paired: float
     independent: float
 
@@ -29,36 +32,42 @@ def read_draws(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reads a finished run's predictions.
 
     Returns:
-        Probabilities `[num_draws, num_examples, num_classes]` and labels `[num_examples]`.
+        Probabilities `[num_samples, num_last_layer_samples, num_examples, num_classes]` and labels `[num_examples]`.
 
     Raises:
-        InputError: The file cannot be read, or holds fewer than four draws.
+        InputError: The run cannot be read, or has fewer than four draws.
     """
     arrays = read_arrays(path, ("probabilities", "labels"))
-    probabilities = arrays["probabilities"]
-    if len(probabilities) < 4:
+    num_last = read_json(path.with_name(CONFIG_NAME))["config"]["prediction"]["num_last_layer_samples"]
+    probabilities, num_samples = arrays["probabilities"], len(arrays["probabilities"]) // num_last
+    if num_samples < 4:
         raise InputError(
-            f"--predictions={path}: {len(probabilities)} draws; expected at least 4, as runs of bnn and mc_dropout store"
+            f"--predictions={path}: {num_samples} draws; expected at least 4, as runs of bnn and mc_dropout have them"
         )
-    return probabilities, arrays["labels"]
+    return probabilities.reshape(num_samples, num_last, *probabilities.shape[1:]), arrays["labels"]
 
 
-def nll_by_num_draws(probabilities: np.ndarray, labels: np.ndarray) -> Iterator[NllRow]:
+def nll_by_num_samples(probabilities: np.ndarray, labels: np.ndarray) -> Iterator[NllRow]:
     """Compares numbers of draws that are powers of two.
 
     Args:
-        probabilities: `[num_draws, num_examples, num_classes]`; draws 2 i and 2 i + 1 are a pair.
+        probabilities: `[num_samples, num_last_layer_samples, num_examples, num_classes]`; samples 2 i and 2 i + 1 are a pair.
         labels: `[num_examples]`.
     """
-    num_draws = 2
-    while num_draws <= len(probabilities) // 2:
-        sides = [probabilities[side::2] for side in (0, 1)]
-        independent = np.mean([_mean_nll(draws, labels, num_draws) for draws in sides])
-        yield NllRow(num_draws, _mean_nll(probabilities, labels, num_draws), float(independent))
-        num_draws *= 2
+    first = probabilities[:, :1]
+    num_samples = 2
+    while num_samples <= len(probabilities) // 2:
+        independent = [_mean_nll(first[side::2], labels, num_samples) for side in (0, 1)]
+        yield NllRow(
+            num_samples,
+            _mean_nll(probabilities, labels, num_samples),
+            _mean_nll(first, labels, num_samples),
+            float(np.mean(independent)),
+        )
+        num_samples *= 2
 
 
-def _mean_nll(probabilities: np.ndarray, labels: np.ndarray, num_draws: int) -> float:
-    num_groups = len(probabilities) // num_draws
-    groups = np.split(probabilities[: num_groups * num_draws], num_groups)
-    return float(np.mean([negative_log_likelihood(group, labels) for group in groups]))
+def _mean_nll(probabilities: np.ndarray, labels: np.ndarray, num_samples: int) -> float:
+    num_groups = len(probabilities) // num_samples
+    groups = np.split(probabilities[: num_groups * num_samples], num_groups)
+    return float(np.mean([negative_log_likelihood(group.mean(axis=1), labels) for group in groups]))
