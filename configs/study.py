@@ -73,7 +73,7 @@ def prediction() -> ml_collections.ConfigDict:
     """How many draws of the weights answer, where weights are random."""
     section = ml_collections.ConfigDict()
     section.num_samples = 30  # Of all random layers.
-    section.num_last_layer_samples = 4  # Of the last random layer, for each of these; they cost next to nothing.
+    section.num_last_layer_samples = 4  # Of the last random layer, for each of these; the twin's cost next to nothing.
     section.batch_size = 64
     return section
 

@@ -25,6 +25,7 @@ SMALL = (
     "--config.data.num_test_per_class=5",
     "--config.data.num_validation_per_class=4",
     "--config.prediction.num_samples=3",
+    "--config.prediction.num_last_layer_samples=2",
     "--config.training.checkpoint_seconds=0.0",
     "--weights=none",
 )
@@ -80,7 +81,7 @@ def test_a_finished_cell_holds_what_the_readme_says(finished: Path) -> None:
 
 def test_the_record_agrees_with_the_predictions(finished: Path) -> None:
     with np.load(finished / "bnn-n4-seed0" / "predictions.npz") as arrays:
-        assert arrays["probabilities"].shape == (3, CLASSES * 5, CLASSES)
+        assert arrays["probabilities"].shape == (6, CLASSES * 5, CLASSES)
         mean = arrays["probabilities"].astype(np.float64).mean(0)
         labels = arrays["labels"]
     written = record(finished, "bnn-n4-seed0")

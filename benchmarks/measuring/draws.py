@@ -1,4 +1,4 @@
-"""How far few draws are from many."""
+"""The quality of few draws."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,9 +38,10 @@ def read_draws(path: Path) -> tuple[np.ndarray, np.ndarray]:
         InputError: The run cannot be read, or has fewer than four draws.
     """
     arrays = read_arrays(path, ("probabilities", "labels"))
-    num_last = read_json(path.with_name(CONFIG_NAME))["config"]["prediction"]["num_last_layer_samples"]
-    probabilities, num_samples = arrays["probabilities"], len(arrays["probabilities"]) // num_last
-    if num_samples < 4:
+    num_last = read_json(path.with_name(CONFIG_NAME))["config"]["prediction"].get("num_last_layer_samples", 1)
+    probabilities = arrays["probabilities"]
+    num_samples, rest = divmod(len(probabilities), num_last)
+    if num_samples < 4 or rest:
         raise InputError(
             f"--predictions={path}: {num_samples} draws; expected at least 4, as runs of bnn and mc_dropout have them"
         )

@@ -101,6 +101,7 @@ def test_the_model_card_says_what_the_model_is(version_of: Get, run_of: Get, run
     predicted = test.probabilities.mean(0).argmax(-1)
     assert card["class_names"] == list(runs.class_names)
     assert (card["model"], card["num_samples"], card["training"]["bayesian_layers"]) == ("bnn", runs.num_samples, "all")
+    assert card["num_last_layer_samples"] == runs.num_last_layer_samples
     assert card["metrics"]["accuracy"]["estimate"] == pytest.approx((predicted == test.labels).mean())
     assert card["metrics"]["accuracy"]["low"] <= card["metrics"]["accuracy"]["estimate"]
     confusion = np.zeros((4, 4), int)

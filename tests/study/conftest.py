@@ -53,6 +53,7 @@ def tiny_config() -> dict[str, Any]:
     config.training.min_steps_per_epoch = 2
     config.training.checkpoint_seconds = 0.0
     config.prediction.num_samples = 3
+    config.prediction.num_last_layer_samples = 2
     config.bnn.layers = "head"
     for model in (config.cnn, config.bnn):
         model.learning_rate = 1e-2

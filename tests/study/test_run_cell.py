@@ -31,12 +31,12 @@ from tfp_insects.uncertainty.out_of_distribution import auroc, fpr_at_tpr, score
 
 NUM_DRAWS = {
     "cnn": 1,
-    "bnn": 3,
-    "bnn_head": 3,
-    "bnn_classifier": 3,
+    "bnn": 6,
+    "bnn_head": 6,
+    "bnn_classifier": 6,
     "cnn_temperature": 1,
     "cnn_l2sp": 1,
-    "mc_dropout": 3,
+    "mc_dropout": 6,
     "ensemble": 2,
 }
 
@@ -244,7 +244,7 @@ def test_ood_images_are_asked_about_later_without_training_again(
     }
     known = arrays(directory / "predictions.npz")["probabilities"]
     ood = arrays(directory / "ood_predictions.npz")
-    assert ood["probabilities"].shape == (3, 28, 4)
+    assert ood["probabilities"].shape == (6, 28, 4)
     assert ood["example_ids"].tolist() == list(other_insects.example_ids)
     assert (record["ood_data"], record["num_ood_examples"]) == ("other_insects", 28)
     for name, own in scores(known).items():

@@ -24,7 +24,7 @@ class LabelledPredictions:
     """A run's answers on images that it was not trained on.
 
     Attributes:
-        probabilities: float32 `[num_samples, num_examples, num_classes]`.
+        probabilities: float32 `[num_draws, num_examples, num_classes]`, those of the last layer counted.
         labels: int32 `[num_examples]`.
     """
 
@@ -65,7 +65,9 @@ class FinishedRun:
     @property
     def num_last_layer_samples(self) -> int:
         """Draws of the last layer for each draw of the others; 1 for the CNN."""
-        return 1 if self.identity["model"] == "cnn" else self.identity["config"]["prediction"]["num_last_layer_samples"]
+        # Runs that do not say had one.
+        section = self.identity["config"]["prediction"]
+        return 1 if self.identity["model"] == "cnn" else section.get("num_last_layer_samples", 1)
 
     def build_model(self) -> tf_keras.Sequential:
         """The trained network, computing in float32 whatever it was trained in."""

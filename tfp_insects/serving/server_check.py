@@ -43,12 +43,14 @@ def check_server(run: Path, model: Path, image: Path, rest: str, grpc_address: s
     """
     finished, encoded, name = read_finished_run(run), image.read_bytes(), model.resolve().name
     card = read_json(newest_version(model) / MODEL_CARD_NAME)
-    num_samples, num_last = card["num_samples"], card["num_last_layer_samples"]
+    num_samples, num_last = card["num_samples"], card.get("num_last_layer_samples", 1)
     fresh = np.array(ask_rest(f"{rest}/v1/models/{name}:predict", encoded)["probabilities"])
     seeded = ask_grpc(grpc_address, name, encoded, SEED)["probabilities"][0]
     own_fresh = _own_draws(finished, encoded, NUM_OWN_DRAWS, SEED + 1)
     own_seeded = _own_draws(finished, encoded, num_samples, SEED, num_last).mean(axis=0)
-    allowed = STANDARD_ERRORS * own_fresh.std(axis=0) * (1 / num_samples + 1 / len(own_fresh)) ** 0.5 + ROUNDING
+    pairs = own_fresh.reshape(NUM_OWN_DRAWS // 2, 2, -1).mean(axis=1)  # The draws of a pair depend on one another.
+    num_pairs = (num_samples + 1) // 2
+    allowed = STANDARD_ERRORS * pairs.std(axis=0) * (1 / num_pairs + 1 / len(pairs)) ** 0.5 + ROUNDING
     return "\n".join(
         [
             _compare("REST, fresh noise", fresh, own_fresh.mean(axis=0), allowed),

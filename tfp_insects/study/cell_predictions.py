@@ -33,7 +33,7 @@ class Predictions(NamedTuple):
     """What a trained cell predicts.
 
     Attributes:
-        probabilities: float32 `[num_samples, num_examples, num_classes]` by the name of the part.
+        probabilities: float32 `[num_draws, num_examples, num_classes]` by the name of the part.
         temperature: By which logits were divided; none where none was fitted.
         num_parameters: Numbers that its networks predict with, see `count_parameters`.
     """

@@ -33,7 +33,7 @@ class OutOfDistribution:
     Attributes:
         name: What records call the images.
         fingerprint: SHA-256 over them.
-        probabilities: `[num_samples, num_examples, num_classes]`.
+        probabilities: `[num_draws, num_examples, num_classes]`.
     """
 
     name: str
@@ -59,7 +59,7 @@ def make_record(
         identity: What the run was made of, as in its `config.json`.
         histories: For each network of the run, one row an epoch; each network was left at its own best epoch.
         validation: Quality of the run's predictions for the validation images.
-        probabilities: Test predictions `[num_samples, num_examples, num_classes]`.
+        probabilities: Test predictions `[num_draws, num_examples, num_classes]`.
         labels: int32 `[num_examples]`.
         num_parameters: Numbers that the networks predict with.
         steps_per_epoch: Training steps of one epoch of all networks.

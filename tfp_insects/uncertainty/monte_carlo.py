@@ -8,8 +8,9 @@ Draws of a Bayesian layer come in antithetic pairs: the second kernel is the mir
 (Hammersley and Morton 1956). Each draw still follows the posterior, but what is odd in the noise cancels in a pair's mean, so
 that fewer draws are needed for the same error. Masks of dropout are paired likewise.
 
-What lies before the last random layer is nearly all of a pass, so that several draws of that layer for each draw of the
-others cost little and lower the error further. Each of them with what lies before it is a draw from the posterior.
+What lies before the last random layer is most of a pass (where that is the last layer, nearly all), so that several draws of it
+for each draw of the others cost little and lower the error further. Each of them with what lies before it is a draw from the
+posterior.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -82,6 +83,7 @@ class MonteCarloPredictor:
         for kernels in self._kernels(num_samples, seed, num_last_layer_samples):
             stream = inputs if inputs is not None else (images for images, _ in batches)
             draws.append(np.concatenate([self._suffix(batch, *kernels).numpy() for batch in stream], axis=1))
+            del kernels  # They are as large as the model, and the next ones are about to be drawn.
         return np.concatenate(draws)
 
     def _kernels(
@@ -92,6 +94,7 @@ class MonteCarloPredictor:
             shared, last = self._sample(tf.constant([seed, first // 2], tf.int32), num_last)
             for side in range(min(2, num_samples - first)):
                 yield {name: pair[side] for name, pair in shared.items()}, [pair[side] for pair in last]
+            del shared, last
 
     def _prefix_probabilities(self, images: tf.Tensor) -> np.ndarray:
         return self._activation(self._prefix(images)).numpy()
