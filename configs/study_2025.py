@@ -8,7 +8,7 @@ BNN stayed near chance up to 100 images a class.
 
 Not as it was, since it would spoil the comparison: test images are cut first and are the same for all sizes, inputs are
 normalised with ImageNet's statistics, and the epoch of lowest validation NLL counts. Not known of it, and chosen here: the
-posterior's first scale, softplus(-5), the BNN's momentum, and the cosine decay of the learning rate. Draws are mirrored pairs.
+posterior's first scale, softplus(-5), the BNN's momentum, and the cosine decay of the learning rate. Draws are mirrored.
 """
 
 import runpy

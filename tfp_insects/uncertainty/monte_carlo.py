@@ -8,9 +8,9 @@ Draws of a Bayesian layer come in antithetic pairs: the second kernel is the mir
 (Hammersley and Morton 1956). Each draw still follows the posterior, but what is odd in the noise cancels in a pair's mean, so
 that fewer draws are needed for the same error. Masks of dropout are paired likewise.
 
-What lies before the last random layer is most of a pass (where that is the last layer, nearly all), so that several draws of it
-for each draw of the others cost little and lower the error further. Each of them with what lies before it is a draw from the
-posterior.
+What lies before the last random layer is most of a pass (where that is the network's last layer, nearly all), so that several
+draws of it for each draw of the others cost little and lower the error further. Each of them with what lies before it is a
+draw from the posterior.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
