@@ -135,6 +135,7 @@ def one_layer_model() -> tf_keras.Sequential:
     rng = np.random.default_rng(2)
     layer.log_ratio.assign_add(tf.constant(rng.normal(0, 0.5, (4, 3)), tf.float32))
     layer.bias.assign(rng.normal(0, 0.5, 3))
+    layer.loc.assign(rng.normal(0, 0.5, (4, 3)))  # An initial value would depend on what tests came before.
     return model
 
 
