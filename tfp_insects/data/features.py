@@ -39,7 +39,7 @@ class FeatureStore:
         return len(self.labels)
 
     def batches(self, batch_size: int) -> "Batches":
-        """Batches `(features, labels)` in the examples' order, which can be iterated again and again."""
+        """Batches `(features, labels)`, float32 and int32, in the examples' order; they can be iterated again and again."""
         return Batches(lambda: self._batches(np.arange(len(self)), batch_size))
 
     def shuffled_batches(self, batch_size: int, seed: int, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
@@ -50,7 +50,7 @@ class FeatureStore:
         for first in range(0, len(order), batch_size):
             # Sorted within the batch, so that a file is read forwards; a mean over the batch has no order.
             chosen = np.sort(order[first : first + batch_size])
-            yield tf.convert_to_tensor(self._features[chosen]), tf.convert_to_tensor(self.labels[chosen])
+            yield tf.cast(self._features[chosen], tf.float32), tf.convert_to_tensor(self.labels[chosen])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,7 +36,7 @@ def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
     return fused(state.loc)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _gradient(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
     return kl_weight * state.kl_gradient()
 

@@ -66,12 +66,12 @@ def _kl_terms(log_ratio: tf.Tensor) -> tf.Tensor:
     return 0.5 * tf.nn.softplus(-log_alpha) + K1 * tf.sigmoid(-(K2 + K3 * log_alpha))
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _kl_of_all(log_ratio: tf.Tensor) -> tf.Tensor:
     return sum_in_float64(_kl_terms(log_ratio))
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _loc_gradient(
     state: LogUniformState, noise: tf.Tensor, upstream_mean: tf.Tensor, upstream_perturbation: tf.Tensor
 ) -> tf.Tensor:
@@ -79,7 +79,7 @@ def _loc_gradient(
     return tf.cast(upstream_mean, tf.float32) + tf.cast(upstream_perturbation, tf.float32) * slope
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _gradients(
     state: LogUniformState,
     noise: tf.Tensor,

@@ -72,17 +72,17 @@ def prior_scale(prior_loc: tf.Tensor, factor: tf.Tensor, floor: tf.Tensor) -> tf
     return factor * tf.maximum(tf.abs(prior_loc), floor)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _kl_divergence(state: NormalState) -> tf.Tensor:
     return sum_in_float64(state.kl_terms())
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _loc_gradient(state: NormalState, upstream_mean: tf.Tensor, kl_weight: tf.Tensor) -> tf.Tensor:
     return tf.cast(upstream_mean, tf.float32) + kl_weight * state.kl_gradient()
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _gradients(
     state: NormalState,
     noise: tf.Tensor,

@@ -46,9 +46,9 @@ class MonteCarloPredictor:
         last = model.layers.index(self._drawn[-1]) if self._drawn else len(model.layers)
         self._fresh_noise = fresh_noise
         self._fixed, self._shared, self._last = model.layers[:first], model.layers[first:last], model.layers[last:]
-        self._sample = tf.function(self._sample_pairs)
-        self._prefix = tf.function(self._run_prefix, reduce_retracing=True)
-        self._suffix = tf.function(self._run_suffix, reduce_retracing=True)
+        self._sample = tf.function(self._sample_pairs, autograph=False)
+        self._prefix = tf.function(self._run_prefix, reduce_retracing=True, autograph=False)
+        self._suffix = tf.function(self._run_suffix, reduce_retracing=True, autograph=False)
 
     def predict(
         self,
