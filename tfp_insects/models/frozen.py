@@ -44,6 +44,6 @@ def frozen_features(model: tf_keras.Sequential, batches: Iterable[tuple[tf.Tenso
         batches: Pairs of images `[batch, height, width, 3]` and labels.
     """
     layers = model.layers[: num_frozen_layers(model)]
-    run = tf.function(lambda images: run_layers(layers, images, {}), reduce_retracing=True)
+    run = tf.function(lambda images: run_layers(layers, images, {}), reduce_retracing=True, autograph=False)
     for images, _ in batches:
         yield run(images).numpy()

@@ -23,8 +23,8 @@ class FewImagesPredictor:
 
     def __init__(self, model: tf_keras.Sequential) -> None:
         self._dtype = model.layers[0].compute_dtype
-        self._weights = tf.function(lambda: weights_of(model))
-        self._run = tf.function(self._class_probabilities, reduce_retracing=True)
+        self._weights = tf.function(lambda: weights_of(model), autograph=False)
+        self._run = tf.function(self._class_probabilities, reduce_retracing=True, autograph=False)
 
     def predict(
         self,

@@ -48,7 +48,7 @@ class Pruned(NamedTuple):
 def layer_posteriors(model: tf_keras.Sequential) -> Iterator[LayerPosterior]:
     """The Bayesian layers' posteriors from input to output, one at a time, since they are large."""
     layers = bayesian_layers(model)
-    divergences = tf.function(lambda: [layer.kl_divergence() for layer in layers])()
+    divergences = tf.function(lambda: [layer.kl_divergence() for layer in layers], autograph=False)()
     for layer, divergence in zip(layers, divergences, strict=True):
         scale = np.broadcast_to(layer.posterior_scale().numpy(), layer.loc.shape)
         yield LayerPosterior(layer.name, layer.loc.numpy().ravel(), scale.ravel(), float(divergence))
@@ -124,7 +124,7 @@ def quality_when_pruned(
         shares: Of the weights that go.
     """
     ratios = np.concatenate([signal_to_noise(one.loc, one.scale) for one in layer_posteriors(model)])
-    run = tf.function(lambda images, kernels: tf.nn.softmax(run_layers(model.layers, images, kernels)))
+    run = tf.function(lambda images, kernels: tf.nn.softmax(run_layers(model.layers, images, kernels)), autograph=False)
     found = []
     for share in shares:
         kernels = _pruned_kernels(model, kept_weights(ratios, share))
