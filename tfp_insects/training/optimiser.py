@@ -49,15 +49,15 @@ def make_train_step(
     Images, or features in their stead, are float32 `[batch, ...]`, labels int32 `[batch]`. The loss itself is not returned:
     the divergence's gradient does not need its value, and where nobody asks for the value TensorFlow does not compute it.
 
-    The step is traced once, at its first call. With few images a second trace would cost as much as an epoch: so the
-    signature holds for batches of all sizes, and the momentum exists before.
+    The step is traced once, at its first call. With few images a second trace costs a good part of an epoch: so the
+    signature holds for batches of all sizes, and the momentum exists before. AutoGraph is off: no loop runs over tensors, and
+    to rewrite the source takes longer than to trace it.
     """
     variables = model.trainable_variables
     # Momentum that is made within the step has it traced twice; Keras has no public way to make it before.
     optimiser._create_all_weights(variables)
     factors = [_rate(model, variable, rates) for variable in variables]
     is_scaled = hasattr(optimiser, "get_scaled_loss")
-
     signature = [tf.TensorSpec(model.input_shape, tf.float32), tf.TensorSpec([None], tf.int32)]
 
     @tf.function(input_signature=signature, autograph=False)
