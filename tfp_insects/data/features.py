@@ -50,6 +50,7 @@ class FeatureStore:
         for first in range(0, len(order), batch_size):
             # Sorted within the batch, so that a file is read forwards; a mean over the batch has no order.
             chosen = np.sort(order[first : first + batch_size])
+            # float32 as images are, whatever layers compute in: a training step has one signature.
             yield tf.cast(self._features[chosen], tf.float32), tf.convert_to_tensor(self.labels[chosen])
 
 
