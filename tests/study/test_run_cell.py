@@ -103,6 +103,45 @@ def test_the_temperature_improves_the_cnns_validation_nll_and_changes_no_answer(
     assert "temperature" not in record_of(plain)
 
 
+def changed_seed_of_split(directory: Path) -> None:
+    config = json.loads((directory / "config.json").read_text())
+    config["config"]["data"]["split_seed"] += 1
+    write_json(directory / "config.json", config)
+
+
+def without_weights(directory: Path) -> None:
+    (directory / "checkpoints" / "weights.h5").unlink()
+
+
+@pytest.mark.parametrize("make_useless", [None, changed_seed_of_split, without_weights])
+def test_the_cnn_is_not_trained_again_for_its_temperature(
+    make_useless: Callable[[Path], None] | None,
+    finished: Callable[[str], Path],
+    tiny_experiment: Experiment,
+    tmp_path: Path,
+) -> None:
+    cell = Cell("cnn_temperature", 4, 0)
+    directory, cnn = cell.directory(tmp_path), tmp_path / "cnn-n4-seed0"
+    shutil.copytree(finished("cnn"), cnn)
+    if make_useless:
+        make_useless(cnn)
+    steps = []
+    record = CellRun(cell, tiny_experiment, tmp_path).run(lambda: steps.append(1))
+    history, expected = (read_history(one / "history.csv") for one in (directory, finished("cnn")))
+    if make_useless:
+        assert len(steps) == 6
+        assert [row.seconds for row in history] != [row.seconds for row in expected]
+    else:
+        assert not steps
+        assert history == expected
+    assert [row.validation_nll for row in history] == [row.validation_nll for row in expected]
+    assert record["train_seconds"] == pytest.approx(sum(row.seconds for row in history))
+    for name in ("predictions.npz", "validation_predictions.npz"):
+        np.testing.assert_array_equal(
+            arrays(directory / name)["probabilities"], arrays(finished("cnn_temperature") / name)["probabilities"]
+        )
+
+
 def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[str], Path]) -> None:
     directory, cnn = finished("ensemble"), finished("cnn")
     members = [directory / "member-0", directory / "member-1"]

@@ -14,7 +14,7 @@ from tfp_insects.files import read_arrays, read_json
 from tfp_insects.models.build import build_model
 from tfp_insects.models.kinds.registry import find_kind
 from tfp_insects.study.cells import CONFIG_NAME, RECORD_NAME
-from tfp_insects.training.checkpoints import WEIGHTS_NAME
+from tfp_insects.training.checkpoints import WEIGHTS_PATH
 
 EXPORTABLE = ("cnn", "bnn", "bnn_head", "bnn_classifier")
 
@@ -81,7 +81,7 @@ class FinishedRun:
             seed=identity["seed"],
             is_pretrained=is_pretrained,
         )
-        _load_weights(model, self.directory / "checkpoints" / WEIGHTS_NAME)
+        _load_weights(model, self.directory / WEIGHTS_PATH)
         return model
 
     def validation_predictions(self) -> LabelledPredictions:
@@ -123,7 +123,7 @@ def read_finished_run(directory: Path) -> FinishedRun:
         raise InputError(
             f"--run={directory}: a run of --model={identity['model']}; expected one of {', '.join(EXPORTABLE)}"
         )
-    for name in (f"checkpoints/{WEIGHTS_NAME}", "validation_predictions.npz", "predictions.npz"):
+    for name in (WEIGHTS_PATH, "validation_predictions.npz", "predictions.npz"):
         if not (directory / name).is_file():
             raise InputError(f"--run={directory}: {name} is missing; remove the directory and run the cell again")
     return FinishedRun(directory, identity, read_json(directory / RECORD_NAME))

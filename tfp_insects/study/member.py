@@ -18,7 +18,13 @@ from tfp_insects.models.kinds.kind import Kind
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.steps import Steps, count_steps
-from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState, remove_all_but_weights
+from tfp_insects.training.checkpoints import (
+    DIRECTORY_NAME,
+    WEIGHTS_PATH,
+    Checkpoints,
+    TrainingState,
+    remove_all_but_weights,
+)
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
 from tfp_insects.training.optimiser import LearningRates, make_optimiser
@@ -101,7 +107,7 @@ class Member:
         self._task = task
         self._seed = seed
         self._directory = directory
-        self._checkpoints = directory / "checkpoints"
+        self._checkpoints = directory / DIRECTORY_NAME
         self._config = task.experiment.config
         self.inputs = InputMaker(self._config, task.preprocessing, task.steps.batch_size, seed, directory)
 
@@ -118,7 +124,7 @@ class Member:
         """
         self._directory.mkdir(parents=True, exist_ok=True)
         model = self._task.build(self._seed)
-        finished = self._checkpoints / WEIGHTS_NAME
+        finished = self._directory / WEIGHTS_PATH
         if finished.exists():  # Killed between the end of training and the record.
             model.load_weights(str(finished))
             remove_all_but_weights(self._checkpoints)

@@ -1,5 +1,6 @@
 """One cell, from training images to its record."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tfp_insects.study.cells import RECORD_NAME, Cell, claimed_directory, is_fin
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import HISTORY_NAME, Member, Task
 from tfp_insects.study.records import OutOfDistribution, make_record
+from tfp_insects.study.same_training import take_over_training
 from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
 from tfp_insects.training.fit import OnStep, Validation
 from tfp_insects.training.history import joint_history, write_history
@@ -40,6 +42,7 @@ class CellRun:
     def __init__(self, cell: Cell, experiment: Experiment, workdir: Path) -> None:
         self._cell = cell
         self._experiment = experiment
+        self._workdir = workdir
         self._directory = cell.directory(workdir)
         training = experiment.training_examples(cell.n_per_class, cell.seed)
         self._task = Task(find_kind(cell.model), experiment, training, experiment.preprocessing(training))
@@ -103,6 +106,9 @@ class CellRun:
     def _predict(self, parts: Mapping[str, Part], on_step: OnStep) -> Predictions:
         """Trains what is left, predicts, and writes what a report needs beside the record."""
         write_json(self._directory / "split.json", self._experiment.split_record())
+        if self._task.kind.trains_like is not None:
+            donor = dataclasses.replace(self._cell, model=self._task.kind.trains_like)
+            take_over_training(self._directory, self._identity(), donor.directory(self._workdir))
         predictions = train_and_predict(self._task, self._members, parts, on_step)
         if len(self._members) > 1:
             rows = joint_history([member.history for member in self._members])

@@ -55,8 +55,13 @@ def test_a_variant_stands_for_the_twin_where_that_is_missing() -> None:
     assert find_twin(["cnn", "ensemble"]) is None
 
 
-def test_only_the_temperature_kind_fits_one() -> None:
+def test_only_the_temperature_kind_fits_one_and_trains_like_another(config: dict[str, Any]) -> None:
     assert [kind.name for kind in KINDS if kind.fits_temperature] == ["cnn_temperature"]
+    assert {kind.name: kind.trains_like for kind in KINDS if kind.trains_like} == {"cnn_temperature": "cnn"}
+    kind, other = find_kind("cnn_temperature"), find_kind("cnn")
+    assert kind.section(config) is other.section(config)
+    assert type(kind).build is type(other).build
+    assert kind.member_seeds(config, 2) == other.member_seeds(config, 2) == [2]
 
 
 def test_the_twin_follows_the_configuration_and_its_variants_their_names(config: dict[str, Any]) -> None:

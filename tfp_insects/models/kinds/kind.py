@@ -46,10 +46,12 @@ class Kind(abc.ABC):
     Attributes:
         name: The value.
         fits_temperature: Whether a temperature is fitted on validation data and divides the logits of all predictions.
+        trains_like: Name of a model whose training is the same to the last bit, if any: a run of that is not repeated.
     """
 
     name: ClassVar[str]
     fits_temperature: ClassVar[bool] = False
+    trains_like: ClassVar[str | None] = None
 
     @abc.abstractmethod
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:

@@ -28,7 +28,7 @@ from tfp_insects.study.quality.tables import print_comparison
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_cell import CellRun
 
-MODELS_WITH_ALL_SEEDS = ("cnn", *TWINS, "cnn_l2sp")
+MODELS_WITH_ALL_SEEDS = ("cnn", *TWINS, "cnn_temperature", "cnn_l2sp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Benchmark:
         split: `validation`, for choosing, which predicts no test image; or `test`.
         models: Names of models.
         sizes: Numbers of training images of each class.
-        seeds: Of the runs and of their splits; models other than `MODELS_WITH_ALL_SEEDS` are run with the first.
+        seeds: Of the runs and of their splits; models other than `MODELS_WITH_ALL_SEEDS` are run with the first alone.
         data: As `--data` of `scripts/run.py`.
         weights: As `--weights` there.
         ood_data: As `--ood_data` there; out-of-distribution images are part of the test.
         config: Plain configuration.
         workdir: Where runs and `quality-<split>.json` go.
         cache_dir: Where drawn images and weights are kept.
-        only_finished: Whether to run nothing and compare what is finished.
+        only_finished: Whether to run nothing and compare what is finished, with whichever of the seeds.
     """
 
     split: Split
@@ -63,8 +63,10 @@ class Benchmark:
 
     @property
     def cells(self) -> list[Cell]:
-        """What is run, cheapest first."""
+        """What is run, cheapest first, or what is looked for where nothing is run."""
         cells = make_cells(list(self.models), list(self.sizes), list(self.seeds))
+        if self.only_finished:
+            return cells
         return [cell for cell in cells if cell.model in MODELS_WITH_ALL_SEEDS or cell.seed == self.seeds[0]]
 
 

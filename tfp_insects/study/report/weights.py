@@ -12,7 +12,7 @@ from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS
 from tfp_insects.models.log_uniform_prior import LogUniformState
 from tfp_insects.models.normal_prior import NormalState
 from tfp_insects.study.report.runs import Run, Study
-from tfp_insects.training.checkpoints import WEIGHTS_NAME
+from tfp_insects.training.checkpoints import WEIGHTS_PATH
 
 # Full AlexNet has 57 million weights; this many of each layer show its distribution.
 MAX_WEIGHTS = 200_000
@@ -89,7 +89,7 @@ def read_weights(run: Run) -> list[LayerWeights]:
 
 
 def _path(run: Run) -> Path:
-    return run.directory / "checkpoints" / WEIGHTS_NAME
+    return run.directory / WEIGHTS_PATH
 
 
 def _posterior_shapes(run: Run) -> dict[str, tuple[int, ...]]:
