@@ -1,6 +1,8 @@
 """Writes the report of all finished runs in a work directory: one page, and its figures and pictures beside it.
 
 python scripts/report.py --workdir=runs
+
+Runs of several splits, as those of benchmarks/quality.py, whose seeds have each their own, need --seeds.
 """
 
 from pathlib import Path
@@ -10,6 +12,7 @@ from absl import flags
 from tfp_insects.cli import run_main
 
 WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs were written; the page goes to report/index.html there")
+SEEDS = flags.DEFINE_list("seeds", None, "seeds of the runs that it shows; all by default")
 
 
 def main(argv: list[str]) -> None:
@@ -17,9 +20,11 @@ def main(argv: list[str]) -> None:
     del argv
     from rich.console import Console
 
+    from tfp_insects.study.command import parse_numbers
     from tfp_insects.study.report.page import write_report
 
-    write_report(Path(WORKDIR.value).expanduser(), Console())
+    seeds = None if SEEDS.value is None else parse_numbers("seeds", SEEDS.value)
+    write_report(Path(WORKDIR.value).expanduser(), Console(), seeds)
 
 
 if __name__ == "__main__":

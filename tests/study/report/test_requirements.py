@@ -109,6 +109,19 @@ def test_names_the_field_in_which_runs_differ(workdir, name, value):
     assert "cnn-n5-seed0" in message
 
 
+def test_seeds_with_splits_of_their_own_are_reported_one_by_one(workdir, make_run):
+    other = make_run(workdir, "cnn", 5, 1)
+    change_record(other, split_fingerprint="6" * 64)
+    assert "name the seeds of one split: scripts/report.py --seeds" in refusal(workdir)
+    (make_run(workdir, "bnn", 10, 1) / "record.json").unlink()
+    assert [run.directory.name for run in load_study(workdir, [0]).runs] == ["cnn-n5-seed0", "bnn-n5-seed0"]
+    study = load_study(workdir, [1])
+    assert [run.directory for run in study.runs] == [other]
+    assert study.unfinished == ("bnn-n10-seed1",)
+    with pytest.raises(InputError, match=r"no finished run with --seeds=2,3 there; expected"):
+        load_study(workdir, [2, 3])
+
+
 def test_other_classes(workdir):
     change_record(workdir / "bnn-n5-seed0", class_names=["ant", "bee & co", "<wasp>", "moth"])
     assert "differ in class_names" in refusal(workdir)

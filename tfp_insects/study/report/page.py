@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -23,12 +24,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def write_report(workdir: Path, console: Console) -> Path:
+def write_report(workdir: Path, console: Console, seeds: Sequence[int] | None = None) -> Path:
     """Writes `<workdir>/report/index.html`, and beside it its pictures (PNG, SVG) and figures (CSV).
 
     Args:
         workdir: Where the runs are.
         console: Gets a line with the page's path.
+        seeds: Those of the runs that it shows; all of them if none is named.
 
     Returns:
         The page's path.
@@ -36,7 +38,7 @@ def write_report(workdir: Path, console: Console) -> Path:
     Raises:
         InputError: There is no finished run, or runs that cannot be compared; see `requirements.load_study`.
     """
-    content = make_content(load_study(workdir))
+    content = make_content(load_study(workdir, seeds))
     directory = workdir / REPORT_NAME
     try:
         directory.mkdir(exist_ok=True)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +52,26 @@ SHARED = ("data_fingerprint", "split_fingerprint", "class_names", "num_test_exam
 PREDICTION_ARRAYS = ("probabilities", "labels", "example_ids")
 
 
-def load_study(workdir: Path) -> Study:
-    """Reads all finished runs of a work directory.
+def load_study(workdir: Path, seeds: Sequence[int] | None = None) -> Study:
+    """Reads the finished runs of a work directory.
+
+    Args:
+        workdir: Where they are.
+        seeds: Those of the runs that count; all of them if none is named.
 
     Raises:
         InputError: There is none, a file of one is cut off or lacks a field, or runs differ in data, split or test set. The
             message names the directory and the field.
     """
     claimed = sorted(path.parent for path in workdir.glob(f"*/{CONFIG_NAME}"))
+    if seeds is not None:
+        claimed = [directory for directory in claimed if read_json(directory / CONFIG_NAME).get("seed") in seeds]
     finished = [directory for directory in claimed if (directory / RECORD_NAME).exists()]
     if not finished:
         started = f" ({len(claimed)} started, none finished)" if claimed else ""
+        named = "" if seeds is None else f" with --seeds={','.join(map(str, seeds))}"
         raise InputError(
-            f"--workdir={workdir}: no finished run there{started}; expected folders with a {RECORD_NAME}. "
+            f"--workdir={workdir}: no finished run{named} there{started}; expected folders with a {RECORD_NAME}. "
             f"Run scripts/run.py with the same --workdir first"
         )
     runs = [load_run(directory) for directory in finished]
@@ -162,5 +169,6 @@ def _require_one_test_set(runs: list[Run]) -> None:
 def _difference(first: Run, other: Run, name: str) -> InputError:
     return InputError(
         f"{other.directory} and {first.directory} differ in {name}, so their figures cannot be compared: "
-        f"keep runs of other data or another split in a --workdir of their own"
+        f"keep runs of other data or another split in a --workdir of their own, or name the seeds of one split: "
+        f"scripts/report.py --seeds"
     )
