@@ -46,7 +46,7 @@ class Kind(abc.ABC):
     Attributes:
         name: The value.
         fits_temperature: Whether a temperature is fitted on validation data and divides the logits of all predictions.
-        trains_like: Name of a model whose training is the same to the last bit, if any: a run of that is not repeated.
+        trains_like: Name of a model that trains in the same way from the same seed, if any: its run is not repeated.
     """
 
     name: ClassVar[str]
