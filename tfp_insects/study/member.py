@@ -19,7 +19,7 @@ from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.steps import Steps, count_steps
 from tfp_insects.training.checkpoints import (
-    DIRECTORY_NAME,
+    CHECKPOINTS_NAME,
     WEIGHTS_PATH,
     Checkpoints,
     TrainingState,
@@ -107,7 +107,7 @@ class Member:
         self._task = task
         self._seed = seed
         self._directory = directory
-        self._checkpoints = directory / DIRECTORY_NAME
+        self._checkpoints = directory / CHECKPOINTS_NAME
         self._config = task.experiment.config
         self.inputs = InputMaker(self._config, task.preprocessing, task.steps.batch_size, seed, directory)
 

@@ -108,7 +108,7 @@ class CellRun:
         write_json(self._directory / "split.json", self._experiment.split_record())
         if self._task.kind.trains_like is not None:
             donor = dataclasses.replace(self._cell, model=self._task.kind.trains_like)
-            take_over_training(self._directory, self._identity(), donor.directory(self._workdir))
+            take_over_training(self._directory, donor.directory(self._workdir))
         predictions = train_and_predict(self._task, self._members, parts, on_step)
         if len(self._members) > 1:
             rows = joint_history([member.history for member in self._members])

@@ -1,10 +1,7 @@
 """A training that another model's run has done already, taken over instead of repeated."""
 
-import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tfp_insects.files import read_json, written_whole
 from tfp_insects.study.cells import CONFIG_NAME
@@ -12,23 +9,22 @@ from tfp_insects.study.member import HISTORY_NAME
 from tfp_insects.training.checkpoints import WEIGHTS_PATH
 
 
-def take_over_training(directory: Path, identity: Mapping[str, Any], donor: Path) -> None:
+def take_over_training(directory: Path, donor: Path) -> None:
     """Copies the history and the weights of a trained run of one network, after which nothing is left to train.
 
     Nothing is copied where this run is trained already, the other is not, or the two differ in more than the model.
 
     Args:
-        directory: This run's.
-        identity: What this run's `config.json` holds.
+        directory: This run's, with its `config.json`.
         donor: The other run's directory, whose model trains in the same way.
 
     Raises:
-        InputError: The other run's `config.json` cannot be read.
+        InputError: A `config.json` cannot be read.
     """
     if (directory / WEIGHTS_PATH).exists() or not (donor / WEIGHTS_PATH).exists():
         return
-    other = read_json(donor / CONFIG_NAME)
-    if json.loads(json.dumps(identity)) != {**other, "model": identity["model"]}:
+    own, other = (read_json(run / CONFIG_NAME) for run in (directory, donor))
+    if own != {**other, "model": own["model"]}:
         return
     for name in (HISTORY_NAME, WEIGHTS_PATH):  # The weights last: where they are, training is finished.
         (directory / name).parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ import tf_keras
 
 from tfp_insects.files import written_whole
 
-DIRECTORY_NAME = "checkpoints"
+CHECKPOINTS_NAME = "checkpoints"
 WEIGHTS_NAME = "weights.h5"
-WEIGHTS_PATH = f"{DIRECTORY_NAME}/{WEIGHTS_NAME}"  # In a network's directory: there when its training is finished.
+WEIGHTS_PATH = f"{CHECKPOINTS_NAME}/{WEIGHTS_NAME}"  # In a network's directory: there when its training is finished.
 
 
 class TrainingState(tf.Module):
