@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 PREDICTIONS = flags.DEFINE_string(
     "predictions", None, "predictions.npz or validation_predictions.npz of a finished run", required=True

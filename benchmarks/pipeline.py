@@ -8,7 +8,7 @@ cores, so that the fed step loses what the pipeline computes; on a GPU it loses 
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 DATA = flags.DEFINE_list("data", ["synthetic"], "one or more of synthetic, insect_detect, or a zip or folder of images")
 N_PER_CLASS = flags.DEFINE_integer("n_per_class", 50, "images of each class", lower_bound=1)

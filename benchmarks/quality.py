@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli import define_config_file, run_main
+from tfp_insects.cli.app import define_config_file, run_main
 
 STUDY = Path(__file__).resolve().parent.parent / "configs" / "study.py"
 
@@ -36,8 +36,8 @@ def main(argv: list[str]) -> None:
     del argv
     from rich.console import Console
 
-    from tfp_insects.study.command import parse_numbers
-    from tfp_insects.study.quality.drive import Benchmark, run_benchmark
+    from tfp_insects.cli.run import parse_numbers
+    from tfp_insects.compare.benchmark import Benchmark, run_benchmark
 
     benchmark = Benchmark(
         split=SPLIT.value,

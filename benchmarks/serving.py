@@ -8,7 +8,7 @@ shared machine.
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["1", "32"], "images of a request")
 NUM_SAMPLES = flags.DEFINE_integer("num_samples", 30, "Monte Carlo draws", lower_bound=1)

@@ -8,7 +8,7 @@ Each row runs in a process of its own; the rows of a table run in turns, so that
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 MODELS = flags.DEFINE_list(
     "models",

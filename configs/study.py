@@ -136,7 +136,7 @@ def variational(
     temperature: float = 1.0,
     covariance_scale: float = 0.0,
 ) -> ml_collections.ConfigDict:
-    """Prior and posterior of the kernels; see `tfp_insects.models.priors`.
+    """Prior and posterior of the kernels; see `tfp_insects.bayes.priors`.
 
     A scale that is learned is learned for each weight; one that is not needs a single number for the whole layer.
     """

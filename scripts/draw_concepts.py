@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 OUTPUT_DIR = flags.DEFINE_string("output_dir", "docs/images", "where the pictures go")
 
@@ -15,7 +15,7 @@ OUTPUT_DIR = flags.DEFINE_string("output_dir", "docs/images", "where the picture
 def main(argv: list[str]) -> None:
     """Passes the flag on."""
     del argv
-    from tfp_insects.study.report.concept_pictures import draw_concepts
+    from tfp_insects.report.concept_pictures import draw_concepts
 
     for path in draw_concepts(Path(OUTPUT_DIR.value).expanduser()):
         print(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 RUN = flags.DEFINE_string("run", None, "directory of a finished run", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "the model's directory; versions in it count up", required=True)

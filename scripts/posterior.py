@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 RUN = flags.DEFINE_string("run", None, "directory of a finished run of --model=bnn", required=True)
 DATA = flags.DEFINE_string(
@@ -24,9 +24,9 @@ def main(argv: list[str]) -> None:
     del argv
     from rich.console import Console
 
-    from tfp_insects.serving.finished_run import read_finished_run
+    from tfp_insects.report.posterior_report import describe_posterior, describe_pruning, examples_tested
+    from tfp_insects.runs.finished_run import read_finished_run
     from tfp_insects.study.experiment import open_images
-    from tfp_insects.study.posterior_report import describe_posterior, describe_pruning, examples_tested
 
     console, directory = Console(), Path(RUN.value).expanduser()
     run = read_finished_run(directory)

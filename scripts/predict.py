@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 MODEL = flags.DEFINE_string("model", None, "directory of an exported model, or of one version of it", required=True)
 IMAGES = flags.DEFINE_string("images", None, "a folder (with all folders in it) or a zip of images", required=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects import cli
+from tfp_insects.cli import app as cli
 
 _ZIP = flags.DEFINE_string(
     "zip", None, "Path of Insect_Detect_classification_v2.zip; downloaded where it is not given."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli import run_main
+from tfp_insects.cli.app import run_main
 
 WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs were written; the page goes to report/index.html there")
 SEEDS = flags.DEFINE_list("seeds", None, "seeds of the runs that it shows; all by default")
@@ -20,8 +20,8 @@ def main(argv: list[str]) -> None:
     del argv
     from rich.console import Console
 
-    from tfp_insects.study.command import parse_numbers
-    from tfp_insects.study.report.page import write_report
+    from tfp_insects.cli.run import parse_numbers
+    from tfp_insects.report.page import write_report
 
     seeds = None if SEEDS.value is None else parse_numbers("seeds", SEEDS.value)
     write_report(Path(WORKDIR.value).expanduser(), Console(), seeds)

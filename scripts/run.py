@@ -11,7 +11,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from tfp_insects.cli import define_config_file, run_main
+from tfp_insects.cli.app import define_config_file, run_main
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -57,7 +57,7 @@ def config_for(is_drawn: bool) -> Mapping[str, Any]:
 def main(argv: list[str]) -> None:
     """Passes the flags on."""
     del argv
-    from tfp_insects.study.command import Command, run_command
+    from tfp_insects.cli.run import Command, run_command
 
     command = Command(
         models=MODEL.value,

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfp_insects.data.species_study import STUDY_SPECIES
-from tfp_insects.data.synthetic import draw_example
+from tfp_insects.data.painted.source import draw_example
+from tfp_insects.data.painted.species_study import STUDY_SPECIES
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSES = 3

@@ -17,7 +17,7 @@ from measuring.configuration import Configuration
 from measuring.models import make_model, study_config
 from measuring.tables import print_table, text_of
 from tfp_insects.data.pipeline import Preprocessing
-from tfp_insects.models.sampling import weights_of
+from tfp_insects.models.alexnet.sampling import weights_of
 from tfp_insects.serving.graph import ServedModel, ServingOptions
 
 MODELS = ("cnn", "bnn_head", "bnn_classifier", "bnn")

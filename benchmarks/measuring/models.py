@@ -9,7 +9,7 @@ import tf_keras
 
 from measuring.configuration import OVERRIDES, STOCK, Configuration
 from measuring.stock_flipout import build_stock_flipout
-from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, Architecture, load_pretrained
+from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, Architecture, load_pretrained
 from tfp_insects.models.build import build_model
 
 STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfp_insects.models.alexnet import Architecture, build_sequential
+from tfp_insects.models.alexnet.network import Architecture, build_sequential
 from tfp_insects.models.cnn import layer_seed
 
 NOISE_SHARE = 0.1  # Initial scale of the posterior, as a share of the kernel's own initial scale.

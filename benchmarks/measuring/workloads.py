@@ -12,14 +12,14 @@ import tf_keras
 
 from measuring.configuration import STOCK, Configuration
 from measuring.models import SEED, make_model, study_config
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.features import FeaturePipeline
+from tfp_insects.data.opening import open_source
 from tfp_insects.data.pipeline import Augmentation, Examples, Preprocessing, TrainingPipeline
-from tfp_insects.data.sources import open_source
 from tfp_insects.errors import InputError
+from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.study.inputs import InputMaker
 from tfp_insects.training.optimiser import LearningRates, TrainStep, make_optimiser, make_train_step
-from tfp_insects.uncertainty.few_images import FewImagesPredictor
-from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
 
 LEARNING_RATE = 1e-3
 MAX_FEW_IMAGES = 128  # Up to so many images, drawing the dense layers' outputs is cheaper than drawing their weights.

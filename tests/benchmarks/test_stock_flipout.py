@@ -5,7 +5,7 @@ import tensorflow_probability as tfp
 import tf_keras
 from measuring.stock_flipout import NOISE_SHARE, build_stock_flipout
 
-from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, Architecture
+from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, Architecture
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 
 NUM_EXAMPLES = 500

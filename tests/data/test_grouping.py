@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.data.grouping import POOL, TEST, VALIDATION, assign_units, find_units, seeded_order
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.data.source import ImageSource
 
 
 def source_of(contents: str, groups: str | None = None) -> ImageSource:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.data.held_out import hold_out_classes
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 
 CLASSES = ("bee", "fly", "none_bg", "none_dirt")

@@ -23,7 +23,7 @@ from tfp_insects.data.pipeline import (
     decoded_images,
     evaluation_dataset,
 )
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 
 SIZE = 8
@@ -34,7 +34,7 @@ import gc, pathlib, sys
 import numpy as np
 from tfp_insects.data.image_store import ImageStore
 from tfp_insects.data.pipeline import Augmentation, Examples, Preprocessing, TrainingPipeline, evaluation_dataset
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.data.source import ImageSource
 from tfp_insects.study.graphs import graphs_forgotten
 
 content = pathlib.Path(sys.argv[1]).read_bytes()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfp_insects.data.archives import archive_source
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.data.readers.archives import archive_source
+from tfp_insects.data.source import ImageSource
 from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 

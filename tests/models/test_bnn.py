@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models import alexnet
-from tfp_insects.models.alexnet import SCOPES, Architecture
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.bayes.noise import NoiseTable
+from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet.network import SCOPES, Architecture
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn, kl_divergence, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.noise import NoiseTable
-from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
 
 NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
 NUM_TRAIN_EXAMPLES = 40

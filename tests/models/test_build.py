@@ -4,7 +4,7 @@ import pytest
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import bayesian_layer_names
+from tfp_insects.models.alexnet.network import bayesian_layer_names
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
 

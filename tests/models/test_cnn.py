@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.alexnet import Architecture
+from tfp_insects.models.alexnet.network import Architecture
 from tfp_insects.models.cnn import build_cnn, initializer, layer_seed
 
 NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)

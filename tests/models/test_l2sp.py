@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.elbo import loss_and_logits
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import Architecture, bayesian_layer_names, load_pretrained
+from tfp_insects.models.alexnet.network import Architecture, bayesian_layer_names, load_pretrained
 from tfp_insects.models.bnn import Bayesian, kl_divergence, layers_with_prior, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.l2sp import PenalisedDense, build_l2sp
-from tfp_insects.training.elbo import loss_and_logits
 
 NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
 NUM_TRAIN_EXAMPLES = 40

@@ -8,15 +8,15 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.bayes.posterior import layer_posteriors, signal_to_noise
 from tfp_insects.errors import InputError
-from tfp_insects.models import alexnet
-from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, HEAD, Architecture
+from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet.few_images import FewImagesPredictor
+from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, HEAD, Architecture
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn, kl_divergence, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
-from tfp_insects.uncertainty.few_images import FewImagesPredictor
-from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
-from tfp_insects.uncertainty.posterior import layer_posteriors, signal_to_noise
 
 NUM_TRAIN_EXAMPLES = 40
 RATIO = 0.3

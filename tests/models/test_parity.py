@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tf_keras
 
-from tfp_insects.models import alexnet
-from tfp_insects.models.alexnet import Architecture
+from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.alexnet.weights_layout import convert_state_dict
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.torchvision import load_pretrained
-from tfp_insects.models.torchvision_layout import convert_state_dict
+from tfp_insects.models.pretrained_files import load_pretrained
 
 torch = pytest.importorskip("torch", reason="needs torch (see BUILD.md)")
 

@@ -12,9 +12,9 @@ from scipy import stats
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfp_insects.errors import InputError
+from tfp_insects.runs.finished_run import FinishedRun, LabelledPredictions, read_finished_run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 from tfp_insects.serving.export import describe, export_run
-from tfp_insects.serving.finished_run import FinishedRun, LabelledPredictions, read_finished_run
 from tfp_insects.serving.loaded_model import newest_version
 from tfp_insects.serving.versions import versions_in, write_version
 

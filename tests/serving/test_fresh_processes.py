@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_insects.serving.finished_run import read_finished_run
-from tfp_insects.uncertainty.few_images import FewImagesPredictor
+from tfp_insects.models.alexnet.few_images import FewImagesPredictor
+from tfp_insects.runs.finished_run import read_finished_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORT = """

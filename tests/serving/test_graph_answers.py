@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_insects.serving.finished_run import read_finished_run
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.metrics import scores as metrics
+from tfp_insects.models.alexnet.few_images import FewImagesPredictor
+from tfp_insects.runs.finished_run import read_finished_run
 from tfp_insects.serving.graph import summarise
-from tfp_insects.uncertainty import metrics
-from tfp_insects.uncertainty.few_images import FewImagesPredictor
-from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
 
 Get = Callable[[str], Path]
 

@@ -7,7 +7,7 @@ from typing import Any
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from tfp_insects.serving.finished_run import read_finished_run
+from tfp_insects.runs.finished_run import read_finished_run
 
 Get = Callable[[str], Path]
 

@@ -11,11 +11,11 @@ import tensorflow as tf
 from PIL import Image
 
 from tfp_insects.data.pipeline import Examples, evaluation_dataset
-from tfp_insects.data.sources import ImageSource
-from tfp_insects.models.sampling import weights_of
-from tfp_insects.serving.finished_run import read_finished_run
+from tfp_insects.data.source import ImageSource
+from tfp_insects.models.alexnet.few_images import FewImagesPredictor
+from tfp_insects.models.alexnet.sampling import weights_of
+from tfp_insects.runs.finished_run import read_finished_run
 from tfp_insects.serving.graph import ServedModel, ServingOptions
-from tfp_insects.uncertainty.few_images import FewImagesPredictor
 
 Get = Callable[[str], Path]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from tfp_insects.study.cells import Cell
+from tfp_insects.runs.cells import Cell
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.run_cell import CellRun

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 from tfp_insects.study.experiment import make_experiment
 from tfp_insects.study.limits import LIMITS, require_within_limits

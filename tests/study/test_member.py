@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.models.methods.registry import find_kind
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import Task
 

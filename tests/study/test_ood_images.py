@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfp_insects.data.sources import ImageSource, fingerprint
+from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.errors import InputError
 from tfp_insects.study.experiment import Experiment, Recipe, make_experiment, open_ood_images, with_split_seed
 

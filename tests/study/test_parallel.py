@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from tfp_insects.runs.cells import Cell
 from tfp_insects.study import grid, parallel
-from tfp_insects.study.cells import Cell
 from tfp_insects.study.experiment import Experiment, Recipe
 from tfp_insects.study.parallel import Parallel, run_in_processes
 

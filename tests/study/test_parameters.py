@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, Architecture
+from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, Architecture
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.l2sp import build_l2sp

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.cli import run as command
+from tfp_insects.cli.run import Command, run_command
+from tfp_insects.data.source import ImageSource
 from tfp_insects.files import write_json
-from tfp_insects.study import command
-from tfp_insects.study.cells import Cell
-from tfp_insects.study.command import Command, run_command
+from tfp_insects.runs.cells import Cell
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.plan import print_plan
 from tfp_insects.study.steps import steps_of_cell

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfp_insects.metrics.scores import summarize
 from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow
-from tfp_insects.uncertainty.metrics import summarize
 
 HISTORY = [
     EpochRow(1, 1.0, 1.0, 0.5, 1.0, 0.9, 0.4, 0.0, 4.0),

@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import evaluation_dataset
-from tfp_insects.data.sources import ImageSource, fingerprint
+from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
-from tfp_insects.models.alexnet import Architecture
+from tfp_insects.metrics.out_of_distribution import auroc, fpr_at_tpr, scores
+from tfp_insects.metrics.scores import negative_log_likelihood
+from tfp_insects.models.alexnet.network import Architecture
 from tfp_insects.models.bnn import kl_divergence
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.kinds.registry import MODELS
-from tfp_insects.serving.finished_run import read_finished_run
-from tfp_insects.study.cells import Cell
-from tfp_insects.study.directory_lock import locked
+from tfp_insects.models.methods.registry import MODELS
+from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.finished_run import read_finished_run
+from tfp_insects.runs.lock import locked
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.pretrained import Pretrained
+from tfp_insects.study.pretraining import Pretrained
 from tfp_insects.study.run_cell import CellRun
 from tfp_insects.training.history import read_history, seconds_to_best_epoch
-from tfp_insects.uncertainty.head_covariance import fit_head_covariance
-from tfp_insects.uncertainty.metrics import negative_log_likelihood
-from tfp_insects.uncertainty.out_of_distribution import auroc, fpr_at_tpr, scores
 
 NUM_DRAWS = {
     "cnn": 1,

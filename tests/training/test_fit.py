@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import Architecture
+from tfp_insects.models.alexnet.network import Architecture
 from tfp_insects.models.bnn import Bayesian, build_bnn, kl_divergence
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models import alexnet
-from tfp_insects.models.alexnet import Architecture
+from tfp_insects.bayes.elbo import loss_and_logits
+from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet.network import Architecture
 from tfp_insects.models.bnn import Bayesian, build_bnn, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.training.elbo import loss_and_logits
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 
 MakeModel = Callable[..., tf_keras.Sequential]

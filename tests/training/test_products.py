@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.alexnet import Architecture
+from tfp_insects.models.alexnet.network import Architecture
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step

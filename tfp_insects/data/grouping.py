@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tfp_insects.data.sources import ImageSource, content_digests
+from tfp_insects.data.source import ImageSource, content_digests
 
 POOL, TEST, VALIDATION = 0, 1, 2
 _THRESHOLDS = [2.0**-halvings for halvings in range(11)]

@@ -5,7 +5,7 @@ import fnmatch
 
 import numpy as np
 
-from tfp_insects.data.sources import ImageSource, select
+from tfp_insects.data.source import ImageSource, select
 from tfp_insects.errors import InputError
 
 

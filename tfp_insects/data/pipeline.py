@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_insects.data.image_store import ImageStore
 from tfp_insects.data.images import decode_image, normalise
-from tfp_insects.data.sources import ImageSource
+from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

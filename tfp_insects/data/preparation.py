@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.progress import DownloadColumn, Progress
 
-from tfp_insects.data import insect_detect
+from tfp_insects.data.readers import insect_detect
 from tfp_insects.errors import InputError
 
 ARCHIVE_NAME = "Insect_Detect_classification_v2.zip"

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_insects.data.images import decode_image
-from tfp_insects.data.sources import ImageSource, select
+from tfp_insects.data.source import ImageSource, select
 from tfp_insects.errors import InputError
 
 NUM_NAMED = 5  # bad images that the error names

@@ -7,12 +7,12 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.flipout import Convolution2DFlipout, DenseFlipout, VariationalKernel
+from tfp_insects.bayes.noise import NoiseTable
+from tfp_insects.bayes.priors import LOG_UNIFORM
 from tfp_insects.errors import InputError
-from tfp_insects.models import alexnet
+from tfp_insects.models.alexnet import network as alexnet
 from tfp_insects.models.cnn import initializer, layer_seed
-from tfp_insects.models.flipout import Convolution2DFlipout, DenseFlipout, VariationalKernel
-from tfp_insects.models.noise import NoiseTable
-from tfp_insects.models.priors import LOG_UNIFORM
 
 
 @dataclasses.dataclass(frozen=True)

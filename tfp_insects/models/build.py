@@ -6,9 +6,9 @@ from typing import Any
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import CONVOLUTIONS, DENSE_LAYERS, HEAD, bayesian_layer_names
-from tfp_insects.models.kinds.kind import Blueprint, Kind
-from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, HEAD, bayesian_layer_names
+from tfp_insects.models.methods.method import Blueprint, Kind
+from tfp_insects.models.methods.registry import find_kind
 
 
 def build_model(

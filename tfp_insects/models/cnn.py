@@ -6,8 +6,8 @@ from typing import Any
 
 import tf_keras
 
-from tfp_insects.models import alexnet
-from tfp_insects.models.dropout import SeededDropout
+from tfp_insects.bayes.dropout import SeededDropout
+from tfp_insects.models.alexnet import network as alexnet
 
 
 def build_cnn(

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.alexnet import run_layers
+from tfp_insects.models.alexnet.network import run_layers
 from tfp_insects.models.bnn import bayesian_layers
 
 

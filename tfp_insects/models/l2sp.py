@@ -11,14 +11,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.dropout import SeededDropout
+from tfp_insects.bayes.normal_prior import NormalState
+from tfp_insects.bayes.prior_weights import NormalWeights
+from tfp_insects.bayes.priors import LOG_UNIFORM, Prior
 from tfp_insects.errors import InputError
-from tfp_insects.models import alexnet
+from tfp_insects.models.alexnet import network as alexnet
 from tfp_insects.models.bnn import Bayesian
 from tfp_insects.models.cnn import dropout_factory, initializer
-from tfp_insects.models.dropout import SeededDropout
-from tfp_insects.models.normal_prior import NormalState
-from tfp_insects.models.prior_weights import NormalWeights
-from tfp_insects.models.priors import LOG_UNIFORM, Prior
 
 
 def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:

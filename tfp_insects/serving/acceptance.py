@@ -7,9 +7,9 @@ import numpy as np
 from scipy import stats
 
 from tfp_insects.errors import InputError
-from tfp_insects.serving.finished_run import LabelledPredictions
-from tfp_insects.uncertainty.metrics import example_correct, mean_probabilities
-from tfp_insects.uncertainty.selective import threshold_at_risk
+from tfp_insects.metrics.scores import example_correct, mean_probabilities
+from tfp_insects.metrics.selective import threshold_at_risk
+from tfp_insects.runs.finished_run import LabelledPredictions
 
 
 @dataclasses.dataclass(frozen=True)

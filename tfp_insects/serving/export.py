@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
-from tfp_insects.models.sampling import weights_of
-from tfp_insects.serving.finished_run import FinishedRun, read_finished_run
+from tfp_insects.models.alexnet.sampling import weights_of
+from tfp_insects.runs.finished_run import FinishedRun, read_finished_run
 from tfp_insects.serving.graph import ServedModel, ServingOptions
 from tfp_insects.serving.layout import CLASS_NAMES_NAME, MODEL_CARD_NAME, WARMUP_NAME
 from tfp_insects.serving.model_card import make_model_card

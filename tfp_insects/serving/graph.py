@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfp_insects.data.images import decode_image, shrink_large
 from tfp_insects.data.pipeline import Preprocessing
-from tfp_insects.models.sampling import ConvolutionWeights, DenseWeights, Weights, class_probabilities
+from tfp_insects.models.alexnet.sampling import ConvolutionWeights, DenseWeights, Weights, class_probabilities
 
 # Resizing on the client's side may leave [0, 1] by rounding; images in [0, 255] leave it by far.
 RANGE_TOLERANCE = 1e-3

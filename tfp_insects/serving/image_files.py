@@ -6,9 +6,9 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tfp_insects.data.archives import MAX_IMAGE_BYTES, open_archive
-from tfp_insects.data.folders import is_image, is_visible
 from tfp_insects.data.images import IMAGE_ENDINGS
+from tfp_insects.data.readers.archives import MAX_IMAGE_BYTES, open_archive
+from tfp_insects.data.readers.folders import is_image, is_visible
 from tfp_insects.errors import InputError
 
 

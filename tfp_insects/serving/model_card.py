@@ -7,12 +7,12 @@ import math
 import uuid
 from typing import Any
 
-from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.metrics.counts import confusion_matrix
+from tfp_insects.metrics.intervals import metric_intervals
+from tfp_insects.metrics.scores import mean_probabilities
+from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.runs.finished_run import FinishedRun
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
-from tfp_insects.serving.finished_run import FinishedRun
-from tfp_insects.study.metric_intervals import metric_intervals
-from tfp_insects.uncertainty.counts import confusion_matrix
-from tfp_insects.uncertainty.metrics import mean_probabilities
 
 VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "tensorflow-serving-api", "numpy", "tfp_insects")
 INTERVAL_SEED = 0

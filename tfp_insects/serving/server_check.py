@@ -13,10 +13,10 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_p
 
 from tfp_insects.data.images import decode_image
 from tfp_insects.files import read_json
-from tfp_insects.serving.finished_run import FinishedRun, read_finished_run
+from tfp_insects.models.alexnet.few_images import FewImagesPredictor
+from tfp_insects.runs.finished_run import FinishedRun, read_finished_run
 from tfp_insects.serving.layout import MODEL_CARD_NAME
 from tfp_insects.serving.loaded_model import newest_version
-from tfp_insects.uncertainty.few_images import FewImagesPredictor
 
 SEED = 5
 ROUNDING = 1e-4  # Another build of TensorFlow sums in another order.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.metrics.counts import corrected_counts
 from tfp_insects.serving.answers import Answer
-from tfp_insects.uncertainty.counts import corrected_counts
 
 COUNTS_SEED = 0
 MAX_ERRORS = 200  # As many are listed by name.

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples
 from tfp_insects.files import write_arrays
+from tfp_insects.metrics.temperature import fit_to_predictions, scale_predictions
 from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.member import VALIDATION_SEED, Member, Task
 from tfp_insects.study.parameters import count_parameters
 from tfp_insects.training.fit import OnStep
-from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
-from tfp_insects.uncertainty.temperature import fit_to_predictions, scale_predictions
 
 TEST_SEED = 2
 OOD_SEED = 3

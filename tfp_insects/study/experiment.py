@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.data.held_out import hold_out_classes
+from tfp_insects.data.opening import open_source
 from tfp_insects.data.pipeline import IMAGENET_MEAN, IMAGENET_STD, Examples, Preprocessing, channel_statistics
-from tfp_insects.data.sources import ImageSource, fingerprint, open_source
-from tfp_insects.data.subsets import Split, make_split, split_to_json, training_subset
+from tfp_insects.data.source import ImageSource, fingerprint
+from tfp_insects.data.split import Split, make_split, split_to_json, training_subset
 from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.models.precision import resolve_precision
 from tfp_insects.study.limits import require_within_limits
-from tfp_insects.study.pretrained import Pretrained, resolve_weights
+from tfp_insects.study.pretraining import Pretrained, resolve_weights
 
 MIN_DRAWN_PER_CLASS = 500  # So that commands for fewer images draw the same data set.
 Say = Callable[[str], None]

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from tfp_insects.errors import InputError
 from tfp_insects.progress import progress_bar
-from tfp_insects.study.cells import Cell, is_finished
+from tfp_insects.runs.cells import Cell, is_finished
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel, run_in_processes
 from tfp_insects.study.run_cell import CellRun

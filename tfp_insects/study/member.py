@@ -11,10 +11,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.head_covariance import fit_head_covariance
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples, Preprocessing
-from tfp_insects.models.alexnet import load_pretrained
+from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
+from tfp_insects.models.alexnet.network import load_pretrained
 from tfp_insects.models.build import build_model
-from tfp_insects.models.kinds.kind import Kind
+from tfp_insects.models.methods.method import Kind
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.steps import Steps, count_steps
@@ -28,9 +31,6 @@ from tfp_insects.training.checkpoints import (
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
 from tfp_insects.training.optimiser import LearningRates, make_optimiser
-from tfp_insects.uncertainty.head_covariance import fit_head_covariance
-from tfp_insects.uncertainty.metrics import accuracy, negative_log_likelihood
-from tfp_insects.uncertainty.monte_carlo import MonteCarloPredictor
 
 VALIDATION_SEED = 1
 COVARIANCE_SEED = 4

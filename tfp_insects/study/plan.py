@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tfp_insects.data.subsets import Split
+from tfp_insects.data.split import Split
 from tfp_insects.files import read_json
-from tfp_insects.study.cells import CONFIG_NAME, RECORD_NAME, Cell, is_finished
+from tfp_insects.runs.cells import CONFIG_NAME, RECORD_NAME, Cell, is_finished
 from tfp_insects.study.member import HISTORY_NAME
 from tfp_insects.study.steps import steps_of_cell
 from tfp_insects.training.history import read_history

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_insects.models.alexnet import bayesian_layer_names
+from tfp_insects.metrics.bootstrap import bootstrap_interval
+from tfp_insects.metrics.intervals import metric_intervals, out_of_distribution_statistics
+from tfp_insects.metrics.scores import per_class_accuracy, summarize
+from tfp_insects.models.alexnet.network import bayesian_layer_names
 from tfp_insects.models.bnn import make_bayesian
-from tfp_insects.models.kinds.registry import find_kind
-from tfp_insects.study.metric_intervals import metric_intervals, out_of_distribution_statistics
-from tfp_insects.study.statistics import bootstrap_interval
+from tfp_insects.models.methods.registry import find_kind
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
 from tfp_insects.training.schedules import annealed_kl_weight
-from tfp_insects.uncertainty.metrics import per_class_accuracy, summarize
 
 VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "numpy", "tfp_insects")
 INTERVAL_SEED = 0

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.files import read_json, write_json
-from tfp_insects.models.kinds.registry import find_kind
+from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
+from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.runs.cells import RECORD_NAME, Cell, claimed_directory, is_finished
+from tfp_insects.runs.same_training import take_over_training
+from tfp_insects.runs.thumbnails import THUMBNAILS_NAME, write_thumbnails
 from tfp_insects.study.cell_predictions import (
     OOD_NAME,
     TEST_NAME,
@@ -19,15 +23,11 @@ from tfp_insects.study.cell_predictions import (
     train_and_predict,
     write_predictions,
 )
-from tfp_insects.study.cells import RECORD_NAME, Cell, claimed_directory, is_finished
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import HISTORY_NAME, Member, Task
 from tfp_insects.study.records import OutOfDistribution, make_record
-from tfp_insects.study.same_training import take_over_training
-from tfp_insects.study.thumbnails import THUMBNAILS_NAME, write_thumbnails
 from tfp_insects.training.fit import OnStep, Validation
 from tfp_insects.training.history import joint_history, write_history
-from tfp_insects.uncertainty.metrics import accuracy, negative_log_likelihood
 
 
 class CellRun:

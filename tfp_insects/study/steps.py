@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tfp_insects.data.pipeline import batch_size_for
-from tfp_insects.data.subsets import Split, training_subset
-from tfp_insects.models.kinds.kind import Kind
-from tfp_insects.models.kinds.registry import find_kind
-from tfp_insects.study.cells import Cell
+from tfp_insects.data.split import Split, training_subset
+from tfp_insects.models.methods.method import Kind
+from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.runs.cells import Cell
 
 
 class Steps(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models import alexnet
-from tfp_insects.training.elbo import loss_and_logits
+from tfp_insects.bayes.elbo import loss_and_logits
+from tfp_insects.models.alexnet import network as alexnet
 
 TrainStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from tfp_insects.models.torchvision import save_weights
-from tfp_insects.models.torchvision_layout import convert_state_dict
+from tfp_insects.models.alexnet.weights_layout import convert_state_dict
+from tfp_insects.models.pretrained_files import save_weights
 
 _STORAGE_TYPES = {
     "float32": "FloatStorage",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.torchvision import convert_file, load_pretrained
+from tfp_insects.models.pretrained_files import convert_file, load_pretrained
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.torch_file import read_state_dict
+from tfp_insects.models.torch_files.checkpoint import read_state_dict
 
 
 @pytest.mark.parametrize(

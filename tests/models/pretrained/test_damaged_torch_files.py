@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.torch_file import MAX_PICKLE_BYTES, read_state_dict
+from tfp_insects.models.torch_files.checkpoint import MAX_PICKLE_BYTES, read_state_dict
 
 
 def test_refuses_big_endian_files(checkpoints: Any, tmp_path: Path) -> None:

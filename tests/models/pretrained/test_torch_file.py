@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfp_insects.models.torch_file import read_state_dict
+from tfp_insects.models.torch_files.checkpoint import read_state_dict
 
 
 def assert_same(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.torchvision import load_pretrained, save_weights, weights_fingerprint
-from tfp_insects.models.torchvision_layout import WEIGHT_NAMES, convert_state_dict
+from tfp_insects.models.alexnet.weights_layout import WEIGHT_NAMES, convert_state_dict
+from tfp_insects.models.pretrained_files import load_pretrained, save_weights, weights_fingerprint
 
 
 def test_every_file_format_gives_the_same_weights(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.torchvision import imagenet_weights
+from tfp_insects.models.pretrained_files import imagenet_weights
 
 CONTENT = b"not really weights" * 1000
 CONTENT_SHA256 = sha256(CONTENT).hexdigest()

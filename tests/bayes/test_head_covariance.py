@@ -1,0 +1,109 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.bayes.head_covariance import fit_head_covariance, posterior_factor
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.errors import InputError
+from tfp_insects.metrics.scores import expected_entropy, predictive_entropy
+from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.bnn import Bayesian, build_bnn
+
+SCALE = 0.7
+
+
+def variational(**options: Any) -> dict[str, Any]:
+    return {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1, **options}
+
+
+def make_bnn(scope: str = "all", **head: Any) -> tf_keras.Sequential:
+    architecture = Architecture(4, 63, 0.05)
+    return build_bnn(architecture, Bayesian(scope, variational(), variational(**head)), 40, seed=0)
+
+
+def batches(num_images: int, seed: int = 0) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    images = np.random.default_rng(seed).normal(size=(num_images, 63, 63, 3))
+    return [(tf.constant(images, tf.float32), tf.zeros([num_images], tf.int32))]
+
+
+def test_the_covariance_is_the_closed_form() -> None:
+    features = np.random.default_rng(0).normal(size=(3, 8, 5))
+    precision = np.eye(5) / SCALE**2
+    for draw in features:
+        for phi in draw:
+            precision += 0.5 * np.outer(phi, phi) / 3
+    factor = np.float64(posterior_factor(features, SCALE))
+    np.testing.assert_allclose(factor @ factor.T, np.linalg.inv(precision), rtol=1e-5, atol=1e-7)
+
+
+def test_without_images_the_posterior_is_the_prior() -> None:
+    np.testing.assert_allclose(posterior_factor(np.zeros([1, 0, 3]), SCALE), SCALE * np.eye(3), rtol=1e-6)
+
+
+def test_half_is_the_least_bound_of_the_curvature_of_softmax() -> None:
+    # Boehning 1992: H(p) = diag(p) - p p' is at most 1/2 (I - 1 1' / K), whose largest eigenvalue is 1/2.
+    largest = 0.0
+    for first in np.linspace(0.0, 1.0, 51):
+        for second in np.linspace(0.0, 1.0 - first, 51):
+            p = np.array([first, second, 1.0 - first - second])
+            largest = max(largest, np.linalg.eigvalsh(np.diag(p) - np.outer(p, p)).max())
+    assert largest == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("scope", ["all", "head"])
+def test_a_direction_of_training_images_is_surer_than_one_without(scope: str) -> None:
+    model, training = make_bnn(scope, covariance_scale=8.0), batches(30)
+    head = model.get_layer("classifier_6")
+    prior = np.float64(head.covariance_factor)
+    fit_head_covariance(model, training, num_samples=2, seed=0)
+    fitted = np.float64(head.covariance_factor)
+    inputs = tf_keras.Model(model.inputs, head.input)(training[0][0], training=False).numpy().astype(np.float64)
+    seen = inputs.mean(0)
+    unseen = np.linalg.svd(inputs)[2][-1]
+    for direction, least, most in ((seen, 0.0, 0.3), (unseen, 0.95, 1.0)):
+        ratio = np.linalg.norm(direction @ fitted) / np.linalg.norm(direction @ prior)
+        assert least < ratio <= most
+
+
+def test_layers_without_a_covariance_are_left_as_they_are() -> None:
+    model = make_bnn()
+    before = [weight.numpy() for weight in model.weights]
+    fit_head_covariance(model, batches(3), num_samples=2, seed=0)
+    for old, new in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_it_repeats_under_a_seed() -> None:
+    factors = []
+    for _ in range(2):
+        model = make_bnn(covariance_scale=8.0)
+        fit_head_covariance(model, batches(5), num_samples=2, seed=3)
+        factors.append(model.get_layer("classifier_6").covariance_factor.numpy())
+    np.testing.assert_array_equal(*factors)
+
+
+def test_images_unlike_those_of_the_training_make_draws_differ_more() -> None:
+    model, training = make_bnn("head", covariance_scale=8.0), batches(40)
+    fit_head_covariance(model, training, num_samples=1, seed=0)
+    head = model.get_layer("classifier_6")
+    inputs = tf_keras.Model(model.inputs, head.input)(training[0][0], training=False).numpy()
+    unseen = np.linalg.svd(inputs)[2][-8:]
+    other = unseen * np.linalg.norm(inputs, axis=1).mean()
+    last = tf_keras.Sequential([head])
+    epistemic = []
+    for features in (inputs, other.astype(np.float32)):
+        draws = MonteCarloPredictor(last).predict([(tf.constant(features), None)], 60, seed=1)
+        epistemic.append((predictive_entropy(draws) - expected_entropy(draws)).mean())
+    assert epistemic[1] > 2 * epistemic[0]
+
+
+@pytest.mark.parametrize("section", ["body", "features"])
+def test_other_layers_cannot_have_one(section: str) -> None:
+    parts = {"body": variational(), "features": variational()}
+    parts[section] = variational(covariance_scale=1.0)
+    bayesian = Bayesian("all", parts["body"], variational(), parts["features"])
+    with pytest.raises(InputError, match=rf"--config\.bnn\.{section}\.covariance_scale: only the last layer"):
+        build_bnn(Architecture(4, 63, 0.05), bayesian, 40, seed=0)

@@ -1,0 +1,122 @@
+"""Each test runs a small script of its own, with a stand-in for TensorFlow that prints what the real one prints."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import logging
+from absl import flags
+from tfp_insects.cli import app as cli
+from tfp_insects.errors import InputError
+
+SIZE = flags.DEFINE_integer("size", 1, "how large", lower_bound=1)
+RAISES = flags.DEFINE_enum("raises", "", ["", "InputError", "KeyboardInterrupt", "KeyError"], "what to raise")
+CONFIG = cli.define_config_file("config", {config!r}, "the config")
+
+
+def main(argv):
+    logging.getLogger("tfp_insects").warning("left out %s", "ant/1.jpg")
+    logging.getLogger("tfp_insects").info("a detail")
+    logging.getLogger("tensorflow").warning("5 calls triggered tf.function retracing")
+    if RAISES.value == "KeyError":
+        raise KeyError("a defect")
+    if RAISES.value == "KeyboardInterrupt":
+        raise KeyboardInterrupt
+    if RAISES.value == "InputError":
+        raise InputError("--data=nix: no such file")
+    print(argv[1:], SIZE.value, CONFIG.value.data.num_test_per_class)
+
+
+cli.run_main(main)
+"""
+CONFIG = """
+import ml_collections
+
+
+def get_config():
+    return ml_collections.ConfigDict({"data": {"num_test_per_class": 50}})
+"""
+TENSORFLOW = "import os\nos.write(2, b'cudart_stub.cc: no drivers')\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "config.py").write_text(CONFIG)
+    (tmp_path / "script.py").write_text(SCRIPT.format(config=str(tmp_path / "config.py")))
+    (tmp_path / "tensorflow.py").write_text(TENSORFLOW)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    repository = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(repository)])}
+    command = [sys.executable, str(folder / "script.py"), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_runs_main_with_the_parsed_flags_and_without_the_noise_of_tensorflow(folder):
+    done = run(folder, "--size=3", "--config.data.num_test_per_class=7")
+    assert (done.returncode, done.stdout) == (0, "[] 3 7\n")
+    assert done.stderr == "WARNING: left out ant/1.jpg\n"
+
+
+def test_an_input_error_is_one_line_and_exit_code_1(folder):
+    done = run(folder, "--raises=InputError")
+    assert done.returncode == 1
+    assert done.stderr.endswith("\nerror: --data=nix: no such file\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_exit_code_130_without_traceback(folder):
+    done = run(folder, "--raises=KeyboardInterrupt")
+    assert (done.returncode, "Traceback" in done.stderr) == (130, False)
+
+
+def test_a_defect_keeps_its_traceback(folder):
+    done = run(folder, "--raises=KeyError")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "KeyError: 'a defect'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--size=0", "error: flag --size=0: 0 is not a positive integer"),
+        ("--sise=1", "error: Unknown command line flag 'sise'. Did you mean: size"),
+        ("--raises=all", "error: flag --raises=all: value should be one of"),
+        ("5", "error: unexpected argument '5': every option has the form --name=value."),
+        ("--config.nix=1", "error: --config.nix=1: the config has no such field."),
+        (
+            "--config.data.num_tests_per_class=1",
+            "error: --config.data.num_tests_per_class=1: the config has no such field. "
+            "Did you mean 'num_test_per_class'?",
+        ),
+        ("--config.data.num_test_per_class=few", "error: flag --config.data.num_test_per_class=few: "),
+        ("--config=nix.py", "error: the config file cannot be read: [Errno 2] No such file or directory: 'nix.py'"),
+    ],
+)
+def test_a_bad_flag_is_named_and_exit_code_2(folder, argument, message):
+    done = run(folder, argument)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert "Traceback" not in done.stderr
+
+
+def test_help_lists_the_flags_and_ends_well(folder):
+    done = run(folder, "--help")
+    assert done.returncode == 0
+    assert "--config: the config" in done.stdout
+    assert "--size: how large" in done.stdout
+
+
+def test_a_broken_tensorflow_shows_what_it_printed(folder):
+    (folder / "tensorflow.py").write_text(TENSORFLOW + "raise ImportError('broken')")
+    done = run(folder)
+    assert done.returncode == 1
+    assert "cudart_stub.cc: no drivers" in done.stderr
+    assert "ImportError: broken" in done.stderr

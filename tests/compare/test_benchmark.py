@@ -1,0 +1,78 @@
+import dataclasses
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tfp_insects.compare.benchmark import Benchmark, run_benchmark
+from tfp_insects.data.source import ImageSource
+from tfp_insects.errors import InputError
+
+
+def pack(source: ImageSource, path: Path) -> str:
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(source.example_ids):
+            archive.writestr(name, source.read(i))
+    return str(path)
+
+
+@pytest.fixture
+def make_benchmark(insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path):
+    data, ood_data = pack(insects, tmp_path / "insects.zip"), pack(other_insects, tmp_path / "others.zip")
+    config = {**tiny_config, "training": {**tiny_config["training"], "epochs": 1}}
+
+    def make(split: Any, models: tuple[str, ...], seeds: list[int]) -> Benchmark:
+        return Benchmark(split, models, [3], seeds, data, "none", ood_data, config, tmp_path / "runs", tmp_path)
+
+    return make
+
+
+def test_runs_all_seeds_of_the_twins_and_the_first_of_the_dearer_baselines(make_benchmark) -> None:
+    benchmark = make_benchmark("test", ("ensemble", "bnn", "cnn_l2sp", "cnn"), [0, 1])
+    first = [
+        "cnn-n3-seed0",
+        "cnn-n3-seed1",
+        "bnn-n3-seed0",
+        "bnn-n3-seed1",
+        "cnn_l2sp-n3-seed0",
+        "cnn_l2sp-n3-seed1",
+        "ensemble-n3-seed0",
+    ]
+    assert [cell.name for cell in benchmark.cells] == first
+    compared = dataclasses.replace(benchmark, only_finished=True)
+    assert [cell.name for cell in compared.cells] == [*first, "ensemble-n3-seed1"]
+
+
+def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark, tmp_path: Path) -> None:
+    twins = ("cnn", "bnn"), [1]
+    console = Console(file=io.StringIO(), width=80)
+    chosen = run_benchmark(make_benchmark("validation", *twins), console)
+    runs = tmp_path / "runs"
+    assert not list(runs.glob("*/predictions.npz"))
+    assert not list(runs.glob("*/ood_predictions.npz"))
+    assert not list(runs.glob("*/record.json"))
+    weights = {path: path.stat().st_mtime_ns for path in runs.rglob("weights.h5")}
+    assert len(weights) == 2
+
+    unfinished = dataclasses.replace(make_benchmark("test", *twins), only_finished=True)
+    with pytest.raises(InputError, match="no finished run of test there; leave out --only_finished"):
+        run_benchmark(unfinished, console)
+    tested = run_benchmark(make_benchmark("test", *twins), console)
+    more = dataclasses.replace(make_benchmark("test", *twins), seeds=[1, 2], only_finished=True)
+    assert run_benchmark(more, console)["models"] == tested["models"]
+    run_benchmark(make_benchmark("test", *twins), console)
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("weights.h5")} == weights
+    for split, result in (("validation", chosen), ("test", tested)):
+        assert json.loads((runs / f"quality-{split}.json").read_text()) == result
+    assert (chosen["ood_data"], tested["ood_data"]) == (None, "others.zip")
+    record = json.loads((runs / "bnn-n3-seed1" / "record.json").read_text())
+    for name in ("accuracy", "nll", "auroc_predictive_entropy"):
+        assert tested["models"]["bnn"]["3"][name]["estimate"] == pytest.approx(record[name])
+    assert tested["ood_auroc_difference"] is not None
+    # Each seed has a split of its own.
+    identity = json.loads((runs / "bnn-n3-seed1" / "config.json").read_text())
+    assert identity["config"]["data"]["split_seed"] == 1

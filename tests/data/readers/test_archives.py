@@ -1,0 +1,183 @@
+import concurrent.futures
+import random
+import stat
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tfp_insects.data.readers.archives import archive_source
+from tfp_insects.data.source import ImageSource
+from tfp_insects.errors import InputError
+
+REAL_ZIP = Path(__file__).parents[4] / "shared" / "data" / "insects10.zip"
+
+
+def pack(path: Path, *members: str | zipfile.ZipInfo, compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Packs members whose content is their own name; a name that ends with a slash is a folder."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for member in members:
+            name = member if isinstance(member, str) else member.filename
+            archive.writestr(member, b"" if name.endswith("/") else name.encode())
+    return path
+
+
+def read_all(source: ImageSource) -> list[bytes]:
+    return [source.read(index) for index in range(len(source.example_ids))]
+
+
+def entry(name: str, **attributes: int) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    for attribute, value in attributes.items():
+        setattr(info, attribute, value)
+    return info
+
+
+def test_members_are_read_in_memory(tmp_path):
+    path = pack(tmp_path / "crops.zip", "wasp/b.jpg", "wasp/a.PNG", "ant/z.JPEG", "ant/", "./ant/y.jpg")
+    before = sorted(tmp_path.iterdir())
+    source = archive_source(path)
+    assert source.name == "crops.zip"
+    assert source.class_names == ("ant", "wasp")
+    assert source.example_ids == ("ant/y.jpg", "ant/z.JPEG", "wasp/a.PNG", "wasp/b.jpg")
+    assert read_all(source) == [b"./ant/y.jpg", b"ant/z.JPEG", b"wasp/a.PNG", b"wasp/b.jpg"]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_top_folder_and_what_other_systems_leave_behind(tmp_path):
+    members = ["top/", "top/ant/", "top/ant/a.jpg", "top/bee/b.jpg", "__MACOSX/top/ant/._a.jpg", "top/.DS_Store"]
+    source = archive_source(pack(tmp_path / "a.zip", *members, "top/ant/Thumbs.db"))
+    assert source.example_ids == ("ant/a.jpg", "bee/b.jpg")
+    assert read_all(source) == [b"top/ant/a.jpg", b"top/bee/b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("member", "objection"),
+    [
+        ("../evil", r"'\.\./evil' leads outside the zip \('\.\.'\)"),
+        ("ant/../../evil.jpg", "leads outside the zip"),
+        ("/etc/evil.jpg", "'/etc/evil.jpg' has an absolute path"),
+        ("C:/evil.jpg", "has an absolute path"),
+        ("ant\\evil.jpg", "has a backslash"),
+        (entry("ant/link.jpg", external_attr=(stat.S_IFLNK | 0o777) << 16), "'ant/link.jpg' is a link or a device"),
+        (entry("ant/b.jpg", compress_type=zipfile.ZIP_LZMA), "is compressed by another method than deflate"),
+    ],
+)
+def test_an_unsafe_member_refuses_the_zip(tmp_path, member, objection):
+    path = pack(tmp_path / "evil.zip", "ant/a.jpg", "bee/b.jpg", member)
+    with pytest.raises(InputError, match=rf"evil\.zip: member .*{objection}"):
+        archive_source(path)
+
+
+def test_an_encrypted_member_refuses_the_zip(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # general purpose flags of the first entry
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"'ant/a\.jpg' is encrypted"):
+        archive_source(path)
+
+
+def test_two_members_of_one_name(tmp_path):
+    with pytest.raises(InputError, match=r"two members are called 'ant/a\.jpg'"):
+        archive_source(pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", "ant//a.jpg"))
+
+
+def test_unpacked_size_is_bounded(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg")  # 9 bytes each
+    assert len(archive_source(path, max_unpacked_bytes=18).example_ids) == 2
+    with pytest.raises(InputError, match=r"unpacks to 18 bytes, more than the 17 that are allowed"):
+        archive_source(path, max_unpacked_bytes=17)
+
+
+def declare(path: Path, name: str, num_bytes: int) -> None:
+    """Rewrites the unpacked size of a member in both of its headers."""
+    content = bytearray(path.read_bytes())
+    for signature, size_at, name_at in ((b"PK\x03\x04", 22, 30), (b"PK\x01\x02", 24, 46)):
+        start = content.index(signature)
+        while content[start + name_at :][: len(name)] != name.encode():
+            start = content.index(signature, start + 1)
+        struct.pack_into("<I", content, start + size_at, num_bytes)
+    path.write_bytes(content)
+
+
+def test_a_member_is_not_unpacked_beyond_its_declared_size(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ant/a.jpg", bytes(2**26))
+        archive.writestr("bee/b.jpg", b"b")
+    declare(path, "ant/a.jpg", 1000)
+    source = archive_source(path)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"bomb\.zip: member 'ant/a\.jpg' is damaged"):
+        source.read(0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+    assert source.read(1) == b"b"
+
+
+def test_a_member_too_large_for_an_image(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg")
+    declare(path, "ant/a.jpg", 2**28 + 1)
+    with pytest.raises(InputError, match=r"'ant/a\.jpg' unpacks to 268,435,457 bytes, too much for an image"):
+        archive_source(path)
+
+
+def test_a_truncated_zip_and_a_file_that_is_none(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg")
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"a\.zip: not a zip, or a truncated one"):
+        archive_source(path)
+    path.write_text("no zip at all")
+    with pytest.raises(InputError, match=r"a\.zip: not a zip"):
+        archive_source(path)
+
+
+def test_a_damaged_member_is_named(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", compression=zipfile.ZIP_STORED)
+    content = path.read_bytes()
+    start = content.index(b"bee/b.jpg") + len("bee/b.jpg")  # the content follows the name in the local header
+    path.write_bytes(content[:start] + b"BEE" + content[start + 3 :])
+    with pytest.raises(InputError, match=r"a\.zip: member 'bee/b\.jpg' is damaged \(Bad CRC"):
+        archive_source(path).read(1)
+
+
+def test_an_empty_class_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"1 class folders are empty .* the first is 'cricket'"):
+        archive_source(pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", "cricket/"))
+
+
+def test_whatever_is_broken_is_an_input_error(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "ant/b.jpg", "bee/a.jpg", "bee/b.jpg", "bee/c.jpg")
+    content, chance = path.read_bytes(), random.Random(0)
+    num_refused = 0
+    for _ in range(500):
+        broken = bytearray(content)
+        for _ in range(chance.randint(1, 4)):
+            broken[chance.randrange(len(broken))] = chance.randrange(256)
+        path.write_bytes(broken)
+        try:
+            read_all(archive_source(path))
+        except InputError:
+            num_refused += 1
+    assert num_refused > 100
+
+
+def test_several_threads_may_read(tmp_path):
+    members = [f"{name}/{index}.jpg" for name in ("ant", "bee") for index in range(200)]
+    source = archive_source(pack(tmp_path / "a.zip", *members))
+    indices = list(range(len(source.example_ids))) * 3
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        contents = list(pool.map(source.read, indices))
+    assert contents == [source.example_ids[index].encode() for index in indices]
+
+
+@pytest.mark.skipif(not REAL_ZIP.exists(), reason="../shared/data/insects10.zip is not there")
+def test_the_real_images():
+    source = archive_source(REAL_ZIP)
+    assert len(source.class_names) == 10
+    assert len(source.example_ids) == 4998
+    assert source.read(0).startswith(b"\xff\xd8\xff")

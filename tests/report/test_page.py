@@ -1,0 +1,349 @@
+"""The page's words and numbers, computed anew from the files of the runs."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from tfp_insects.errors import InputError
+from tfp_insects.report.page import write_report
+
+MINUS = "\N{MINUS SIGN}"
+SIZES, SEEDS = (5, 10, 40), (0, 1)
+METRICS = {"accuracy": (100, 1), "nll": (1, 3), "brier": (1, 3), "ece": (100, 1), "aurc": (100, 1)}
+
+
+class Text(HTMLParser):
+    """Visible text of a page, and its tables as rows of cells."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self._hidden = 0
+        self._is_cell = False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("style", "svg", "title"):
+            self._hidden += 1
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self._is_cell = True
+        if tag == "small" and self._is_cell:
+            self.tables[-1][-1][-1] += " | "
+
+    def handle_endtag(self, tag):
+        if tag in ("style", "svg", "title"):
+            self._hidden -= 1
+        if tag in ("td", "th"):
+            self._is_cell = False
+
+    def handle_data(self, data):
+        if not self._hidden:
+            self.parts.append(data)
+            if self._is_cell:
+                self.tables[-1][-1][-1] += data.replace("\N{NO-BREAK SPACE}", " ")
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.parts).split())
+
+    def table(self, heading: str) -> list[list[str]]:
+        return next(rows for rows in self.tables if heading in " ".join(rows[0]))[1:]
+
+
+def read(path: Path) -> Text:
+    return Text(path.read_text(encoding="utf-8"))
+
+
+def report(workdir: Path) -> Path:
+    return write_report(workdir, Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def text(grid_page):
+    return read(grid_page)
+
+
+@pytest.fixture(scope="module")
+def records(grid_workdir):
+    found = (json.loads(path.read_text()) for path in grid_workdir.glob("*/record.json"))
+    return {(record["model"], record["n_per_class"], record["seed"]): record for record in found}
+
+
+@pytest.fixture(scope="module")
+def correct(grid_workdir):
+    """Right answers, bool, by run."""
+    found = {}
+    for path in grid_workdir.glob("*/predictions.npz"):
+        with np.load(path) as file:
+            right = file["probabilities"].astype(np.float64).mean(axis=0).argmax(axis=1) == file["labels"]
+        model, size, seed = re.fullmatch(r"(\w+)-n(\d+)-seed(\d+)", path.parent.name).groups()
+        found[model, int(size), int(seed)] = right
+    return found
+
+
+def mean_of(records, model, size, name):
+    return float(np.mean([records[model, size, seed][name] for seed in SEEDS]))
+
+
+def as_number(words: str) -> float:
+    return float(words.replace(MINUS, "-").replace("+", "").replace(",", ""))
+
+
+def shown(value: float, scale: float, decimals: int) -> float:
+    return float(f"{scale * value:.{decimals}f}")
+
+
+def bootstrap(first: list[np.ndarray], second: list[np.ndarray]) -> np.ndarray:
+    """95 % interval of the mean difference second - first over seeds and images, resampled one by one."""
+    rng = np.random.default_rng(123)
+    differences = np.array(second, float) - np.array(first, float)
+    num_seeds, num_images = differences.shape
+    means = [
+        differences[rng.integers(num_seeds, size=num_seeds)][:, rng.integers(num_images, size=num_images)].mean()
+        for _ in range(4000)
+    ]
+    return np.quantile(means, [0.025, 0.975])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sentence_of_each_size(text, records, correct, size):
+    claim = re.search(
+        rf"With {size} images a class the BNN is ([\d.]+) points (more|less) accurate than the CNN "
+        rf"\(95 % interval ([\d.]+) to ([\d.]+)\)",
+        text.words,
+    )
+    none = re.search(
+        rf"With {size} images a class no difference in accuracy is shown: BNN minus CNN is ({MINUS}?[\d.]+) points "
+        rf"\(95 % interval ({MINUS}?[\d.]+) to ({MINUS}?[\d.]+)\)",
+        text.words,
+    )
+    if claim:
+        sign = 1 if claim[2] == "more" else -1
+        estimate, ends = sign * as_number(claim[1]), sorted(sign * as_number(claim[i]) for i in (3, 4))
+    else:
+        estimate, *ends = (as_number(none[i]) for i in (1, 2, 3))
+    gap = mean_of(records, "bnn", size, "accuracy") - mean_of(records, "cnn", size, "accuracy")
+    assert estimate == shown(gap, 100, 1)
+    low, high = 100 * bootstrap(
+        [correct["cnn", size, seed] for seed in SEEDS], [correct["bnn", size, seed] for seed in SEEDS]
+    )
+    np.testing.assert_allclose(ends, [low, high], atol=1.5)
+    assert bool(claim) == (low > 0 or high < 0)
+
+
+def test_a_difference_is_claimed_and_one_is_not(text):
+    assert re.search(r"With 10 images a class the BNN is [\d.]+ points more accurate", text.words)
+    assert "no difference in accuracy is shown" in text.words
+
+
+def test_table_of_differences(text, records, correct):
+    rows = text.table("McNemar")
+    assert [row[0] for row in rows] == [str(size) for size in SIZES]
+    for size, row in zip(SIZES, rows, strict=True):
+        for cell, (name, (scale, decimals)) in zip(row[1:6], METRICS.items(), strict=True):
+            gap = mean_of(records, "bnn", size, name) - mean_of(records, "cnn", size, name)
+            estimate, ends, *verdict = cell.split(" | ")
+            assert as_number(estimate) == shown(gap, scale, decimals)
+            low, high = (as_number(end) for end in ends.split(" to "))
+            is_better = (gap > 0) == (name == "accuracy")
+            assert verdict == ([f"{'BNN' if is_better else 'CNN'} better"] if low > 0 or high < 0 else [])
+        ratio = mean_of(records, "bnn", size, "train_seconds") / mean_of(records, "cnn", size, "train_seconds")
+        step = mean_of(records, "bnn", size, "seconds_per_step") / mean_of(records, "cnn", size, "seconds_per_step")
+        assert row[6] == f"{ratio:.1f} times | a step {step:.1f} times"
+        assert row[7] == mcnemar_words(correct, size)
+
+
+def mcnemar_words(correct, size) -> str:
+    values, counts = [], []
+    for seed in SEEDS:
+        first, second = correct["cnn", size, seed], correct["bnn", size, seed]
+        only_first, only_second = (first & ~second).sum(), (second & ~first).sum()
+        p_value = stats.binomtest(int(only_first), int(only_first + only_second)).pvalue
+        values.append("< 0.001" if p_value < 0.001 else f"{p_value:.3f}")
+        counts.append(f"{only_first} : {only_second}")
+    return f"{', '.join(values)} | {'; '.join(counts)}"
+
+
+def test_table_of_figures(text, records):
+    rows = text.table("Seeds")
+    assert [(row[0], row[1], row[2]) for row in rows] == [(m, str(n), "2") for m in ("CNN", "BNN") for n in SIZES]
+    for row in rows:
+        model, size = row[0].lower(), int(row[1])
+        for cell, (name, (scale, decimals)) in zip(row[3:8], METRICS.items(), strict=True):
+            assert as_number(cell.partition(" | ")[0]) == shown(mean_of(records, model, size, name), scale, decimals)
+        assert as_number(row[8].split()[0]) == pytest.approx(mean_of(records, model, size, "train_seconds"), rel=0.03)
+        assert as_number(row[9].split()[0]) == pytest.approx(
+            mean_of(records, model, size, "seconds_per_step"), rel=0.05
+        )
+
+
+def test_sentence_of_times(text, records):
+    ratios = {
+        size: mean_of(records, "bnn", size, "train_seconds") / mean_of(records, "cnn", size, "train_seconds")
+        for size in SIZES
+    }
+    low, high = f"{min(ratios.values()):.1f}", f"{max(ratios.values()):.1f}"
+    span = f"{low} times" if low == high else f"{low} to {high} times"
+    assert f"A training run of the BNN takes {span} as long as one of the CNN" in text.words
+    assert f"With 40 images a class a training run of the BNN takes {ratios[40]:.1f} times as long" in text.words
+
+
+def test_table_of_needed_images(text, records):
+    curve = [mean_of(records, "bnn", size, "accuracy") for size in SIZES]
+    assert curve == sorted(curve)
+    for row, size in zip(text.table("BNN needs"), SIZES, strict=True):
+        target = mean_of(records, "cnn", size, "accuracy")
+        assert row[:2] == [str(size), f"{100 * target:.1f} %"]
+        needed = float(np.exp(np.interp(target, curve, np.log(SIZES))))
+        if target <= curve[0]:
+            assert row[2] == "5 or fewer"
+        elif target >= curve[-1]:
+            assert row[2] == "40 or more"
+        else:
+            assert as_number(row[2]) == shown(needed, 1, 0 if needed >= 10 else 1)
+
+
+def test_sentence_of_the_next_doubling(text, records):
+    for model in ("cnn", "bnn"):
+        errors = [1 - mean_of(records, model, size, "accuracy") for size in SIZES]
+        slope = np.polyfit(np.log(SIZES), np.log(errors), 1)[0]
+        gain = 100 * errors[-1] * (1 - 2**slope)
+        assert f"the {model.upper()} {gain:.1f} points of accuracy" in text.words
+    assert "going from 40 to 80 images a class" in text.words
+
+
+def test_table_of_ood_images(text, records):
+    rows = text.table("AUROC")
+    assert [(row[0], row[2]) for row in rows] == [
+        ("CNN", "predictive entropy"),
+        ("BNN", "predictive entropy"),
+        ("BNN", "mutual information"),
+    ]
+    for row in rows:
+        value = mean_of(records, row[0].lower(), 40, f"auroc_{row[2].replace(' ', '_')}")
+        assert as_number(row[3].partition(" | ")[0]) == shown(value, 1, 3)
+
+
+def test_table_of_weights(text, grid_workdir):
+    for row in text.table("median"):
+        for i, size in enumerate((5, 40)):
+            with h5py.File(grid_workdir / f"bnn-n{size}-seed0" / "checkpoints" / "weights.h5") as file:
+                group = {name: np.asarray(array, float) for name, array in file[row[0]][row[0]].items()}
+            prior = group["prior_factor:0"] * np.maximum(np.abs(group["prior_loc:0"]), group["prior_floor:0"])
+            scale = np.broadcast_to(prior * np.exp(group["kernel_log_ratio:0"]), group["kernel_loc:0"].shape)
+            assert row[1] == f"{scale.size:,}"
+            assert as_number(row[2 + i]) == pytest.approx(np.median(scale), rel=0.05)
+            assert as_number(row[4 + i]) == pytest.approx(np.median(np.abs(group["kernel_loc:0"]) / scale), abs=0.006)
+            shift = (group["kernel_loc:0"] - group["prior_loc:0"]) / prior
+            kl = 0.5 * ((scale / prior) ** 2 + shift**2 - 1) - np.log(scale / prior)
+            assert as_number(row[6 + i]) == pytest.approx(kl.mean(), abs=6e-4)
+
+
+def test_study_of_2025_stands_beside(text, records):
+    rows = {row[0]: row for row in text.table("CNN, 2025")}
+    assert list(rows) == ["5", "10", "40", "50", "100", "500"]
+    assert rows["100"][1:] == ["74.38 %", "–", "about 16 %", "–"]
+    for column, model in ((2, "cnn"), (4, "bnn")):
+        assert rows["10"][column].startswith(f"{100 * mean_of(records, model, 10, 'accuracy'):.1f} % (")
+
+
+def test_what_it_was_made_from(text, records):
+    seconds = round(sum(record["train_seconds"] for record in records.values()))
+    for words in (
+        "photos.zip (images as given)",
+        "4: ant, bee & co, <wasp>, $fly$",
+        "120 images, the same for all models",
+        "CNN 1, BNN 8",
+        f"{seconds // 60} min {seconds % 60} s in 12 runs",
+        "--model=cnn,bnn --n_per_class=5,10,40 --seeds=0,1 --data=PATH/photos.zip",
+        "held at 1 % of their prior's in convolutions and at 3 % of their prior's in the dense layers before",
+        "--weights=PATH/alexnet.npz --ood_data=PATH/objects.zip --workdir=grid",
+        "Shown: BNN, 5 images a class, seed 0; BNN, 40 images a class, seed 0.",
+    ):
+        assert words in text.words
+    assert "Figures are means over up to 2 seeds" in text.words
+    assert "up to 29 % too narrow" in text.words
+
+
+def test_photographs_are_not_called_drawn(text):
+    assert "drawn insects" not in text.words.lower()
+
+
+def test_files_beside_the_page(grid_page, text):
+    beside = {path.name for path in grid_page.parent.iterdir()}
+    for name in re.findall(r"Files: (\w+)\.svg, \.png", text.words):
+        assert {f"{name}.svg", f"{name}.png"} <= beside
+    assert {"cells.csv", "differences.csv", "quality_by_images.csv", "out_of_distribution.csv"} <= beside
+    assert not [name for name in beside if name.startswith(".")]
+
+
+def test_figures_beside_the_page(grid_page, records):
+    with (grid_page.parent / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    for row in rows:
+        record = records[row["model"], int(row["n_per_class"]), int(row["seed"])]
+        assert float(row["nll"]) == record["nll"]
+        assert row["num_ood_examples"] == str(record.get("num_ood_examples", ""))
+    with (grid_page.parent / "differences.csv").open() as file:
+        first = next(csv.DictReader(file))
+    gap = mean_of(records, "bnn", 5, "accuracy") - mean_of(records, "cnn", 5, "accuracy")
+    assert float(first["difference"]) == pytest.approx(gap)
+
+
+def test_a_single_cell_of_drawn_insects(make_run, tmp_path):
+    make_run(tmp_path, "cnn", 5, 0, num_examples=40)
+    page = report(tmp_path)
+    text = read(page)
+    assert "Drawn insects, not photographs." in text.words
+    assert text.words.count("Data: drawn insects, not photographs.") == text.words.count("Files: ")
+    assert "The records hold CNN." in text.words
+    assert "nothing is compared here" in text.words
+    assert re.search(r"With 5 images a class the CNN is right on [\d.]+ % of the test images", text.words)
+    assert "Each cell was run once, with one seed." in text.words
+    for missing in ("How is data traded", "McNemar", "The weights as distributions", "Images of no known class"):
+        assert missing not in text.words
+    first = page.read_text(encoding="utf-8")
+    assert "(drawn insects, not photographs)</title>" in first
+    assert report(tmp_path).read_text(encoding="utf-8") == first
+
+
+def test_one_twin_a_baseline_and_an_unfinished_cell(make_run, tmp_path):
+    make_run(tmp_path, "bnn", 5, 0, num_examples=40)
+    make_run(tmp_path, "mc_dropout", 10, 1, num_examples=40)
+    (make_run(tmp_path, "cnn", 5, 0, num_examples=40) / "record.json").unlink()
+    (tmp_path / "mc_dropout-n10-seed1" / "test_images.zip").unlink()
+    text = read(report(tmp_path))
+    assert "The records hold BNN and MC dropout." in text.words
+    assert "Not finished, and left out: cnn-n5-seed0." in text.words
+    assert "has 6 cells without a finished run" in text.words
+    assert "The weights as distributions" in text.words
+
+
+def test_a_variant_stands_for_the_twin(make_run, tmp_path):
+    for model in ("cnn", "bnn_head"):
+        make_run(tmp_path, model, 5, 0, num_examples=40)
+    text = read(report(tmp_path))
+    assert "nothing is compared here" not in text.words
+    assert "BNN-head" in text.words
+    assert "How is data traded" in text.words
+
+
+def test_an_empty_workdir_is_left_empty(tmp_path):
+    with pytest.raises(InputError, match="no finished run there"):
+        report(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,45 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfp_insects.report.provenance import notes
+from tfp_insects.runs.run_set import Run, Study
+
+PRIOR = {"kind": "pretrained"}
+HELD = {"prior": PRIOR, "posterior_ratio": 0.015, "learn_scale": False}
+LEARNED = {"prior": PRIOR, "posterior_ratio": 0.1, "learn_scale": True}
+
+
+def notes_of(weights: str, **bnn: Any) -> list[str]:
+    sections = {"layers": "all", "body": HELD, "features": LEARNED, "body_from_scratch": LEARNED, "head": LEARNED}
+    config = {"config": {"bnn": {**sections, **bnn}}}
+    record = {"model": "bnn", "n_per_class": 5, "seed": 0, "num_train_examples": 10, "class_names": ["ant", "bee"]}
+    empty = np.zeros((1, 0, 2)), np.zeros(0, np.int64), ()
+    return notes(Study(Path("."), [Run(Path("."), {**record, "weights": weights}, config, [], *empty)]))
+
+
+def test_scales_that_are_held_are_named_by_kind_of_layer() -> None:
+    [line] = notes_of("alexnet.npz")
+    assert line.endswith("scales are held at 1.5 % of their prior's in the dense layers before the last.")
+    [line] = notes_of("alexnet.npz", head=HELD, features={**HELD, "posterior_ratio": 0.01})
+    assert "held at 1 % of their prior's in convolutions, at 1.5 % of their prior's in the dense layers" in line
+    assert line.endswith("and at 1.5 % of their prior's in the last layer.")
+
+
+@pytest.mark.parametrize(("weights", "bnn"), [("none", {}), ("alexnet.npz", {"use_pretrained": False})])
+def test_without_pretrained_weights_the_settings_of_a_start_from_scratch_count(weights: str, bnn: Any) -> None:
+    assert notes_of(weights, **bnn) == []
+    [line] = notes_of(weights, **bnn, body_from_scratch={**HELD, "posterior_ratio": 0.2})
+    assert "at 20 % of their prior's in convolutions and at 20 %" in line
+
+
+def test_under_a_log_uniform_prior_scales_are_held_at_a_share_of_the_weight() -> None:
+    [line] = notes_of("alexnet.npz", body={**HELD, "prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3}, head=HELD)
+    assert "held at 30 % of the weight's size, whatever that becomes, in the dense layers before the last" in line
+    assert line.endswith("and at 1.5 % of their prior's in the last layer.")
+
+
+def test_layers_without_a_posterior_are_not_spoken_of() -> None:
+    assert notes_of("alexnet.npz", layers="head") == []

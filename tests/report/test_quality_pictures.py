@@ -1,0 +1,21 @@
+from tfp_insects.compare.quality import Quality
+from tfp_insects.report.quality_pictures import seconds_picture
+from tfp_insects.runs.reading import load_study
+
+
+def test_runs_are_followed_at_the_largest_size_that_all_models_have(make_run, tmp_path):
+    for model, size in (("cnn", 5), ("cnn", 10), ("cnn", 40), ("bnn", 5), ("bnn", 10)):
+        make_run(tmp_path, model, size, num_examples=40)
+    study = load_study(tmp_path)
+    panel = seconds_picture(study, Quality(study)).panels[-1]
+    assert panel.title == "Within one run: 10 images a class"
+    assert [(run.model, run.n_per_class) for run in panel.draw.keywords["runs"]] == [("cnn", 10), ("bnn", 10)]
+
+
+def test_models_without_a_common_size_are_not_followed(make_run, tmp_path):
+    make_run(tmp_path, "cnn", 5, num_examples=40)
+    make_run(tmp_path, "bnn", 10, num_examples=40)
+    study = load_study(tmp_path)
+    picture = seconds_picture(study, Quality(study))
+    assert len(picture.panels) == 3
+    assert "last panel" not in picture.caption

@@ -1,0 +1,1 @@
+"""A Bayesian library for tf_keras: layers, priors, ELBO, predictive samples. It knows no AlexNet, no flags and no files."""

@@ -1,0 +1,66 @@
+"""The posterior of the last layer in which a unit's weights depend on one another: narrow where training images have been.
+
+Independent weights are as uncertain of a feature that thousands of images had as of one that none had. The last layer is
+linear in its features, so the posterior's covariance is known once the features are (matrix-normal posterior: Louizos and
+Welling 2016). The softmax's curvature is at most 1/2 (Böhning 1992), and with that bound the covariance of a unit's weights,
+the same for all units, is
+
+    covariance = (I / scale² + 1/2 sum_n E_q[phi_n phi_n'])^-1
+
+with phi_n the features of training image n, under draws of the layers before. An image with features unlike those of all
+training images thus gets a spread of logits that is near the prior's.
+
+It is found after training, which has independent weights, and used by predictions alone.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import scipy.linalg
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.models.alexnet import network as alexnet
+
+CURVATURE = 0.5
+
+
+def posterior_factor(features: np.ndarray, scale: float) -> np.ndarray:
+    """A square root A of the covariance A A' of a unit's weights.
+
+    Args:
+        features: float `[num_draws, num_examples, num_inputs]`.
+        scale: Of the prior of each weight.
+
+    Returns:
+        float32 `[num_inputs, num_inputs]`, upper triangular.
+    """
+    num_draws, _, num_inputs = features.shape
+    precision = np.eye(num_inputs) / scale**2
+    for draw in features:
+        rows = draw.astype(np.float64)  # One draw at a time, since there may be many images.
+        precision += CURVATURE / num_draws * (rows.T @ rows)
+    # precision = L L', so that A = (L')^-1 gives A A' = precision^-1.
+    inverse, _ = scipy.linalg.lapack.dtrtri(scipy.linalg.cholesky(precision, lower=True), lower=1)
+    return inverse.T.astype(np.float32)
+
+
+def fit_head_covariance(
+    model: tf_keras.Sequential, batches: Iterable[tuple[tf.Tensor, tf.Tensor]], num_samples: int, seed: int
+) -> None:
+    """Gives the last layer its covariance, if it is to have one.
+
+    Args:
+        model: AlexNet or its twin, trained.
+        batches: Training images as predictions see them, and labels.
+        num_samples: Draws of the layers before the last.
+        seed: Of these draws.
+    """
+    head = model.get_layer(alexnet.HEAD)
+    if getattr(head, "covariance_factor", None) is None:
+        return
+    body = tf_keras.Sequential(model.layers[: model.layers.index(head)])
+    features = MonteCarloPredictor(body, activation=lambda outputs: tf.cast(outputs, tf.float32))
+    scale = head.variational.covariance_scale / np.sqrt(head.loc.shape[0])
+    head.covariance_factor.assign(posterior_factor(features.predict(batches, num_samples, seed), scale))

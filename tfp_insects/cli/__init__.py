@@ -1,0 +1,1 @@
+"""Commands and their flags; nothing below this room knows a flag."""

@@ -1,0 +1,144 @@
+"""From the flags of `benchmarks/quality.py` to its tables: the same cells as any study, each seed with its own split."""
+
+import dataclasses
+import functools
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tfp_insects.compare.answers import AnswerBook, Split, has_answers, read_answers
+from tfp_insects.compare.comparison import compare
+from tfp_insects.compare.criteria import judge
+from tfp_insects.compare.tables import print_comparison
+from tfp_insects.errors import InputError
+from tfp_insects.files import require_writable, write_json
+from tfp_insects.models.methods.registry import TWINS
+from tfp_insects.progress import progress_bar
+from tfp_insects.runs.cells import Cell, make_cells
+from tfp_insects.study.experiment import (
+    Experiment,
+    make_experiment,
+    open_images,
+    open_ood_images,
+    with_split_seed,
+)
+from tfp_insects.study.records import VERSIONED, hardware
+from tfp_insects.study.run_cell import CellRun
+
+MODELS_WITH_ALL_SEEDS = ("cnn", *TWINS, "cnn_temperature", "cnn_l2sp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """What is to be compared.
+
+    Attributes:
+        split: `validation`, for choosing, which predicts no test image; or `test`.
+        models: Names of models.
+        sizes: Numbers of training images of each class.
+        seeds: Of the runs and of their splits; models other than `MODELS_WITH_ALL_SEEDS` are run with the first alone.
+        data: As `--data` of `scripts/run.py`.
+        weights: As `--weights` there.
+        ood_data: As `--ood_data` there; out-of-distribution images are part of the test.
+        config: Plain configuration.
+        workdir: Where runs and `quality-<split>.json` go.
+        cache_dir: Where drawn images and weights are kept.
+        only_finished: Whether to run nothing and compare what is finished, with whichever of the seeds.
+    """
+
+    split: Split
+    models: Sequence[str]
+    sizes: Sequence[int]
+    seeds: Sequence[int]
+    data: str
+    weights: str
+    ood_data: str
+    config: Mapping[str, Any]
+    workdir: Path
+    cache_dir: Path
+    only_finished: bool = False
+
+    @property
+    def cells(self) -> list[Cell]:
+        """What is run, cheapest first, or what is looked for where nothing is run."""
+        cells = make_cells(list(self.models), list(self.sizes), list(self.seeds))
+        if self.only_finished:
+            return cells
+        return [cell for cell in cells if cell.model in MODELS_WITH_ALL_SEEDS or cell.seed == self.seeds[0]]
+
+
+def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
+    """Runs what is left of the cells, compares them, prints the tables and writes them as JSON.
+
+    Raises:
+        InputError: Something that the user gave cannot be used, or a work directory holds other runs.
+    """
+    require_writable(benchmark.workdir)
+    experiment = _make_experiment(benchmark, console)
+    if not benchmark.only_finished:
+        _run_cells(benchmark, experiment, console)
+    figures = compare(_read_book(benchmark, with_ood=experiment.ood is not None))
+    criteria = judge(figures)
+    result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
+    path = benchmark.workdir / f"quality-{benchmark.split}.json"
+    write_json(path, result)
+    print_comparison(figures, criteria, console)
+    console.print(f"Written: {path}")
+    return result
+
+
+def _read_book(benchmark: Benchmark, with_ood: bool) -> AnswerBook:
+    workdir, split = benchmark.workdir, benchmark.split
+    finished = [cell for cell in benchmark.cells if has_answers(cell, workdir, split, with_ood)]
+    if not finished:
+        raise InputError(f"{workdir}: no finished run of {benchmark.split} there; leave out --only_finished")
+    return AnswerBook(read_answers(cell, workdir, split, with_ood) for cell in finished)
+
+
+def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
+    data_config = benchmark.config["data"]
+    source = open_images(benchmark.data, benchmark.sizes, data_config, benchmark.cache_dir, None)
+    spec = benchmark.ood_data if benchmark.split == "test" else ""
+    ood = open_ood_images(spec, data_config, benchmark.cache_dir)
+    return make_experiment(
+        source, benchmark.weights, benchmark.sizes, benchmark.config, benchmark.cache_dir, console.print, ood
+    )
+
+
+def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:
+    with progress_bar(console) as progress:
+        overall = progress.add_task("all cells", total=len(benchmark.cells))
+        for cell in benchmark.cells:
+            own = with_split_seed(experiment, cell.seed, benchmark.sizes)
+            run = CellRun(cell, own, benchmark.workdir)
+            task = progress.add_task(cell.name, total=run.num_steps)
+            on_step = functools.partial(progress.advance, task)
+            if benchmark.split == "validation":
+                run.run_validation(on_step)
+            else:
+                run.run(on_step)
+            progress.remove_task(task)
+            progress.advance(overall)
+            console.print(f"{cell.name}: finished")
+
+
+def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
+    ood = experiment.ood
+    return {
+        "split": benchmark.split,
+        "sizes": list(benchmark.sizes),
+        "seeds": list(benchmark.seeds),
+        "split_seeds": list(benchmark.seeds),
+        "data": experiment.source.name,
+        "data_fingerprint": experiment.data_fingerprint,
+        "weights": experiment.pretrained.name,
+        "weights_fingerprint": experiment.pretrained.fingerprint,
+        "ood_data": ood.name if ood else None,
+        "num_ood_examples": len(ood.example_ids) if ood else 0,
+        "config": dict(experiment.config),
+        "hardware": hardware(),
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
+    }

@@ -1,0 +1,1 @@
+"""Where images come from: one file for each kind of source."""

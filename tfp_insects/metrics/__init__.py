@@ -1,0 +1,1 @@
+"""What is measured on predictions: scores, calibration, selective prediction, unknown classes, counts, intervals."""

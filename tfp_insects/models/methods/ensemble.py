@@ -1,0 +1,22 @@
+"""Several CNNs that answer together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfp_insects.models.methods.cnn import Cnn
+
+
+class Ensemble(Cnn):
+    """CNNs with seeds of their own, on the same images; each is one draw (Lakshminarayanan et al. 2017).
+
+    A seed determines order, augmentation and dropout, and what pretrained weights do not.
+    """
+
+    name = "ensemble"
+
+    def member_seeds(self, config: Mapping[str, Any], seed: int) -> list[int]:
+        """Seeds that differ from run to run and from each other."""
+        num_members = self.section(config)["num_members"]
+        return [int(np.random.SeedSequence([seed, member]).generate_state(1)[0]) for member in range(num_members)]

@@ -1,0 +1,62 @@
+"""The study's picture: accuracy against epochs, one colour a subset size."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tfp_insects.files import written_whole
+from tfp_insects.runs.cells import Cell
+from tfp_insects.study.member import HISTORY_NAME
+from tfp_insects.training.history import read_history
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
+
+
+def plot_accuracy_curves(records: Sequence[dict[str, Any]], workdir: Path) -> list[Path]:
+    """Draws a picture for each model: train dashed, validation solid, a marker for the test accuracy at the chosen epoch.
+
+    Of several seeds the smallest is drawn.
+
+    Returns:
+        The pictures' paths, `<workdir>/accuracy-<model>.png`.
+    """
+    paths = []
+    for model in dict.fromkeys(record["model"] for record in records):
+        chosen = [record for record in records if record["model"] == model]
+        seed = min(record["seed"] for record in chosen)
+        path = workdir / f"accuracy-{model}.png"
+        _plot_model([record for record in chosen if record["seed"] == seed], workdir, path)
+        paths.append(path)
+    return paths
+
+
+def _plot_model(records: Sequence[dict[str, Any]], workdir: Path, path: Path) -> None:
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for i, record in enumerate(records):
+        _plot_record(axes, record, workdir, COLOURS[i % len(COLOURS)])
+    first = records[0]
+    data = "drawn insects" if first["drawn"] else first["data"]
+    axes.set_title(f"{first['model'].upper()} on {data}: train dashed, validation solid, test ●")
+    axes.set_xlabel("Epoch")
+    axes.set_ylabel("Accuracy")
+    axes.set_ylim(0.0, 1.0)
+    axes.axhline(1.0 / first["num_classes"], color="grey", linewidth=0.8, linestyle=":")
+    axes.text(1, 1.0 / first["num_classes"] + 0.01, "chance", color="grey", fontsize="small")
+    axes.grid(alpha=0.3)
+    axes.legend(title="Images a class", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=150, format="png")
+
+
+def _plot_record(axes: Axes, record: dict[str, Any], workdir: Path, colour: str) -> None:
+    cell = Cell(record["model"], record["n_per_class"], record["seed"])
+    rows = read_history(cell.directory(workdir) / HISTORY_NAME)
+    epochs = [row.epoch for row in rows]
+    axes.plot(epochs, [row.train_accuracy for row in rows], "--", color=colour, linewidth=1.0)
+    axes.plot(epochs, [row.validation_accuracy for row in rows], color=colour, label=str(record["n_per_class"]))
+    axes.plot(record["best_epoch"], record["accuracy"], "o", color=colour, markeredgecolor="black", markersize=8)

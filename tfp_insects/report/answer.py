@@ -1,0 +1,70 @@
+"""The answer that opens the page: both questions in a few sentences."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from tfp_insects.compare.learning_curve import Doubling, ImagesNeeded, images_needed, next_doubling
+from tfp_insects.compare.quality import Quality
+from tfp_insects.report.caveats import caveats, no_twins_sentence, single_sentence
+from tfp_insects.report.sentences import (
+    Twins,
+    doubling_sentence,
+    find_twins,
+    images_sentence,
+    quality_sentence,
+    quality_summary,
+    time_sentence,
+    time_summary,
+)
+from tfp_insects.runs.run_set import Study
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """Sentences, most important first.
+
+    Attributes:
+        quality: The first question: what is the difference in quality?
+        cost: The second: how do the twins trade data against time? Empty without both twins.
+        sizes: How the twins differ at each size, where there are several.
+        needed: Images that the second twin needs; empty where that cannot be said.
+        caveats: What the intervals hold.
+    """
+
+    quality: Sequence[str]
+    cost: Sequence[str]
+    sizes: Sequence[str]
+    needed: Sequence[ImagesNeeded]
+    caveats: Sequence[str]
+
+
+def make_answer(study: Study, quality: Quality) -> Answer:
+    """Puts the figures into words."""
+    doublings = [found for model in study.models if (found := next_doubling(study, model)) is not None]
+    twins = find_twins(study)
+    if twins is None:
+        lines = [single_sentence(quality.figures, model, study.sizes_of(model)[-1]) for model in study.models]
+        return Answer([no_twins_sentence(study), *lines], _doubling_lines(doublings), [], [], caveats(study))
+    largest = twins.sizes[-1]
+    several = len(twins.sizes) > 1
+    needed = images_needed(study)
+    lines = [*quality_summary(twins, quality), *([quality_sentence(twins, quality, largest)] if several else [])]
+    return Answer(
+        quality=lines,
+        cost=[*_cost_lines(twins, quality, needed), *_doubling_lines(doublings)],
+        sizes=[quality_sentence(twins, quality, size) for size in twins.sizes] if several else [],
+        needed=needed,
+        caveats=caveats(study),
+    )
+
+
+def _cost_lines(twins: Twins, quality: Quality, needed: Sequence[ImagesNeeded]) -> list[str]:
+    lines = [time_summary(twins, quality), time_sentence(twins, quality, twins.sizes[-1])]
+    within = [one for one in needed if one.smallest < one.needed.estimate < one.largest]
+    return [*lines, *([images_sentence(twins, within[-1])] if within else [])]
+
+
+def _doubling_lines(doublings: Sequence[Doubling]) -> list[str]:
+    """One sentence for all models of one largest size."""
+    sizes = sorted({one.n_per_class for one in doublings})
+    return [doubling_sentence([one for one in doublings if one.n_per_class == size]) for size in sizes]

@@ -1,0 +1,165 @@
+"""Can the models' confidence be trusted? Reliability diagrams, risk-coverage curves, and images of no known class."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tfp_insects.metrics.calibration import ReliabilityBins, reliability_bins
+from tfp_insects.metrics.proportions import wilson_interval
+from tfp_insects.metrics.scores import example_correct
+from tfp_insects.metrics.selective import risk_coverage_curve
+from tfp_insects.report.palette import BLUE, MUTED, VERMILLION, model_mark
+from tfp_insects.report.pictures import Key, Panel, Picture, share_axis
+from tfp_insects.report.wording import images_a_class
+from tfp_insects.runs.run_set import Run, Study, display_name, pooled
+
+NUM_BINS = 10
+
+
+def reliability_picture(study: Study) -> Picture:
+    """Accuracy against confidence, one panel for each model at the smallest and the largest size."""
+    panels, rows = [], []
+    for size in end_sizes(study):
+        for model in study.models:
+            runs = study.select(model, size)
+            if runs:
+                bins = reliability_bins(*pooled(runs), num_bins=NUM_BINS)
+                title = f"{display_name(model)}, {images_a_class(size)}"
+                draw = partial(_draw_reliability, bins=bins, colour=model_mark(model).colour, num_seeds=len(runs))
+                panels.append(Panel(title, draw, f"Reliability diagram: {title}."))
+                rows += _bin_rows(model, size, bins)
+    return Picture(
+        "reliability",
+        "Reliability: is a confidence of 80 % right 8 times in 10?",
+        "Marks on the dotted diagonal are honest confidences; below it the model is too sure, above it not sure "
+        "enough. Bars: 95 % intervals of the accuracy in a bin (Wilson). Grey: share of images in the bin. Empty "
+        "bins have no mark." + _pooled_words(study),
+        panels,
+        [],
+        rows,
+    )
+
+
+def risk_coverage_picture(study: Study) -> Picture:
+    """Error rate among the images answered against their share, one panel a size, one line a model."""
+    panels, rows = [], []
+    for size in end_sizes(study):
+        curves = {
+            model: _risk_coverage(study.select(model, size)) for model in study.models if study.select(model, size)
+        }
+        title = images_a_class(size).capitalize()
+        panels.append(Panel(title, partial(_draw_risk_coverage, curves=curves), f"Risk-coverage curves, {title}."))
+        for model, (coverage, risk) in curves.items():
+            rows += [
+                {"model": model, "n_per_class": size, "coverage": float(c), "risk": float(r)}
+                for c, r in zip(coverage, risk, strict=True)
+            ]
+    return Picture(
+        "risk_coverage",
+        "Risk and coverage: what is gained by leaving doubtful images to a person?",
+        "From right to left a person takes over the images of least confidence. A line that falls steeply to the "
+        "left knows where it errs; at 100 % coverage it ends at the error rate. The mean height of a line is AURC. "
+        "With more seeds, the mean of their curves.",
+        panels,
+        [Key(display_name(model), model_mark(model).colour, model_mark(model).line) for model in study.models],
+        rows,
+    )
+
+
+def end_sizes(study: Study) -> list[int]:
+    """The smallest and the largest size; one size once."""
+    return sorted({study.sizes[0], study.sizes[-1]})
+
+
+def histogram_picture(scores: dict[str, tuple[np.ndarray, np.ndarray]], size: int, name: str) -> Picture:
+    """Predictive entropy of known and of out-of-distribution images, one panel a model.
+
+    Args:
+        scores: For each model the entropies of known and of out-of-distribution images, nats.
+        size: Images a class.
+        name: What records call the out-of-distribution images.
+    """
+    panels = [
+        Panel(
+            f"{display_name(model)}, {images_a_class(size)}",
+            partial(_draw_histograms, known=known, ood=ood),
+            f"Histograms of the predictive entropy of known and out-of-distribution images, {display_name(model)}.",
+        )
+        for model, (known, ood) in scores.items()
+    ]
+    return Picture(
+        "out_of_distribution",
+        "Images of no known class",
+        f"Predictive entropy of test images and of images of no class that the models know ({name}). The less the "
+        "two overlap, the better a model knows what it does not know.",
+        panels,
+        [
+            Key("known classes (test images)", BLUE, "", "block"),
+            Key("out-of-distribution images", VERMILLION, "", "block"),
+        ],
+        [
+            {"model": model, "kind": kind, "predictive_entropy": float(value)}
+            for model, pair in scores.items()
+            for kind, values in zip(("known", "ood"), pair, strict=True)
+            for value in values
+        ],
+    )
+
+
+def _draw_reliability(axes: Axes, bins: ReliabilityBins, colour: str, num_seeds: int) -> None:
+    edges = np.linspace(0.0, 1.0, NUM_BINS + 1)
+    axes.bar(edges[:-1], bins.count / bins.count.sum(), np.diff(edges), align="edge", color=MUTED, alpha=0.22)
+    axes.plot([0, 1], [0, 1], ":", color=MUTED, linewidth=1.2)
+    filled = bins.count > 0
+    confidence, accuracy = bins.confidence[filled], bins.accuracy[filled]
+    low, high = wilson_interval(accuracy, bins.count[filled] / num_seeds)
+    axes.vlines(confidence, low, high, color=colour, linewidth=1.6)
+    axes.plot(confidence, accuracy, "o-", color=colour, linewidth=1.4, markersize=5)
+    share_axis(axes.xaxis, "Confidence")
+    share_axis(axes.yaxis, "Accuracy in the bin")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+
+
+def _draw_risk_coverage(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    for model, (coverage, risk) in curves.items():
+        axes.plot(coverage, risk, model_mark(model).line, color=model_mark(model).colour, linewidth=1.8)
+    share_axis(axes.xaxis, "Coverage: images answered")
+    share_axis(axes.yaxis, "Risk: wrong answers")
+    axes.set_xlim(0.0, 1.0)
+    axes.set_ylim(bottom=0.0)
+
+
+def _draw_histograms(axes: Axes, known: np.ndarray, ood: np.ndarray) -> None:
+    edges = np.linspace(0.0, float(max(known.max(), ood.max(), 1e-3)), 31)
+    for values, colour in ((known, BLUE), (ood, VERMILLION)):
+        share = np.histogram(values, edges)[0] / len(values)
+        axes.stairs(share, edges, fill=True, color=colour, alpha=0.25)
+        axes.stairs(share, edges, color=colour, linewidth=1.4)
+    share_axis(axes.yaxis, "Images")
+    axes.set_xlabel("Predictive entropy (nats)")
+
+
+def _risk_coverage(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
+    curves = []
+    for run in runs:
+        averaged = run.probabilities.mean(axis=0, dtype=np.float64)
+        coverage, risk = risk_coverage_curve(averaged.max(axis=-1), example_correct(averaged, run.labels))
+        curves.append(risk)
+    return coverage, np.mean(curves, axis=0)
+
+
+def _bin_rows(model: str, size: int, bins: ReliabilityBins) -> list[dict[str, object]]:
+    return [
+        {"model": model, "n_per_class": size, "bin": i, "confidence": c, "accuracy": a, "count": n}
+        for i, (c, a, n) in enumerate(
+            zip(bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist(), strict=True)
+        )
+    ]
+
+
+def _pooled_words(study: Study) -> str:
+    if len(study.seeds) == 1:
+        return ""
+    return " All seeds are pooled; the intervals count each test image once, since seeds share them."

@@ -1,0 +1,57 @@
+"""What a smaller grid can say, and what the intervals do not hold."""
+
+import math
+
+from tfp_insects.compare.quality import Figure
+from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, percent
+from tfp_insects.runs.run_set import Study, display_name
+
+
+def no_twins_sentence(study: Study) -> str:
+    """Why nothing is compared."""
+    names = enumerate_words([display_name(model) for model in study.models])
+    return (
+        f"The records hold {names}. The study compares CNN and BNN with the same number of images and the same seed; "
+        f"no such pair is finished, so nothing is compared here."
+    )
+
+
+def single_sentence(figures: dict[tuple[str, int, str], Figure], model: str, n_per_class: int) -> str:
+    """How good one model is at one size."""
+    accuracy, nll, ece = (figures[model, n_per_class, name] for name in ("accuracy", "nll", "ece"))
+    return (
+        f"With {images_a_class(n_per_class)} the {display_name(model)} is right on "
+        f"{percent(accuracy.interval.estimate)} of the test images (95 % interval "
+        f"{interval_words(accuracy.interval.low, accuracy.interval.high, 100.0, 1)}); its NLL is "
+        f"{number(nll.interval.estimate, 3)} nats ({interval_words(nll.interval.low, nll.interval.high, 1.0, 3)}), "
+        f"its ECE {number(100 * ece.interval.estimate, 1)} points "
+        f"({interval_words(ece.interval.low, ece.interval.high, 100.0, 1)})."
+    )
+
+
+def caveats(study: Study) -> list[str]:
+    """What the intervals hold, and what they do not."""
+    num_seeds = len(study.seeds)
+    if num_seeds == 1:
+        found = [
+            "Each cell was run once, with one seed. The intervals are over test images alone: they do not say how "
+            "the figures would change with other training images or another start."
+        ]
+    else:
+        narrow = 100.0 * (1.0 - math.sqrt((num_seeds - 1) / num_seeds))
+        found = [
+            f"Figures are means over up to {num_seeds} seeds; intervals are over seeds and test images together "
+            f"(hierarchical bootstrap). With {num_seeds} seeds the part between seeds may be up to "
+            f"{number(narrow, 0)} % too narrow."
+        ]
+    if study.pair is not None and len(study.paired_sizes(study.pair)) > 1:
+        found.append(
+            "Intervals are not widened for the number of comparisons: of twenty differences that do not exist, one "
+            "is expected to look like one."
+        )
+    if any(run.record["is_tempered"] for run in study.runs):
+        found.append(
+            "The BNN's posterior is tempered: its divergence had another weight than 1 in training, or its variance has a "
+            "factor (temperature) in predictions."
+        )
+    return found

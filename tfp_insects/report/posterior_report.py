@@ -1,0 +1,107 @@
+"""What `scripts/posterior.py` writes about a finished BNN."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfp_insects.bayes.posterior import Pruned, layer_posteriors, quality_when_pruned, summarise_layer
+from tfp_insects.data.pipeline import Examples, Preprocessing, evaluation_dataset
+from tfp_insects.data.source import ImageSource
+from tfp_insects.errors import InputError
+from tfp_insects.files import read_arrays, written_whole
+from tfp_insects.models.bnn import bayesian_layers
+from tfp_insects.report.posterior_pictures import PosteriorPicture
+from tfp_insects.study.cell_predictions import TEST_NAME
+
+Row = Mapping[str, Any]
+
+# What of a row fits a terminal of 80 columns; the CSV file has all.
+LAYER_COLUMNS = {
+    "layer": "layer",
+    "num_weights": "weights",
+    "loc_q05": "loc 5%",
+    "loc_q95": "95%",
+    "scale_q50": "scale",
+    "snr_q05": "SNR 5%",
+    "snr_q50": "50%",
+    "snr_q95": "95%",
+    "kl_per_weight": "KL/weight",
+}
+PRUNING_COLUMNS = {"pruned_share": "pruned", "accuracy": "accuracy", "nll": "NLL"}
+
+
+def describe_posterior(model: tf_keras.Sequential, directory: Path, console: Console) -> None:
+    """Prints a row a layer, and writes `posterior.csv` and `posterior.png` into the run's directory.
+
+    Raises:
+        InputError: The model has no Bayesian layer.
+    """
+    num_layers = len(bayesian_layers(model))
+    if not num_layers:
+        raise InputError(f"--run={directory}: this model has no Bayesian layer; expected a run of --model=bnn")
+    picture, rows = PosteriorPicture(num_layers), []
+    for i, posterior in enumerate(layer_posteriors(model)):
+        rows.append(summarise_layer(posterior))
+        picture.add(i, posterior)
+    picture.write(directory / "posterior.png")
+    _write_rows(directory / "posterior.csv", rows)
+    console.print("Posterior of each layer's weights: quantiles of loc, scale and signal-to-noise ratio |loc| / scale")
+    _print_rows(rows, LAYER_COLUMNS, console)
+
+
+def describe_pruning(
+    model: tf_keras.Sequential, examples: Examples, preprocessing: Preprocessing, directory: Path, console: Console
+) -> list[Pruned]:
+    """Prints how good the test predictions are without the least certain weights, and writes `pruning.csv`."""
+    batches = evaluation_dataset(examples, preprocessing, batch_size=64, directory=directory)
+    found = quality_when_pruned(model, batches, examples.labels)
+    rows = [{"pruned_share": one.share, "accuracy": one.accuracy, "nll": one.nll} for one in found]
+    _write_rows(directory / "pruning.csv", rows)
+    console.print("Test images; weights of lowest |loc| / scale are set to zero, the others to their mean")
+    _print_rows(rows, PRUNING_COLUMNS, console)
+    return found
+
+
+def examples_tested(source: ImageSource, directory: Path) -> Examples:
+    """The images that a run was tested on.
+
+    Args:
+        source: The images that the run had, opened again.
+        directory: The run's.
+
+    Raises:
+        InputError: The source does not have one of them.
+    """
+    arrays = read_arrays(directory / TEST_NAME, ("example_ids", "labels"))
+    example_ids = arrays["example_ids"].tolist()
+    positions = {example_id: i for i, example_id in enumerate(source.example_ids)}
+    for example_id in example_ids:
+        if example_id not in positions:
+            raise InputError(
+                f"{source.name} has no image {example_id}, on which {directory} was tested: give its --data"
+            )
+    return Examples(source, np.array([positions[example_id] for example_id in example_ids]), arrays["labels"])
+
+
+def _write_rows(path: Path, rows: Sequence[Row]) -> None:
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _print_rows(rows: Sequence[Row], columns: Mapping[str, str], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    for name, heading in columns.items():
+        table.add_column(heading, justify="left" if name == "layer" else "right", no_wrap=True)
+    for row in rows:
+        values = [row[name] for name in columns]
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values))
+    console.print(table)

@@ -1,0 +1,154 @@
+"""What a report was made from: data, split, seeds, weights, versions, hardware, times, commands."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tfp_insects.bayes.priors import LOG_UNIFORM
+from tfp_insects.models.alexnet.network import HEAD, bayesian_layer_names
+from tfp_insects.models.methods.method import Blueprint
+from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.report.wording import enumerate_words, seconds
+from tfp_insects.runs.run_set import Run, Study, display_name
+
+
+def provenance(study: Study) -> list[tuple[str, str]]:
+    """Pairs of what and value, in the order of the page."""
+    record = study.first.record
+    kind = "drawn by this project, not photographs" if study.is_drawn else "images as given"
+    return [
+        ("Data", f"{record['data']} ({kind}), SHA-256 {record['data_fingerprint'][:16]}…"),
+        ("Classes", f"{len(study.class_names)}: {', '.join(study.class_names)}"),
+        ("Test set", f"{record['num_test_examples']} images, the same for all models, sizes and seeds"),
+        ("Split", f"SHA-256 {record['split_fingerprint'][:16]}…, every image of it in split.json of each run"),
+        ("Models", enumerate_words([display_name(model) for model in study.models])),
+        ("Images a class", enumerate_words([str(size) for size in study.sizes])),
+        ("Seeds", enumerate_words([str(seed) for seed in study.seeds])),
+        ("Weights to start from", _values(study, "weights")),
+        ("Monte Carlo draws", _by_model(study, lambda run: run.record["num_samples"])),
+        ("Parameters", _by_model(study, lambda run: f"{run.record['num_parameters']:,}")),
+        ("Precision", _values(study, "precision")),
+        ("Hardware", enumerate_words(_unique(_hardware(run.record["hardware"]) for run in study.runs))),
+        ("Versions", enumerate_words(_unique(_versions(run.record["versions"]) for run in study.runs))),
+        (
+            "Training time",
+            f"{seconds(sum(run.record['train_seconds'] for run in study.runs))} in {len(study.runs)} runs",
+        ),
+        ("Commands", _command(study)),
+    ]
+
+
+def notes(study: Study) -> list[str]:
+    """What a reader of the records should know."""
+    found = []
+    if study.unfinished:
+        found.append(f"Not finished, and left out: {', '.join(study.unfinished)}.")
+    missing = len(study.models) * len(study.sizes) * len(study.seeds) - len(study.runs)
+    if missing:
+        found.append(f"The grid of models, sizes and seeds has {missing} cells without a finished run.")
+    differing = _differing_settings(study)
+    if differing:
+        found.append(f"Runs differ in these settings: {', '.join(differing)}.")
+    bayesian = next((run for run in study.runs if run.model == study.twin), None)
+    if bayesian is not None:
+        found += _posterior_notes(bayesian)
+    return found
+
+
+def settings(run: Run) -> list[tuple[str, str]]:
+    """All fields of a run's configuration, `section.field` and value."""
+    return [(name, str(value)) for name, value in _flat(run.config.get("config", {}))]
+
+
+def _posterior_notes(run: Run) -> list[str]:
+    """Scales that the BNN holds at a share of the prior's, or of the weight's own location, by kind of layer."""
+    config, record = run.config["config"], run.record
+    is_pretrained = record["weights"] != "none" and find_kind(run.model).uses_pretrained(config)
+    blueprint = Blueprint(config, len(record["class_names"]), record["num_train_examples"], run.seed, is_pretrained)
+    layers = find_kind(run.model).bayesian_layers(config)
+    assert layers is not None  # It is a twin.
+    bayesian = blueprint.bayesian(layers)
+    shares = {
+        _layer_words(name): f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
+        for name in bayesian_layer_names(bayesian.layers)
+        if not (section := bayesian.of_layer(name)).get("learn_scale", True)
+    }
+    if not shares:
+        return []
+    held = enumerate_words([f"at {share} in {words}" for words, share in shares.items()])
+    return [f"The BNN learns the location of each weight, but not each scale: scales are held {held}."]
+
+
+def _unit_words(prior: str) -> str:
+    return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
+
+
+def _layer_words(name: str) -> str:
+    if name == HEAD:
+        return "the last layer"
+    return "convolutions" if name.startswith("features") else "the dense layers before the last"
+
+
+def _command(study: Study) -> str:
+    record = study.first.record
+    flags = {
+        "model": ",".join(study.models),
+        "n_per_class": ",".join(str(size) for size in study.sizes),
+        "seeds": ",".join(str(seed) for seed in study.seeds),
+        "data": _flag_of(record["data"], {"synthetic": "synthetic", "insect_detect": "insect_detect"}),
+        "weights": _flag_of(
+            record["weights"], {"none": "none", "imagenet": "imagenet", "synthetic_pretraining": "auto"}
+        ),
+    }
+    ood = next((run for run in study.runs if "ood_data" in run.record), None)
+    if ood is not None and not ood.config["config"]["data"]["ood_classes"]:
+        flags["ood_data"] = _flag_of(ood.record["ood_data"], {})
+    workdir = f"--workdir={study.workdir.resolve().name}"
+    words = " ".join(f"--{name}={value}" for name, value in flags.items())
+    return f"python scripts/run.py {words} {workdir} (with the settings below); python scripts/report.py {workdir}"
+
+
+def _flag_of(name: str, known: Mapping[str, str]) -> str:
+    """The value of a flag from what records call it; of a file or folder its name alone."""
+    return known.get(name, f"PATH/{name}")
+
+
+def _differing_settings(study: Study) -> list[str]:
+    """Fields that not all runs have alike."""
+    found: dict[str, set[str]] = {}
+    for run in study.runs:
+        for name, value in settings(run):
+            found.setdefault(name, set()).add(value)
+    return sorted(name for name, values in found.items() if len(values) > 1)
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _hardware(hardware: Mapping[str, Any]) -> str:
+    gpus = hardware.get("gpus") or ["no GPU"]
+    return f"{hardware.get('processor', 'unknown processor')}, {hardware.get('cores', '?')} cores, {', '.join(gpus)}"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _values(study: Study, field: str) -> str:
+    return enumerate_words(_unique(str(run.record[field]) for run in study.runs))
+
+
+def _by_model(study: Study, value: Any) -> str:
+    parts = []
+    for model in study.models:
+        values = _unique(str(value(run)) for run in study.runs if run.model == model)
+        parts.append(f"{display_name(model)} {' or '.join(values)}")
+    return ", ".join(parts)
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,271 @@
+"""Pictures of the two questions: accuracy against epochs, quality against images a class and against training time."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from tfp_insects.compare.quality import METRIC, Metric, Quality
+from tfp_insects.report.palette import INK, MUTED, PAPER, Line, model_mark, size_colours
+from tfp_insects.report.pictures import Key, Panel, Picture, plain_number, share_axis
+from tfp_insects.report.wording import images_a_class
+from tfp_insects.runs.run_set import Run, Study, display_name
+
+SHOWN = ("accuracy", "nll", "ece")
+# Where a label may stand beside its point, and the room it needs, in points.
+LABEL_PLACES = ((5.0, 5.0), (5.0, -12.0), (-19.0, 5.0), (-19.0, -12.0))
+LABEL_WIDTH, LABEL_HEIGHT = 24.0, 14.0
+DODGE = 1.035  # Models stand side by side at a size, so that their intervals do not hide each other.
+
+
+def curves_picture(study: Study) -> Picture | None:
+    """Accuracy against epochs, one panel a model, one colour a size; None without any run's epochs."""
+    trained = {
+        model: chosen
+        for model in study.models
+        if (chosen := [run for size in study.sizes_of(model) if (run := study.select(model, size)[0]).history])
+    }
+    if not trained:
+        return None
+    colours = size_colours(study.sizes)
+    panels = [
+        Panel(
+            display_name(model),
+            partial(_draw_curves, runs=runs, colours=colours),
+            f"Accuracy of the {display_name(model)} against epochs for {len(runs)} numbers of images a class.",
+        )
+        for model, runs in trained.items()
+    ]
+    seeds = " Of several seeds the smallest is drawn." if len(study.seeds) > 1 else ""
+    return Picture(
+        "accuracy_by_epoch",
+        "Accuracy against epochs",
+        "How each twin learns. Dashed: training images, with the noise of training (dropout, drawn weights, "
+        "augmentation), so a dashed line may lie below its solid one. Solid: validation images. Mark: test images, "
+        f"at the epoch that validation chose. Dotted: chance.{seeds}",
+        panels,
+        [
+            *(Key(f"{size} images a class", colour) for size, colour in colours.items()),
+            Key("training", INK, "--"),
+            Key("validation", INK),
+            Key("test", INK, "", "o"),
+        ],
+        [
+            {"model": model, "n_per_class": run.n_per_class, "seed": run.seed, "epoch": row.epoch,
+             "train_accuracy": row.train_accuracy, "validation_accuracy": row.validation_accuracy}
+            for model, runs in trained.items() for run in runs for row in run.history
+        ],
+    )  # fmt: skip
+
+
+def sizes_picture(study: Study, quality: Quality) -> Picture:
+    """Accuracy, NLL and ECE against images a class, with intervals."""
+    panels = [
+        Panel(
+            METRIC[name].label,
+            partial(_draw_by_size, study=study, quality=quality, metric=METRIC[name]),
+            f"{METRIC[name].label} against images a class, one line a model, with 95 % intervals.",
+        )
+        for name in SHOWN
+    ]
+    return Picture(
+        "quality_by_images",
+        "Quality against images a class",
+        "The first question, and how each twin uses data. Higher is better for accuracy, lower for NLL and ECE. "
+        f"Bars: 95 % intervals over {_resampled(study)}. Models stand a little apart so that their bars can be seen. "
+        "Overlapping bars do not mean that twins are equal: both saw the same test images, and the paired "
+        "differences above are sharper.",
+        panels,
+        _model_keys(study.models),
+        [
+            {"model": figure.model, "n_per_class": figure.n_per_class, "metric": figure.metric,
+             "estimate": figure.interval.estimate, "low": figure.interval.low, "high": figure.interval.high,
+             "num_seeds": figure.num_seeds}
+            for figure in quality.figures.values()
+        ],
+    )  # fmt: skip
+
+
+def seconds_picture(study: Study, quality: Quality) -> Picture:
+    """The same metrics against training time, and validation accuracy within one run of each model."""
+    panels = [
+        Panel(
+            METRIC[name].label,
+            partial(_draw_by_seconds, study=study, quality=quality, metric=METRIC[name]),
+            f"{METRIC[name].label} against the time to the chosen epoch, one line a model, one mark a size.",
+        )
+        for name in SHOWN
+    ]
+    within = _runs_of_one_size(study)
+    if within:
+        panels.append(
+            Panel(
+                f"Within one run: {images_a_class(within[0].n_per_class)}",
+                partial(_draw_within_run, runs=within),
+                "Validation accuracy against seconds of training, one line a model.",
+            )
+        )
+    last = " The last panel follows one run of each model as it trains." if within else ""
+    return Picture(
+        "quality_by_seconds",
+        "Quality against training time",
+        "The second question. Each mark is one number of images a class (written beside it where there is room), placed at "
+        "the training time to the epoch that validation chose. A model further left reaches the same height sooner."
+        f"{last}",
+        panels,
+        _model_keys(study.models),
+        _seconds_rows(study),
+    )
+
+
+def _runs_of_one_size(study: Study) -> list[Run]:
+    """One run of each model whose epochs are known, at the largest size that all these have; empty where there is none."""
+    trained = Study(study.workdir, [run for run in study.runs if run.history])
+    sizes = [size for size in trained.sizes if all(trained.select(model, size) for model in trained.models)]
+    return [trained.select(model, sizes[-1])[0] for model in trained.models] if sizes else []
+
+
+def _seconds_rows(study: Study) -> list[dict[str, object]]:
+    fields = ("accuracy", "nll", "ece", "train_seconds", "seconds_to_best_epoch", "seconds_per_step")
+    return [
+        {"model": run.model, "n_per_class": run.n_per_class, "seed": run.seed}
+        | {name: run.record[name] for name in fields}
+        for run in study.runs
+    ]
+
+
+def _draw_curves(axes: Axes, runs: Sequence[Run], colours: dict[int, str]) -> None:
+    for run in runs:
+        colour = colours[run.n_per_class]
+        epochs = [row.epoch for row in run.history]
+        axes.plot(epochs, [row.train_accuracy for row in run.history], "--", color=colour, linewidth=1.0)
+        axes.plot(epochs, [row.validation_accuracy for row in run.history], color=colour, linewidth=1.8)
+    for run in runs:  # Marks above all lines.
+        best, accuracy, colour = run.record["best_epoch"], run.record["accuracy"], colours[run.n_per_class]
+        axes.plot(best, accuracy, "o", zorder=3, color=colour, markeredgecolor=PAPER, markersize=8)
+    _chance(axes, runs[0])
+    axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    share_axis(axes.yaxis, "Accuracy")
+    axes.set_ylim(0.0, 1.0)
+
+
+def _draw_by_size(axes: Axes, study: Study, quality: Quality, metric: Metric) -> None:
+    for i, model in enumerate(study.models):
+        shift = DODGE ** (i - (len(study.models) - 1) / 2)
+        sizes = study.sizes_of(model)
+        _draw_figures(axes, model, quality, metric, {size: size * shift for size in sizes})
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(study.sizes))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: str(round(value))))
+    low, high = study.sizes[0], study.sizes[-1]
+    axes.set_xlim(low / 1.25, high * 1.25)
+    axes.set_xlabel("Training images a class")
+    _metric_axis(axes, metric, study)
+
+
+def _draw_by_seconds(axes: Axes, study: Study, quality: Quality, metric: Metric) -> None:
+    labels = []
+    for model in study.models:
+        places = {size: _mean_seconds(study.select(model, size)) for size in study.sizes_of(model)}
+        _draw_figures(axes, model, quality, metric, places)
+        for size, seconds in places.items():
+            labels.append((seconds, quality.figures[model, size, metric.name].interval.estimate, str(size)))
+    _seconds_axis(axes, "Training time to the chosen epoch (s)")
+    _metric_axis(axes, metric, study)
+    _write_labels(axes, labels)
+
+
+def _write_labels(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
+    """Writes each label beside its point `(x, y, label)`, in the first place that no other label takes; else nowhere."""
+    axes.get_xlim()  # Matplotlib finds the limits when it is asked for them.
+    axes.get_ylim()
+    points_per_pixel = 72.0 / axes.figure.dpi
+    taken: list[tuple[float, float]] = []
+    for x, y, label in labels:
+        left, low = axes.transData.transform((x, y)) * points_per_pixel
+        for right, up in LABEL_PLACES:
+            place = (left + right, low + up)
+            if all(abs(place[0] - a) > LABEL_WIDTH or abs(place[1] - b) > LABEL_HEIGHT for a, b in taken):
+                taken.append(place)
+                axes.annotate(label, (x, y), (right, up), textcoords="offset points", fontsize=9, color=MUTED)
+                break
+
+
+def _draw_figures(axes: Axes, model: str, quality: Quality, metric: Metric, places: dict[int, float]) -> None:
+    """Marks with bars at the given places of a model's sizes, joined by a line."""
+    mark = model_mark(model)
+    intervals = [quality.figures[model, size, metric.name].interval for size in places]
+    x = list(places.values())
+    axes.vlines(x, [one.low for one in intervals], [one.high for one in intervals], color=mark.colour, linewidth=1.6)
+    axes.plot(
+        x, [one.estimate for one in intervals], mark.line, marker=mark.marker, color=mark.colour, linewidth=1.4,
+        markersize=7.5, markeredgecolor=PAPER, markeredgewidth=0.6,
+    )  # fmt: skip
+
+
+def _draw_within_run(axes: Axes, runs: Sequence[Run]) -> None:
+    for run in runs:
+        mark = model_mark(run.model)
+        seconds = np.cumsum([row.seconds for row in run.history])
+        accuracies = [row.validation_accuracy for row in run.history]
+        axes.plot(seconds, accuracies, mark.line, color=mark.colour, linewidth=1.6)
+        best = run.record["best_epoch"] - 1
+        axes.plot(seconds[best], accuracies[best], mark.marker, color=mark.colour, markeredgecolor=PAPER, markersize=8)
+    _chance(axes, runs[0])
+    _seconds_axis(axes, "Training time (s)")
+    share_axis(axes.yaxis, "Validation accuracy")
+
+
+def _metric_axis(axes: Axes, metric: Metric, study: Study) -> None:
+    if metric.scale == 100.0:
+        share_axis(axes.yaxis, metric.label)
+    else:
+        axes.set_ylabel(f"{metric.label} ({metric.unit})")
+    if metric.name == "accuracy":
+        _chance(axes, study.first)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0.0) if metric.name != "nll" else low, high + 0.06 * (high - low))
+
+
+def _seconds_axis(axes: Axes, label: str) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(plain_number))
+    axes.xaxis.set_minor_formatter(FuncFormatter(_sparse_minor(axes)))
+    axes.tick_params(axis="x", which="minor", labelsize=9)
+    axes.set_xlabel(label)
+
+
+def _sparse_minor(axes: Axes) -> Callable[[float, object], str]:
+    """Labels 2 and 5 between powers of ten where the axis spans less than two of them."""
+
+    def text(value: float, _: object) -> str:
+        low, high = axes.get_xlim()
+        digit = round(value / 10.0 ** np.floor(np.log10(value)))
+        return plain_number(value) if high / low < 100.0 and digit in (2, 5) else ""
+
+    return text
+
+
+def _chance(axes: Axes, run: Run) -> None:
+    axes.axhline(1.0 / len(run.record["class_names"]), color=MUTED, linewidth=0.9, linestyle=":")
+
+
+def _model_keys(models: Sequence[str]) -> list[Key]:
+    return [Key(display_name(model), *_key_parts(model)) for model in models]
+
+
+def _key_parts(model: str) -> tuple[str, Line, str]:
+    mark = model_mark(model)
+    return mark.colour, mark.line, mark.marker
+
+
+def _mean_seconds(runs: Sequence[Run]) -> float:
+    return float(np.mean([run.record["seconds_to_best_epoch"] for run in runs]))
+
+
+def _resampled(study: Study) -> str:
+    return "seeds and test images" if len(study.seeds) > 1 else "test images (one seed)"

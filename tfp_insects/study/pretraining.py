@@ -1,0 +1,142 @@
+"""Which weights a run starts from."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+from rich.progress import Progress
+
+from tfp_insects.data.painted.source import drawing_version, pretraining_source
+from tfp_insects.data.pipeline import (
+    Augmentation,
+    Examples,
+    Preprocessing,
+    TrainingPipeline,
+)
+from tfp_insects.errors import InputError
+from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
+from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.schedules import cosine_learning_rate
+
+PRETRAINING_SEED = 0
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretrained:
+    """Weights to start from.
+
+    Attributes:
+        name: What records call them.
+        weights: float32 arrays in Keras layout, or none.
+    """
+
+    name: str
+    weights: Mapping[str, np.ndarray] | None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the weights; empty without weights."""
+        return weights_fingerprint(self.weights) if self.weights else ""
+
+
+def resolve_weights(spec: str, is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, say: Say) -> Pretrained:
+    """Finds the weights that `--weights` names.
+
+    Args:
+        spec: `imagenet`, `none`, a path, or `auto`: torchvision's if they fit the width and can be had; else, on drawn
+            images, weights pretrained on drawn classes that the study does not use; else none.
+        is_drawn: Whether the study's images are drawn.
+        config: Plain configuration.
+        cache_dir: Where weights are kept.
+        say: Tells the user in one line.
+    """
+    if spec == "none":
+        return Pretrained("none", None)
+    if spec == "imagenet":
+        return Pretrained("imagenet", load_pretrained(imagenet_weights(cache_dir)))
+    if spec != "auto":
+        path = Path(spec).expanduser()
+        return Pretrained(path.name, load_pretrained(path))
+    return _resolve_auto(is_drawn, config, cache_dir, say)
+
+
+def _resolve_auto(is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, say: Say) -> Pretrained:
+    if config["model"]["width_multiplier"] == 1.0:
+        try:
+            return Pretrained("imagenet", load_pretrained(imagenet_weights(cache_dir)))
+        except InputError as error:
+            say(f"ImageNet's weights are not to be had: {error}")
+    if is_drawn:
+        say("Weights: pretrained on drawn classes that the study does not use.")
+        return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir))
+    say("Weights: none. Both twins start at random; expect a low accuracy from few images. See --weights.")
+    return Pretrained("none", None)
+
+
+def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
+    """Weights of a CNN trained on drawn pretraining classes; trained once, then read from the cache."""
+    settings = _pretraining_settings(config)
+    key = hashlib.sha256(json.dumps([settings, drawing_version()], sort_keys=True).encode()).hexdigest()[:16]
+    path = cache_dir / f"synthetic_pretraining-{key}.npz"
+    if not path.exists():
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        save_weights(path, _pretrain(settings, cache_dir))
+    return load_pretrained(path)
+
+
+def _pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields that pretraining uses, which make the name of its file in the cache."""
+    model, training = config["model"], config["training"]
+    return {
+        **{name: model[name] for name in ("image_size", "width_multiplier", "precision")},
+        **{name: training[name] for name in ("batch_size", "momentum")},
+        **config["pretraining"],
+        "augmentation": dict(config["augmentation"]),
+    }
+
+
+def _pretrain(settings: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
+    source = pretraining_source(settings["num_per_class"], PRETRAINING_SEED, cache_dir)
+    examples = Examples(source, np.arange(len(source.labels)), source.labels)
+    image_size = settings["image_size"]
+    architecture = Architecture(
+        len(source.class_names), image_size, settings["width_multiplier"], settings["precision"]
+    )
+    model = build_cnn(architecture, PRETRAINING_SEED, settings["dropout"])
+    augmentation = Augmentation(**settings["augmentation"])
+    pipeline = TrainingPipeline(
+        examples, Preprocessing(image_size), augmentation, settings["batch_size"], PRETRAINING_SEED, cache_dir
+    )
+    _train(model, pipeline, settings)
+    return {
+        f"{layer.name}/{kind}": np.asarray(weight, np.float32)
+        for layer in model.layers
+        if hasattr(layer, "kernel")
+        for kind, weight in zip(("kernel", "bias"), layer.get_weights(), strict=True)
+    }
+
+
+def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any]) -> None:
+    optimiser = make_optimiser(settings["momentum"], settings["precision"])
+    train_step = make_train_step(model, optimiser, LearningRates())
+    num_steps = settings["epochs"] * pipeline.steps_per_epoch
+    with Progress(transient=True) as progress:
+        task = progress.add_task("Pretraining on drawn classes", total=num_steps)
+        for epoch in range(settings["epochs"]):
+            for i, (images, labels) in enumerate(pipeline.epoch(epoch)):
+                step = epoch * pipeline.steps_per_epoch + i
+                optimiser.learning_rate = cosine_learning_rate(
+                    settings["learning_rate"], step, num_steps, warmup_steps=pipeline.steps_per_epoch
+                )
+                nll, _ = train_step(images, labels)
+                progress.advance(task)
+    if not np.isfinite(float(nll)):
+        raise InputError("pretraining diverged: lower --config.pretraining.learning_rate")

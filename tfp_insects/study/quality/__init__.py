@@ -1,1 +1,0 @@
-"""All models on the same images: which is better, by how much, and how sure is that?"""

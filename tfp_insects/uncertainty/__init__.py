@@ -1,1 +1,0 @@
-"""Monte Carlo predictions and what is measured on them."""
