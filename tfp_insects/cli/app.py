@@ -13,11 +13,11 @@ from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from tfp_insects.errors import InputError
+from tfp_insects.interruption import Interrupted, interruptible
 from tfp_insects.startup import import_tensorflow_quietly
 
 EXIT_INPUT_ERROR = 1
 EXIT_BAD_FLAGS = 2
-EXIT_INTERRUPTED = 130
 
 flags.disclaim_key_flags()  # so that --help lists a flag defined here under the script that asked for it
 
@@ -37,8 +37,8 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
     """Runs a script's `main(argv)` after parsing the absl flags.
 
     The process ends with code 0, with 1 after an `InputError` (printed as `error: ...` on stderr), with 2 after a bad
-    flag, and with 130 when interrupted. Every other exception keeps its traceback. Scripts import what needs TensorFlow
-    inside `main`, so that `--help` and bad flags answer at once, and TensorFlow's start-up messages are caught here.
+    flag, and with 128 + n when signal n interrupts it. Every other exception keeps its traceback. Scripts import what needs
+    TensorFlow inside `main`, so that `--help` and bad flags answer at once, and its start-up messages are caught here.
 
     Args:
         main: The script's function. It gets the program's name alone, because arguments that are no flags are refused.
@@ -46,15 +46,16 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
 
     def guarded_main(argv: list[str]) -> None:
         try:
-            _set_up_logging()
-            import_tensorflow_quietly()
-            main(argv)
+            with interruptible():
+                _set_up_logging()
+                import_tensorflow_quietly()
+                main(argv)
         except InputError as error:
             _stop(str(error), EXIT_INPUT_ERROR)
         except app.UsageError as error:
             _stop(str(error), EXIT_BAD_FLAGS)
-        except KeyboardInterrupt:
-            _stop("interrupted", EXIT_INTERRUPTED)
+        except Interrupted as interrupted:
+            _stop(str(interrupted), interrupted.exit_code)
 
     app.run(guarded_main, flags_parser=_parse_flags)
     raise AssertionError("app.run ends the process.")
