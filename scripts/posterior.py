@@ -25,18 +25,18 @@ def main(argv: list[str]) -> None:
     from rich.console import Console
 
     from tfp_insects.report.posterior_report import describe_posterior, describe_pruning, examples_tested
-    from tfp_insects.runs.finished_run import read_finished_run
+    from tfp_insects.runs.reading import open_run
     from tfp_insects.study.experiment import open_images
 
     console, directory = Console(), Path(RUN.value).expanduser()
-    run = read_finished_run(directory)
+    run = open_run(directory)
     model = run.build_model()
     describe_posterior(model, directory, console)
     if DATA.value:
         data_dir = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else None
-        sizes = [run.identity["n_per_class"]]
+        sizes = [run.n_per_class]
         cache_dir = Path(CACHE_DIR.value).expanduser()
-        source = open_images(DATA.value, sizes, run.identity["config"]["data"], cache_dir, data_dir)
+        source = open_images(DATA.value, sizes, run.config["config"]["data"], cache_dir, data_dir)
         describe_pruning(model, examples_tested(source, directory), run.preprocessing, directory, console)
     console.print(f"Written: posterior.csv, posterior.png{', pruning.csv' if DATA.value else ''} in {directory}")
 

@@ -19,6 +19,11 @@ class Bnn(Kind):
         bayesian = blueprint.bayesian(self.bayesian_layers(blueprint.config))
         return build_bnn(blueprint.architecture, bayesian, blueprint.num_train_examples, blueprint.seed)
 
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """One for the twin and its variants."""
+        return ("bnn",)
+
     def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """One for the twin and its variants."""
         return config["bnn"]

@@ -14,6 +14,11 @@ class CnnL2sp(Kind):
 
     name = "cnn_l2sp"
 
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """Its own, and the BNN's for the prior."""
+        return (self.name, "bnn")
+
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
         """Builds the network."""
         return build_l2sp(

@@ -16,6 +16,11 @@ class CnnTemperature(Cnn):
     fits_temperature = True
     trains_like = "cnn"
 
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The CNN's."""
+        return ("cnn",)
+
     def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """The CNN's."""
         return config["cnn"]

@@ -57,6 +57,11 @@ class Kind(abc.ABC):
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
         """Builds one network, images to logits."""
 
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """Sections of the configuration that its training reads, besides those that all read; its own first."""
+        return (self.name,)
+
     def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """Its own section of the configuration: learning rates and what else is its own."""
         return config[self.name]
