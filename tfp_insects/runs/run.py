@@ -53,7 +53,7 @@ class Run:
         example_ids: tuple[str, ...] | None = None,
     ) -> None:
         self.directory = directory
-        known = {"record": record, "config": config, "history": history}
+        known: dict[str, Any] = {"record": record, "config": config, "history": history}
         known |= {"probabilities": probabilities, "labels": labels, "example_ids": example_ids}
         self.__dict__.update({name: value for name, value in known.items() if value is not None})
 
