@@ -20,7 +20,7 @@ from tfp_insects.metrics.scores import negative_log_likelihood
 from tfp_insects.models.alexnet.network import Architecture
 from tfp_insects.models.bnn import kl_divergence
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.methods.registry import MODELS
+from tfp_insects.models.method_table import method_names
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.finished_run import read_finished_run
 from tfp_insects.runs.lock import locked
@@ -63,7 +63,7 @@ def record_of(directory: Path) -> dict[str, Any]:
     return json.loads((directory / "record.json").read_text())
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", method_names())
 def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Path]) -> None:
     directory = finished(model)
     record, predictions = record_of(directory), arrays(directory / "predictions.npz")

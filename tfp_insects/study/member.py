@@ -17,7 +17,7 @@ from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.alexnet.network import load_pretrained
 from tfp_insects.models.build import build_model
-from tfp_insects.models.methods.method import Kind
+from tfp_insects.models.method import Method
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.steps import Steps, count_steps
@@ -43,13 +43,13 @@ class Task:
     """What all networks of a cell share.
 
     Attributes:
-        kind: The cell's model.
+        method: The cell's model.
         experiment: What all cells share.
         training: The training images.
         preprocessing: From an image to an input.
     """
 
-    kind: Kind
+    method: Method
     experiment: Experiment
     training: Examples
     preprocessing: Preprocessing
@@ -57,11 +57,11 @@ class Task:
     @property
     def steps(self) -> Steps:
         """How many steps the training takes."""
-        return count_steps(self.kind, self.experiment.config, len(self.training))
+        return count_steps(self.method, self.experiment.config, len(self.training))
 
     def schedule(self) -> Schedule:
         """How long and how fast a network trains."""
-        training, section = self.experiment.config["training"], self.kind.section(self.experiment.config)
+        training, section = self.experiment.config["training"], self.method.section(self.experiment.config)
         return Schedule(
             epochs=training["epochs"],
             learning_rate=section["learning_rate"] * self._learning_rate_factor,
@@ -80,9 +80,9 @@ class Task:
     def build(self, seed: int) -> tf_keras.Sequential:
         """A network as it is before training."""
         config = self.experiment.config
-        weights = self.experiment.pretrained.weights if self.kind.uses_pretrained(config) else None
+        weights = self.experiment.pretrained.weights if self.method.uses_pretrained(config) else None
         model = build_model(
-            self.kind.name,
+            self.method.name,
             config,
             num_classes=len(self.experiment.class_names),
             num_train_examples=len(self.training),
