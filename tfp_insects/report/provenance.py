@@ -4,11 +4,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfp_insects.bayes.priors import LOG_UNIFORM
-from tfp_insects.models.alexnet.network import HEAD, bayesian_layer_names
+from tfp_insects.models.architecture import SCOPES, Group
 from tfp_insects.models.method import Blueprint
 from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
 from tfp_insects.runs.run_set import Run, Study
+
+GROUP_WORDS: Mapping[Group, str] = {
+    "features": "convolutions",
+    "hidden": "the dense layers before the last",
+    "head": "the last layer",
+}
 
 
 def provenance(study: Study) -> list[tuple[str, str]]:
@@ -68,9 +74,9 @@ def _posterior_notes(run: Run) -> list[str]:
     assert layers is not None  # It is a twin.
     bayesian = blueprint.bayesian(layers)
     shares = {
-        _layer_words(name): f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
-        for name in bayesian_layer_names(bayesian.layers)
-        if not (section := bayesian.of_layer(name)).get("learn_scale", True)
+        GROUP_WORDS[group]: f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
+        for group in SCOPES[bayesian.layers]
+        if not (section := bayesian.of_group(group)).get("learn_scale", True)
     }
     if not shares:
         return []
@@ -80,12 +86,6 @@ def _posterior_notes(run: Run) -> list[str]:
 
 def _unit_words(prior: str) -> str:
     return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
-
-
-def _layer_words(name: str) -> str:
-    if name == HEAD:
-        return "the last layer"
-    return "convolutions" if name.startswith("features") else "the dense layers before the last"
 
 
 def _command(study: Study) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
-from tfp_insects.models.alexnet.network import load_pretrained
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
+from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.method import Method
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
@@ -68,8 +69,14 @@ class Task:
             warmup_epochs=training["warmup_epochs"],
             kl_weight=section.get("kl_weight", 0.0),
             kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
-            rates=LearningRates(**section["rates"]),
+            rates=self._rates(section["rates"]),
         )
+
+    def _rates(self, rates: Mapping[str, float]) -> LearningRates:
+        architecture = architecture_of(self.experiment.config)
+        by_group = {"features": rates["features"], "hidden": 1.0, "head": rates["head"]}
+        layers = {name: by_group[architecture.group_of(name)] for name in architecture.layer_names}
+        return LearningRates(layers, rates["scale"])
 
     @property
     def _learning_rate_factor(self) -> float:
@@ -90,7 +97,7 @@ class Task:
             is_pretrained=weights is not None,
         )
         if weights is not None:
-            load_pretrained(model, weights)
+            start_at(model, weights, architecture_of(config))
         return model
 
 

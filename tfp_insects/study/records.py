@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfp_insects.metrics.bootstrap import bootstrap_interval
 from tfp_insects.metrics.intervals import metric_intervals, out_of_distribution_statistics
 from tfp_insects.metrics.scores import per_class_accuracy, summarize
-from tfp_insects.models.alexnet.network import bayesian_layer_names
+from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method
 from tfp_insects.training.fit import Validation
@@ -103,7 +103,7 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
     section = method.section(config)
     is_pretrained = bool(identity["weights_fingerprint"]) and method.uses_pretrained(config)
     bayesian = make_bayesian(section, layers, is_pretrained)
-    if any(bayesian.of_layer(name)["temperature"] != 1.0 for name in bayesian_layer_names(layers)):
+    if any(bayesian.of_group(group)["temperature"] != 1.0 for group in SCOPES[layers]):
         return True
     return annealed_kl_weight(section["kl_weight"], best_epoch - 1, section["kl_annealing_epochs"]) != 1.0
 
