@@ -1,4 +1,4 @@
-"""The packages of the wheel: all of `tfp_insects/`, and `configs/` as `tfp_insects.configs`. All else is in pyproject.toml."""
+"""The packages of the wheel: `tfp_insects/`, and `configs/` as `tfp_insects.configs`. All else is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 

@@ -8,11 +8,17 @@ class InputError(ValueError):
     with code 1; every other exception is a defect of the project and keeps its traceback.
 
     Attributes:
-        field: What the user can set to another value, by the name that it has in code: a part of the configuration such
-            as `data.num_test_per_class`, or an argument such as `data`. The command line adds how it is set there. None
+        fields: What the user can set to another value, by the names that they have in code: parts of the configuration such
+            as `data.num_test_per_class`, or arguments such as `weights`. The command line adds how they are set there. Empty
             where nothing can be set, as for a damaged file.
     """
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
+    def __init__(self, message: str, *, field: str | tuple[str, ...] = ()) -> None:
+        """Makes an error.
+
+        Args:
+            message: What the user reads.
+            field: Name of the field that can be set to another value, or names of several.
+        """
         super().__init__(message)
-        self.field = field
+        self.fields = (field,) if isinstance(field, str) else field

@@ -60,8 +60,8 @@ class _NamedConfigParser(flags.ArgumentParser):
 def run_main(main: Callable[[list[str]], None]) -> NoReturn:
     """Runs a command's `main(argv)` after parsing the absl flags.
 
-    The process ends with code 0, with 1 after an `InputError` (printed as `error: ...` on stderr, with the flag of its
-    field), with 2 after a bad flag, and with 130 when interrupted. Every other exception keeps its traceback. Commands
+    The process ends with code 0, with 1 after an `InputError` (printed as `error: ...` on stderr, with the flags of its
+    fields), with 2 after a bad flag, and with 130 when interrupted. Every other exception keeps its traceback. Commands
     import what needs TensorFlow inside `main`, so that `--help` and bad flags answer at once, and TensorFlow's start-up
     messages are caught here.
 
@@ -75,7 +75,7 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
             import_tensorflow_quietly()
             main(argv)
         except InputError as error:
-            stop(_with_flag(error), EXIT_INPUT_ERROR)
+            stop(_with_flags(error), EXIT_INPUT_ERROR)
         except app.UsageError as error:
             stop(str(error), EXIT_BAD_FLAGS)
         except KeyboardInterrupt:
@@ -92,19 +92,20 @@ def stop(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _with_flag(error: InputError) -> str:
-    """The error's message, and how its field is set on the command line where it does not say so itself."""
-    flag = _flag_of_field(error.field) if error.field else None
-    return str(error) if flag is None or flag in str(error) else f"{error} (set it with {flag}=...)"
+def _with_flags(error: InputError) -> str:
+    """The error's message, and the flags that set its fields where it does not name them itself."""
+    message = str(error)
+    known = [flag for field in error.fields if (flag := _flag_of_field(field))]
+    found = [flag for flag in known if not re.search(rf"{re.escape(flag)}\b", message)]
+    return f"{message} (set with {' or '.join(found)})" if found else message
 
 
 def _flag_of_field(field: str) -> str | None:
     """The flag that sets a field: one of the field's name, or an override of that field of a config."""
-    values = flags.FLAGS
-    if field in values:
+    if field in flags.FLAGS:
         return f"--{field}"
-    configs = [name for name in values if config_flags.is_config_flag(values[name])]
-    return next((f"--{name}.{field}" for name in configs if _has_field(values[name].value, field)), None)
+    values = flags.FLAGS.flag_values_dict()
+    return next((f"--{name}.{field}" for name, value in values.items() if _has_field(value, field)), None)
 
 
 def _has_field(config: Any, field: str) -> bool:
