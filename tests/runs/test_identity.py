@@ -8,7 +8,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, write_json
-from tfp_insects.models.methods.registry import KINDS, MODELS
+from tfp_insects.models.method_table import method_names, methods
 from tfp_insects.runs.claim import claimed_directory
 from tfp_insects.runs.identity import (
     FORMAT,
@@ -66,7 +66,7 @@ def difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     return found.field if found else None
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", method_names())
 def test_a_run_is_touched_by_its_own_sections_and_by_no_other(model: str) -> None:
     own = {
         "cnn": {"cnn"},
@@ -138,9 +138,9 @@ def test_a_field_that_came_later_has_the_value_that_changes_nothing() -> None:
 def test_each_method_keeps_what_it_reads() -> None:
     config = runpy.run_path(str(STUDY))["get_config"]().to_dict()
     shared = {"data", "augmentation", "model", "training", "prediction", "pretraining"}
-    for kind in KINDS:
-        assert set(kept_sections(kind.name, config)) == shared | set(kind.sections)
-        assert kind.section(config) == config[kind.sections[0]]
+    for method in methods():
+        assert set(kept_sections(method.name, config)) == shared | set(method.sections)
+        assert method.section(config) == config[method.sections[0]]
 
 
 def claim(directory: Path, wanted: dict[str, Any], split: dict[str, Any] | None = None) -> None:

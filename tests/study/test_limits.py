@@ -65,9 +65,10 @@ def test_the_projects_configurations_are_within_the_limits(name: str) -> None:
     ],
 )
 def test_a_number_beyond_them_is_named_with_what_is_expected(field: str, value: Any, expected: str) -> None:
-    message = f"{field}={value} in the configuration: expected {expected}; give such a number"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    message = f"{field}={value}: expected {expected}; give such a number, here or in the configuration file"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$") as caught:
         require_within_limits(changed(field, value))
+    assert caught.value.fields == (field,)
 
 
 def numeric_fields(section: dict[str, Any], path: str = "") -> list[str]:
@@ -85,7 +86,7 @@ def test_no_number_of_the_study_may_be_endless_negative_or_none_at_all(value: fl
     fields = numeric_fields(load("study"))
     assert len(fields) > 60
     for field in fields:
-        with pytest.raises(InputError, match=rf"^{re.escape(field)}={value} in the configuration: expected a number"):
+        with pytest.raises(InputError, match=rf"^{re.escape(field)}={value}: expected a number"):
             require_within_limits(changed(field, value))
 
 
@@ -94,7 +95,7 @@ def test_a_number_without_a_limit_of_its_own_must_be_finite() -> None:
     config["new"] = {"shape": -3.0, "name": "some", "is_there": True, "nothing": None}
     require_within_limits(config)
     config["new"]["shape"] = math.inf
-    with pytest.raises(InputError, match=r"^new\.shape=inf in the configuration: expected a finite number"):
+    with pytest.raises(InputError, match=r"^new\.shape=inf: expected a finite number"):
         require_within_limits(config)
 
 
@@ -113,5 +114,5 @@ def test_each_limit_is_that_of_a_field_of_the_study() -> None:
 
 def test_no_experiment_is_made_beyond_them(insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path) -> None:
     config = {**tiny_config, "training": {**tiny_config["training"], "epochs": 0}}
-    with pytest.raises(InputError, match=r"^training\.epochs=0 in the configuration: expected"):
+    with pytest.raises(InputError, match=r"^training\.epochs=0: expected"):
         make_experiment(insects, "none", [4], config, tmp_path, lambda line: None)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
+from tfp_insects.metrics.out_of_distribution import auroc, fpr_at_tpr, scores
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.reading import load_run
 from tfp_insects.study import run_cell
@@ -165,3 +167,44 @@ def test_validation_predictions_are_made_anew_before_a_run_is_finished(
     with np.load(directory / "validation_predictions.npz") as file:
         assert file["probabilities"].shape == (3, 16, 4)
     assert not (directory / "predictions.npz").exists()
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def with_ood(experiment: Experiment, ood: ImageSource) -> Experiment:
+    return dataclasses.replace(experiment, ood=ood, ood_fingerprint=fingerprint(ood))
+
+
+def test_ood_images_are_asked_about_later_without_training_again(
+    directory: Path, tiny_experiment: Experiment, other_insects: ImageSource
+) -> None:
+    weights = directory / "checkpoints" / "weights.h5"
+    written = weights.stat().st_mtime_ns
+    elsewhere = {"hardware": {"processor": "that of another machine"}, "versions": {"tensorflow": "2.0"}}
+    before = read(directory) | elsewhere
+    write_json(directory / "record.json", before)
+    record = run(directory, with_ood(tiny_experiment, other_insects))
+    assert weights.stat().st_mtime_ns == written
+    as_before = before.keys() - {"intervals", "predict_seconds"}
+    assert {name: record[name] for name in as_before} == {name: before[name] for name in as_before}
+    assert record["prediction_versions"] != record["versions"] == elsewhere["versions"]
+    known = arrays(directory / "predictions.npz")["probabilities"]
+    ood = arrays(directory / "ood_predictions.npz")
+    assert ood["probabilities"].shape == (6, 28, 4)
+    assert ood["example_ids"].tolist() == list(other_insects.example_ids)
+    assert (record["ood_data"], record["num_ood_examples"]) == ("other_insects", 28)
+    for name, own in scores(known).items():
+        other = scores(ood["probabilities"])[name]
+        assert record[f"auroc_{name}"] == pytest.approx(auroc(own, other))
+        assert record[f"fpr95_{name}"] == pytest.approx(fpr_at_tpr(own, other))
+        low, high = record["intervals"][f"auroc_{name}"]
+        assert 0 <= low <= high <= 1
+    # And without them, the record stands as it is.
+    assert run(directory, tiny_experiment) == record
+    # Other draws are not compared with images that were predicted before.
+    record = run(directory, changed(tiny_experiment, "prediction.num_samples", 2))
+    assert not any(name.startswith(("ood_", "auroc_")) for name in record)
+    assert not (directory / "ood_predictions.npz").exists()

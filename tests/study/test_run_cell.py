@@ -12,15 +12,14 @@ import pytest
 
 from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import evaluation_dataset
-from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
-from tfp_insects.metrics.out_of_distribution import auroc, fpr_at_tpr, scores
 from tfp_insects.metrics.scores import negative_log_likelihood
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import kl_divergence
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.methods.registry import MODELS, find_kind
+from tfp_insects.models.method_table import find_method, method_names
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.lock import locked
 from tfp_insects.runs.reading import open_run
@@ -63,7 +62,7 @@ def record_of(directory: Path) -> dict[str, Any]:
     return json.loads((directory / "record.json").read_text())
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", method_names())
 def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Path]) -> None:
     directory = finished(model)
     record, predictions = record_of(directory), arrays(directory / "predictions.npz")
@@ -74,7 +73,7 @@ def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Pa
     # Of 6 draws, 2 are of the last layer alone; the ensemble has one pass through each of two networks.
     assert (record["num_samples"], record["num_draws"]) == (3 if NUM_DRAWS[model] == 6 else 1, NUM_DRAWS[model])
     assert record["predict_seconds"] > 0
-    assert set(json.loads((directory / "config.json").read_text())["config"]) >= set(find_kind(model).sections)
+    assert set(json.loads((directory / "config.json").read_text())["config"]) >= set(find_method(model).sections)
     assert (record["mean_mutual_information"] > 1e-9) == (NUM_DRAWS[model] > 1)
     assert [row.epoch for row in read_history(directory / "history.csv")] == [1, 2, 3]
     assert 0 < record["seconds_to_best_epoch"] <= record["train_seconds"]
@@ -164,7 +163,7 @@ def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[s
 @pytest.fixture
 def log_uniform_experiment(tiny_experiment: Experiment) -> Experiment:
     """As `--config.bnn.body.prior.kind=log_uniform --config.bnn.body.posterior_ratio=0.3` on pretrained weights."""
-    layers = [one for one in build_cnn(Architecture(4, 63, 0.05), seed=7).layers if hasattr(one, "kernel")]
+    layers = [one for one in build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=7).layers if hasattr(one, "kernel")]
     weights = {f"{one.name}/{part}": getattr(one, part).numpy() for one in layers for part in ("kernel", "bias")}
     bnn = copy.deepcopy(tiny_experiment.config["bnn"])
     bnn["body"]["prior"]["kind"] = "log_uniform"
@@ -263,40 +262,6 @@ def test_a_cell_is_run_by_one_command_at_a_time(tiny_experiment: Experiment, tmp
         run.run(on_step)
     with locked(directory):
         pass
-
-
-def with_ood(experiment: Experiment, ood: ImageSource) -> Experiment:
-    return dataclasses.replace(experiment, ood=ood, ood_fingerprint=fingerprint(ood))
-
-
-def test_ood_images_are_asked_about_later_without_training_again(
-    finished: Callable[[str], Path], tiny_experiment: Experiment, other_insects: ImageSource, tmp_path: Path
-) -> None:
-    cell = Cell("bnn", 4, 0)
-    directory = shutil.copytree(finished("bnn"), cell.directory(tmp_path))
-    weights = directory / "checkpoints" / "weights.h5"
-    written = weights.stat().st_mtime_ns
-    elsewhere = {"hardware": {"processor": "that of another machine"}, "versions": {"tensorflow": "2.0"}}
-    before = record_of(directory) | elsewhere
-    write_json(directory / "record.json", before)
-    record = CellRun(cell, with_ood(tiny_experiment, other_insects), tmp_path).run()
-    assert weights.stat().st_mtime_ns == written
-    as_before = before.keys() - {"intervals", "predict_seconds"}
-    assert {name: record[name] for name in as_before} == {name: before[name] for name in as_before}
-    assert record["prediction_versions"] != record["versions"] == elsewhere["versions"]
-    known = arrays(directory / "predictions.npz")["probabilities"]
-    ood = arrays(directory / "ood_predictions.npz")
-    assert ood["probabilities"].shape == (6, 28, 4)
-    assert ood["example_ids"].tolist() == list(other_insects.example_ids)
-    assert (record["ood_data"], record["num_ood_examples"]) == ("other_insects", 28)
-    for name, own in scores(known).items():
-        other = scores(ood["probabilities"])[name]
-        assert record[f"auroc_{name}"] == pytest.approx(auroc(own, other))
-        assert record[f"fpr95_{name}"] == pytest.approx(fpr_at_tpr(own, other))
-        low, high = record["intervals"][f"auroc_{name}"]
-        assert 0 <= low <= high <= 1
-    # And without them, the record stands as it is.
-    assert CellRun(cell, tiny_experiment, tmp_path).run() == record
 
 
 def test_choosing_predicts_the_validation_images_alone(

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.methods.registry import MODELS, find_kind
+from tfp_insects.models.method_table import find_method, method_names
 from tfp_insects.runs.layout import RECORD_NAME
 
 MAX_SEED = 2**31 - 1  # What all of the libraries' generators take.
@@ -41,15 +41,18 @@ def make_cells(models: list[str], sizes: list[int], seeds: list[int]) -> list[Ce
         InputError: An unknown model, a size below 1, or a seed that random generators do not take.
     """
     for model in models:
-        find_kind(model)
+        find_method(model)
     for size in sizes:
         if size < 1:
-            raise InputError(f"n_per_class={size}: expected a number of at least 1, for example 5,10,50")
+            raise InputError(
+                f"n_per_class={size}: expected a number of at least 1, for example 5,10,50", field="n_per_class"
+            )
     for seed in seeds:
         if not 0 <= seed <= MAX_SEED:
-            raise InputError(f"seed {seed}: expected a number from 0 to {MAX_SEED}")
+            raise InputError(f"seed {seed}: expected a number from 0 to {MAX_SEED}", field="seeds")
     unique = {Cell(model, size, seed) for model in models for size in sizes for seed in seeds}
-    return sorted(unique, key=lambda cell: (cell.n_per_class, MODELS.index(cell.model), cell.seed))
+    order = method_names()
+    return sorted(unique, key=lambda cell: (cell.n_per_class, order.index(cell.model), cell.seed))
 
 
 def is_finished(directory: Path) -> bool:

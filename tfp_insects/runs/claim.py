@@ -47,7 +47,8 @@ def _require_same_training(directory: Path, identity: Mapping[str, Any], split: 
     if found is not None:
         raise InputError(
             f"{directory} holds a run {_describe(found, directory / SPLIT_NAME, split)}. "
-            "Give another work directory, or remove that one to run anew"
+            "Give another work directory, or remove that one to run anew",
+            field="workdir",
         )
 
 

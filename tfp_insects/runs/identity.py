@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
-from tfp_insects.models.methods.registry import KINDS, find_kind
+from tfp_insects.models.method_table import find_method, methods
 
 # Of `config.json` and `record.json`. Version 0.1.0 of the program wrote none, which is format 1: with the whole
 # configuration inside, and with all draws counted as `num_samples`.
@@ -29,7 +29,12 @@ NOT_TRAINED_WITH: Mapping[str, Sequence[str]] = {
     "training": ("checkpoint_seconds",),
 }
 # Fields that came later, by their last name, with the value that does what was done without them.
-ADDED: Mapping[str, Any] = {"temperature": 1.0, "covariance_scale": 0.0, "num_last_layer_samples": 1}
+ADDED: Mapping[str, Any] = {
+    "temperature": 1.0,
+    "covariance_scale": 0.0,
+    "num_last_layer_samples": 1,
+    "architecture": "alexnet",
+}
 
 
 class Difference(NamedTuple):
@@ -47,14 +52,14 @@ def kept_sections(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
         model: Name of the method.
         config: Plain configuration.
     """
-    foreign = {section for kind in KINDS for section in kind.sections} - set(find_kind(model).sections)
+    foreign = {section for method in methods() for section in method.sections} - set(find_method(model).sections)
     return {name: section for name, section in config.items() if name not in foreign}
 
 
 def trained_with(identity: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's weights depend on, from its `config.json` of any format."""
     config = identity["config"]
-    sections = (*SHARED_SECTIONS, *find_kind(identity["model"]).sections)
+    sections = (*SHARED_SECTIONS, *find_method(identity["model"]).sections)
     return {
         **{name: identity.get(name) for name in FIELDS},
         "config": {name: _without(config.get(name, {}), NOT_TRAINED_WITH.get(name, ())) for name in sections},

@@ -33,11 +33,13 @@ def locked(directory: Path) -> Iterator[None]:
             file.seek(0)
             raise InputError(
                 f"{directory} is in use by another command (process {file.read(20).strip() or 'unknown'}): "
-                "wait for its end, or give another work directory"
+                "wait for its end, or give another work directory",
+                field="workdir",
             ) from error
         except OSError as error:
             raise InputError(
-                f"{path} cannot be locked ({error.strerror}): give a work directory on another file system"
+                f"{path} cannot be locked ({error.strerror}): give a work directory on another file system",
+                field="workdir",
             ) from error
         with told_if_not_written(path):
             file.truncate(0)

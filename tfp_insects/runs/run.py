@@ -12,7 +12,7 @@ from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.files import read_json
 from tfp_insects.metrics.arrays import IntArray
 from tfp_insects.models.build import build_model
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.identity import read_identity, require_known_format
 from tfp_insects.runs.layout import (
     CONFIG_NAME,
@@ -156,7 +156,7 @@ class Run:
     @property
     def num_networks(self) -> int:
         """Networks that answer together; 1 but for an ensemble."""
-        return len(find_kind(self.model).member_seeds(self.config["config"], seed=0))
+        return len(find_method(self.model).member_seeds(self.config["config"], seed=0))
 
     @property
     def num_samples(self) -> int:
@@ -190,7 +190,7 @@ class Run:
             InputError: Its weights cannot be read.
         """
         identity, config = self.config, self.config["config"]
-        is_pretrained = bool(identity["weights_fingerprint"]) and find_kind(self.model).uses_pretrained(config)
+        is_pretrained = bool(identity["weights_fingerprint"]) and find_method(self.model).uses_pretrained(config)
         model = build_model(
             self.model,
             {**config, "model": {**config["model"], "precision": "float32"}},

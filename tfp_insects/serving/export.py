@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.models.alexnet.sampling import weights_of
+from tfp_insects.models.method_table import find_method, methods
 from tfp_insects.runs.reading import open_run
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.graph import ServedModel, ServingOptions
@@ -17,8 +18,6 @@ from tfp_insects.serving.layout import CLASS_NAMES_NAME, MODEL_CARD_NAME, WARMUP
 from tfp_insects.serving.model_card import make_model_card
 from tfp_insects.serving.versions import write_version
 from tfp_insects.serving.warmup import write_warmup_requests
-
-EXPORTABLE = ("cnn", "bnn", "bnn_head", "bnn_classifier")
 
 
 class Export(NamedTuple):
@@ -61,8 +60,9 @@ def open_exportable(run_directory: Path) -> Run:
         InputError: There is none, or its method cannot.
     """
     run = open_run(run_directory)
-    if run.model not in EXPORTABLE:
-        raise InputError(f"{run_directory}: a run of {run.model}; expected one of {', '.join(EXPORTABLE)}")
+    if not find_method(run.model).is_exportable:
+        expected = ", ".join(method.name for method in methods() if method.is_exportable)
+        raise InputError(f"{run_directory}: a run of {run.model}; expected one of {expected}")
     return run
 
 

@@ -74,7 +74,7 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
             draws[name].append(probabilities)
             seconds[name] += own_seconds
     joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
-    if not task.kind.fits_temperature:
+    if not task.method.fits_temperature:
         return Predicted(joint, seconds, None, num_parameters)
     temperature = fit_to_predictions(joint[VALIDATION_NAME], parts[VALIDATION_NAME].examples.labels)
     scaled = {name: scale_predictions(array, temperature).astype(np.float32) for name, array in joint.items()}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import MIN_IMAGE_SIZE
+from tfp_insects.models.alexnet.table import MIN_IMAGE_SIZE
 
 
 class Limit(NamedTuple):
@@ -71,8 +71,10 @@ def require_within_limits(config: Mapping[str, Any]) -> None:
                 continue
         elif _is_within(limit or FINITE, value):
             continue
+        field = ".".join(path)
         raise InputError(
-            f"{'.'.join(path)}={value} in the configuration: expected {(limit or FINITE).words}; give such a number"
+            f"{field}={value}: expected {(limit or FINITE).words}; give such a number, here or in the configuration file",
+            field=field,
         )
 
 

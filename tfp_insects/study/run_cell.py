@@ -10,7 +10,7 @@ import numpy as np
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.claim import claimed_directory
 from tfp_insects.runs.identity import FORMAT, first_difference, in_words, kept_sections, predicted_with
@@ -51,7 +51,7 @@ class CellRun:
         self._workdir = workdir
         self._directory = cell.directory(workdir)
         training = experiment.training_examples(cell.n_per_class, cell.seed)
-        self._task = Task(find_kind(cell.model), experiment, training, experiment.preprocessing(training))
+        self._task = Task(find_method(cell.model), experiment, training, experiment.preprocessing(training))
         self._members = _make_members(self._task, cell.seed, self._directory)
 
     @property
@@ -145,8 +145,8 @@ class CellRun:
         before: Mapping[str, Any] | None = None,
     ) -> None:
         """Trains what is left, predicts, and puts what it says of itself, predictions and record in place together."""
-        if self._task.kind.trains_like is not None:
-            donor = dataclasses.replace(self._cell, model=self._task.kind.trains_like)
+        if self._task.method.trains_like is not None:
+            donor = dataclasses.replace(self._cell, model=self._task.method.trains_like)
             take_over_training(self._directory, donor.directory(self._workdir))
         predicted = train_and_predict(self._task, self._members, parts, on_step)
         if len(self._members) > 1:
@@ -188,7 +188,7 @@ def _validation(part: Part, probabilities: np.ndarray) -> Validation:
 
 def _make_members(task: Task, seed: int, directory: Path) -> list[Member]:
     """One network in the run's own directory, or several in directories below it."""
-    seeds = task.kind.member_seeds(task.experiment.config, seed)
+    seeds = task.method.member_seeds(task.experiment.config, seed)
     if len(seeds) == 1:
         return [Member(task, seeds[0], directory)]
     return [Member(task, member_seed, directory / MEMBER_NAME.format(i)) for i, member_seed in enumerate(seeds)]
