@@ -19,7 +19,7 @@ import tf_keras
 
 from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.variational_kernel import VariationalKernel
-from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet import table as alexnet
 from tfp_insects.models.pooling import adaptive_average
 
 
