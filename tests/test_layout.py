@@ -8,7 +8,10 @@ import ast
 import functools
 import graphlib
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -160,6 +163,21 @@ def test_only_the_command_line_knows_flags() -> None:
 def test_only_the_command_line_speaks_of_flags() -> None:
     speaking = {module for module in modules() if room(module) not in ("cli", "__main__") and speaks_of_flags(module)}
     assert speaking <= ALLOWED_WORDS, f"--flags in words outside cli/: {sorted(speaking - ALLOWED_WORDS)}"
+
+
+def test_what_is_imported_is_a_dependency_and_each_dependency_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {name.partition(".")[0] for module in modules() for name in imports(module)}
+    outside = names - {PACKAGE, *sys.stdlib_module_names}
+    known = metadata.packages_distributions()
+    assert outside <= set(known)
+    imported = {normalised(known[name][0]) for name in outside}
+    # TensorBoard is a program that reads what runs write.
+    assert imported | {"tensorboard"} == {normalised(name) for name in project["dependencies"]}
+
+
+def normalised(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_no_file_is_longer_than_a_reader_likes() -> None:
