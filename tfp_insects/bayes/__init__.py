@@ -1,7 +1,21 @@
-"""A Bayesian library for tf_keras: layers, priors, ELBO, predictive samples. It knows no AlexNet, no flags and no files."""
+"""A Bayesian library for tf_keras: layers, priors, ELBO, predictive samples. It knows no AlexNet, no flags and no files.
 
-from tfp_insects.bayes.convolution_flipout import Convolution2DFlipout
-from tfp_insects.bayes.dense_flipout import DenseFlipout
-from tfp_insects.bayes.priors import Prior, Variational
+Names are imported when they are first used, so that what needs only a specification of a prior does not wait for TensorFlow.
+"""
 
-__all__ = ["Convolution2DFlipout", "DenseFlipout", "Prior", "Variational"]
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Convolution2DFlipout": "convolution_flipout",
+    "DenseFlipout": "dense_flipout",
+    "Prior": "priors",
+    "Variational": "priors",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
