@@ -38,6 +38,7 @@ def main(argv: list[str]) -> None:
 
     from tfp_insects.cli.numbers import parse_numbers
     from tfp_insects.compare.benchmark import Benchmark, run_benchmark
+    from tfp_insects.runs.config import RunConfig
 
     benchmark = Benchmark(
         split=SPLIT.value,
@@ -47,7 +48,7 @@ def main(argv: list[str]) -> None:
         data=DATA.value,
         weights=WEIGHTS.value,
         ood_data=OOD_DATA.value,
-        config=CONFIG.value.to_dict(),
+        config=RunConfig.from_plain(CONFIG.value.to_dict()),
         workdir=Path(WORKDIR.value).expanduser(),
         cache_dir=Path(CACHE_DIR.value).expanduser(),
         only_finished=ONLY_FINISHED.value,

@@ -62,7 +62,7 @@ def _export(name: str, setting: Setting, directory: Path) -> Any:
     names_file = directory.with_suffix(".txt")
     names_file.write_text("\n".join(class_names))
     num_samples = 1 if name == BASELINE else setting.num_samples
-    num_last = study_config(configuration)["prediction"]["num_last_layer_samples"]
+    num_last = study_config(configuration).prediction.num_last_layer_samples
     options = ServingOptions(Preprocessing(setting.image_size), class_names, num_samples, num_last, threshold=0.5)
     served = ServedModel(weights_of(make_model(configuration)), options, names_file)
     tf.saved_model.save(served, str(directory), {"serving_default": served.predict_bytes})

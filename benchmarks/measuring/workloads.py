@@ -15,7 +15,7 @@ from measuring.models import SEED, make_model, study_config
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.features import FeaturePipeline
 from tfp_insects.data.opening import open_source
-from tfp_insects.data.pipeline import Augmentation, Examples, Preprocessing, TrainingPipeline
+from tfp_insects.data.pipeline import Examples, Preprocessing, TrainingPipeline
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.study.inputs import InputMaker
@@ -78,7 +78,7 @@ def _predict(configuration: Configuration) -> Workload:
         return Workload(predict, configuration.batch_size)
     is_few = configuration.model.startswith("bnn") and configuration.batch_size <= MAX_FEW_IMAGES
     predictor = (FewImagesPredictor if is_few else MonteCarloPredictor)(model)
-    num_last = study_config(configuration)["prediction"]["num_last_layer_samples"]
+    num_last = study_config(configuration).prediction.num_last_layer_samples
     return Workload(
         lambda: predictor.predict(batches, configuration.num_samples, SEED, num_last), configuration.batch_size
     )
@@ -115,7 +115,7 @@ def _epoch_workload(pipeline: TrainingPipeline | FeaturePipeline, step: TrainSte
 
 
 def _training_pipeline(configuration: Configuration) -> TrainingPipeline:
-    augmentation = Augmentation(**study_config(configuration)["augmentation"])
+    augmentation = study_config(configuration).augmentation
     preprocessing = Preprocessing(configuration.image_size)
     examples = open_examples(configuration)
     return TrainingPipeline(examples, preprocessing, augmentation, configuration.batch_size, SEED)
@@ -154,7 +154,7 @@ def _random_batch(configuration: Configuration, batch_size: int | None = None) -
 
 def _prediction_batches(configuration: Configuration) -> Batches:
     """One batch again and again, so that memory does not depend on the number of images."""
-    largest = study_config(configuration)["prediction"]["batch_size"] if configuration.model != STOCK else 64
+    largest = study_config(configuration).prediction.batch_size if configuration.model != STOCK else 64
     num_full, rest = divmod(configuration.batch_size, largest)
     full = [_random_batch(configuration, largest)] * num_full if num_full else []
     return full + ([_random_batch(configuration, rest)] if rest else [])

@@ -11,6 +11,7 @@ from rich.console import Console
 from tfp_insects.compare.benchmark import Benchmark, run_benchmark
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.runs.config import RunConfig
 
 
 def pack(source: ImageSource, path: Path) -> str:
@@ -21,9 +22,9 @@ def pack(source: ImageSource, path: Path) -> str:
 
 
 @pytest.fixture
-def make_benchmark(insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path):
+def make_benchmark(insects: ImageSource, other_insects: ImageSource, tiny_config: RunConfig, tmp_path: Path):
     data, ood_data = pack(insects, tmp_path / "insects.zip"), pack(other_insects, tmp_path / "others.zip")
-    config = {**tiny_config, "training": {**tiny_config["training"], "epochs": 1}}
+    config = tiny_config.replaced({"training.epochs": 1})
 
     def make(split: Any, models: tuple[str, ...], seeds: list[int]) -> Benchmark:
         return Benchmark(split, models, [3], seeds, data, "none", ood_data, config, tmp_path / "runs", tmp_path)

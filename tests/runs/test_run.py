@@ -25,7 +25,7 @@ def test_a_run_is_read_as_it_is_asked(make_run, tmp_path):
     directory = make_run(tmp_path, "bnn", 5, 3, has_ood=True)
     run = Run(directory)
     assert (run.model, run.n_per_class, run.seed, run.num_networks) == ("bnn", 5, 3, 1)
-    assert set(vars(run)) == {"directory", "config"}
+    assert set(vars(run)) == {"directory", "config", "settings"}
     assert run.class_names == tuple(run.record["class_names"])
     assert run.probabilities is run.probabilities
     assert run.test.probabilities.shape == (8, 120, 4)

@@ -18,6 +18,7 @@ from tfp_insects.files import write_arrays, write_json
 from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.serving.export import export_run
 
 CLASS_NAMES = ("ant", "bee", "fly", "wasp")
@@ -101,7 +102,9 @@ class Runs:
 
     @classmethod
     def network(cls, identity: dict[str, Any]) -> Any:
-        network = build_model(identity["model"], identity["config"], len(CLASS_NAMES), 20, 0, is_pretrained=True)
+        network = build_model(
+            identity["model"], RunConfig.from_plain(identity["config"]), len(CLASS_NAMES), 20, 0, is_pretrained=True
+        )
         rng = np.random.default_rng(7)
         for layer in network.layers:
             if hasattr(layer, "bias"):

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress import progress_bar
 from tfp_insects.runs.cells import Cell, make_cells
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import (
     Experiment,
     make_experiment,
@@ -41,7 +42,7 @@ class Benchmark:
         data: As `--data` of `scripts/run.py`.
         weights: As `--weights` there.
         ood_data: As `--ood_data` there; out-of-distribution images are part of the test.
-        config: Plain configuration.
+        config: Of the runs.
         workdir: Where runs and `quality-<split>.json` go.
         cache_dir: Where drawn images and weights are kept.
         only_finished: Whether to run nothing and compare what is finished, with whichever of the seeds.
@@ -54,7 +55,7 @@ class Benchmark:
     data: str
     weights: str
     ood_data: str
-    config: Mapping[str, Any]
+    config: RunConfig
     workdir: Path
     cache_dir: Path
     only_finished: bool = False
@@ -97,7 +98,7 @@ def _read_book(benchmark: Benchmark, with_ood: bool) -> AnswerBook:
 
 
 def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
-    data_config = benchmark.config["data"]
+    data_config = benchmark.config.data
     source = open_images(benchmark.data, benchmark.sizes, data_config, benchmark.cache_dir, None)
     spec = benchmark.ood_data if benchmark.split == "test" else ""
     ood = open_ood_images(spec, data_config, benchmark.cache_dir)
@@ -136,7 +137,7 @@ def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
         "weights_fingerprint": experiment.pretrained.fingerprint,
         "ood_data": ood.name if ood else None,
         "num_ood_examples": len(ood.example_ids) if ood else 0,
-        "config": dict(experiment.config),
+        "config": experiment.config.to_plain(),
         "hardware": hardware(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
     }

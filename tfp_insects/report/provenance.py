@@ -5,7 +5,7 @@ from typing import Any
 
 from tfp_insects.bayes.priors import LOG_UNIFORM
 from tfp_insects.models.architecture import SCOPES, Group
-from tfp_insects.models.method import Blueprint
+from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
 from tfp_insects.runs.run_set import Run, Study
@@ -67,12 +67,10 @@ def settings(run: Run) -> list[tuple[str, str]]:
 
 def _posterior_notes(run: Run) -> list[str]:
     """Scales that the BNN holds at a share of the prior's, or of the weight's own location, by kind of layer."""
-    config, record = run.config["config"], run.record
-    is_pretrained = record["weights"] != "none" and find_method(run.model).uses_pretrained(config)
-    blueprint = Blueprint(config, len(record["class_names"]), record["num_train_examples"], run.seed, is_pretrained)
-    layers = find_method(run.model).bayesian_layers(config)
+    method = find_method(run.model)
+    layers = method.bayesian_layers(run.settings)
     assert layers is not None  # It is a twin.
-    bayesian = blueprint.bayesian(layers)
+    bayesian = make_bayesian(method.section(run.settings), layers, run.is_pretrained)
     shares = {
         GROUP_WORDS[group]: f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
         for group in SCOPES[bayesian.layers]

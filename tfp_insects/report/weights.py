@@ -77,7 +77,7 @@ def read_weights(run: Run) -> list[LayerWeights]:
     Raises:
         InputError: The checkpoint is cut off.
     """
-    order = architecture_of(run.config["config"]).layer_names
+    order = architecture_of(run.settings).layer_names
     try:
         with h5py.File(_path(run)) as file:
             layers = [_read_layer(name, group) for name, group in _kernels(file).items()]

@@ -18,6 +18,7 @@ from tfp_insects.metrics.scores import per_class_accuracy, summarize
 from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.predictions import num_passes
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
@@ -112,7 +113,7 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
 
     What counts is the weight in the epoch whose weights are used.
     """
-    method, config = find_method(identity["model"]), identity["config"]
+    method, config = find_method(identity["model"]), RunConfig.from_plain(identity["config"])
     layers = method.bayesian_layers(config)
     if layers is None:
         return False
@@ -121,7 +122,7 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
     bayesian = make_bayesian(section, layers, is_pretrained)
     if any(bayesian.of_group(group)["temperature"] != 1.0 for group in SCOPES[layers]):
         return True
-    return annealed_kl_weight(section["kl_weight"], best_epoch - 1, section["kl_annealing_epochs"]) != 1.0
+    return annealed_kl_weight(section.kl_weight, best_epoch - 1, section.kl_annealing_epochs) != 1.0
 
 
 def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:

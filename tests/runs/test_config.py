@@ -7,7 +7,7 @@ import pytest
 from tfp_insects.errors import InputError
 from tfp_insects.models.config import BnnConfig, CnnConfig
 from tfp_insects.models.precision import POLICIES
-from tfp_insects.study.config import StudyConfig
+from tfp_insects.runs.config import RunConfig
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -18,7 +18,7 @@ def plain(name: str = "study") -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["study", "drawn", "quickstart", "study_2025"])
 def test_every_configuration_of_the_project_is_read_whole(name: str) -> None:
-    config = StudyConfig.from_plain(plain(name))
+    config = RunConfig.from_plain(plain(name))
     assert config.model.precision in POLICIES
     expected = plain(name)
     expected["model"]["precision"] = config.model.precision
@@ -28,7 +28,7 @@ def test_every_configuration_of_the_project_is_read_whole(name: str) -> None:
 
 
 def test_sections_have_the_types_of_their_methods() -> None:
-    methods = StudyConfig.from_plain(plain()).methods
+    methods = RunConfig.from_plain(plain()).methods
     assert isinstance(methods["bnn"], BnnConfig)
     assert isinstance(methods["cnn"], CnnConfig)
     assert methods["bnn"].head.prior.kind == "scaled_normal"
@@ -37,7 +37,7 @@ def test_sections_have_the_types_of_their_methods() -> None:
 def test_a_configuration_of_before_a_method_was_added_is_read() -> None:
     old = plain()
     del old["mc_dropout"]
-    assert "mc_dropout" not in StudyConfig.from_plain(old).methods
+    assert "mc_dropout" not in RunConfig.from_plain(old).methods
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_a_misspelt_field_is_refused(section: str, field: str, message: str) -> 
     config = plain()
     config.setdefault(section, {})[field] = 1
     with pytest.raises(InputError, match=message):
-        StudyConfig.from_plain(config)
+        RunConfig.from_plain(config)

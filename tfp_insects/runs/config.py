@@ -1,6 +1,7 @@
 """A whole configuration, typed: made once where it comes in, from plain values."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ class PredictionConfig:
     """
 
     num_samples: int = 30
-    num_last_layer_samples: int = 4
+    num_last_layer_samples: int = 1
     batch_size: int = 64
 
 
@@ -39,7 +40,7 @@ class PretrainingConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class StudyConfig:
+class RunConfig:
     """All sections.
 
     Attributes:
@@ -61,7 +62,7 @@ class StudyConfig:
     methods: Mapping[str, Any]
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "StudyConfig":
+    def from_plain(cls, plain: Mapping[str, Any]) -> "RunConfig":
         """Reads plain values, as configuration files give them.
 
         Raises:
@@ -82,6 +83,14 @@ class StudyConfig:
         read: Any = from_plain(known, plain)
         sections = {name: section for name in types if (section := getattr(read, name)) is not None}
         return cls(**{name: getattr(read, name) for name in shared}, methods=sections)
+
+    def replaced(self, fields: Mapping[str, Any]) -> "RunConfig":
+        """The same with other values in some fields, by their paths: `{"training.epochs": 3}`."""
+        plain = self.to_plain()
+        for path, value in fields.items():
+            *sections, name = path.split(".")
+            functools.reduce(lambda section, one: section[one], sections, plain)[name] = value
+        return RunConfig.from_plain(plain)
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, the methods' sections beside the others."""
