@@ -27,12 +27,6 @@ CSS_VARIABLE = r"--\w+"
 
 # What imports a room below its own: (file, room), and why it still does.
 ALLOWED = {
-    # Its predictions know AlexNet's scopes; they are to know any model.
-    ("bayes.monte_carlo", "models"),
-    ("bayes.head_covariance", "models"),
-    # Samples of the posterior and their scores are to part.
-    ("bayes.posterior", "models"),
-    ("bayes.posterior", "metrics"),
     # What is read of a finished run is to be written in its own room.
     ("runs.reading", "study"),
     ("runs.same_training", "study"),
