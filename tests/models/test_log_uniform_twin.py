@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence, set_kl_weight
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.posterior import layer_posteriors, signal_to_noise
 from tfp_insects.errors import InputError
@@ -15,7 +16,7 @@ from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS, HEAD
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn, kl_divergence, set_kl_weight
+from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step

@@ -105,7 +105,6 @@ def test_a_run_without_its_weights_is_not_trained_again(directory: Path, tiny_ex
     [
         "cnn.learning_rate",
         "ensemble.num_members",
-        "new_method.rate",
         "prediction.batch_size",
         "training.checkpoint_seconds",
     ],
@@ -118,7 +117,9 @@ def test_a_finished_run_survives_what_it_does_not_read(path: str, directory: Pat
 
 @pytest.mark.parametrize("path", ["bnn.learning_rate", "training.epochs", "model.width_multiplier"])
 def test_another_training_is_refused(path: str, directory: Path, tiny_experiment: Experiment) -> None:
-    with pytest.raises(InputError, match=rf"holds a run whose config\.{path} was .*; now it is 7(\.0)?\. Give another work"):
+    with pytest.raises(
+        InputError, match=rf"holds a run whose config\.{path} was .*; now it is 7(\.0)?\. Give another work"
+    ):
         run(directory, changed(tiny_experiment, path, 7))
 
 

@@ -6,13 +6,14 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.models.alexnet.sampling import DenseWeights, Weights, class_probabilities, weights_of
 from tfp_insects.models.alexnet.table import CONVOLUTIONS
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
+from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 
 NUM_IMAGES = 3
