@@ -1,24 +1,20 @@
 """A Bayesian library for tf_keras: layers, priors, ELBO, predictive samples. It knows no AlexNet, no flags and no files.
 
-What is exported here is imported when it is asked for: whoever only reads a prior's configuration starts no TensorFlow. To
-load a model from a file, import one of the layers first: that registers them all with Keras.
+Names are imported when they are first used, so that what needs only a specification of a prior does not wait for TensorFlow.
+To load a model from a file, import one of the layers first: that registers them all with Keras.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tfp_insects.bayes.layers import Convolution2DFlipout, DenseFlipout, MonteCarloDropout, SeededDropout
-    from tfp_insects.bayes.priors import Prior, Variational
-
-__all__ = ["Convolution2DFlipout", "DenseFlipout", "MonteCarloDropout", "Prior", "SeededDropout", "Variational"]
-_FILES = {
+_HOMES = {
     **dict.fromkeys(("Convolution2DFlipout", "DenseFlipout", "MonteCarloDropout", "SeededDropout"), "layers"),
     **dict.fromkeys(("Prior", "Variational"), "priors"),
 }
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FILES:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
