@@ -1,16 +1,15 @@
 """A Bayesian library for tf_keras: layers, priors, ELBO, predictive samples. It knows no AlexNet, no flags and no files.
 
 Names are imported when they are first used, so that what needs only a specification of a prior does not wait for TensorFlow.
+To load a model from a file, import one of the layers first: that registers them all with Keras.
 """
 
 import importlib
 from typing import Any
 
 _HOMES = {
-    "Convolution2DFlipout": "convolution_flipout",
-    "DenseFlipout": "dense_flipout",
-    "Prior": "priors",
-    "Variational": "priors",
+    **dict.fromkeys(("Convolution2DFlipout", "DenseFlipout", "MonteCarloDropout", "SeededDropout"), "layers"),
+    **dict.fromkeys(("Prior", "Variational"), "priors"),
 }
 __all__ = sorted(_HOMES)
 
