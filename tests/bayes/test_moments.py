@@ -31,6 +31,8 @@ def spread(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def random_layer(rng: np.random.Generator, inputs: int, units: int, **fields: np.ndarray) -> DensePosterior:
     loc = float32(rng.normal(size=(inputs, units)))
     given = {name: float32(value) for name, value in fields.items()}
+    if "factor" in given:
+        given["factor_variance"] = tf.linalg.diag_part(given["factor"] @ tf.transpose(given["factor"]))
     return DensePosterior(loc, float32(rng.normal(size=units)), squared_loc=tf.square(loc), **given)
 
 

@@ -47,6 +47,7 @@ class DensePosterior(NamedTuple):
         variance: Of independent weights, `[inputs, units]`; none where weights are known or depend on one another.
         squared_loc: `loc²`, `[inputs, units]`; for inputs with a variance alone, and not for the last layer.
         factor: A square root A of the covariance A A' of a unit's weights, float32 `[inputs, inputs]`; none otherwise.
+        factor_variance: The diagonal of A A', float32 `[inputs]`; none without a factor.
     """
 
     loc: tf.Tensor
@@ -54,6 +55,7 @@ class DensePosterior(NamedTuple):
     variance: Matrix | None = None
     squared_loc: Matrix | None = None
     factor: tf.Tensor | None = None
+    factor_variance: tf.Tensor | None = None
 
 
 class Moments(NamedTuple):
@@ -164,7 +166,7 @@ def _variance_of_weights(layer: DensePosterior, inputs: Moments) -> tf.Tensor | 
         return _product(squares if inputs.variance is None else squares + inputs.variance, layer.variance)
     variance = tf.reduce_sum(tf.square(_product(mean, layer.factor)), axis=-1)
     if inputs.variance is not None:
-        variance += tf.linalg.matvec(inputs.variance, tf.reduce_sum(tf.square(layer.factor), axis=-1))
+        variance += tf.linalg.matvec(inputs.variance, layer.factor_variance)
     return tf.tile(variance[:, tf.newaxis], [1, layer.loc.shape[-1]])
 
 
