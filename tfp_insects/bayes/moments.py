@@ -17,6 +17,7 @@ rows and columns and rank one, the two cost nothing, and nothing as large as the
 variance for all weights; elsewhere, sums over thousands of inputs are near to it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -149,6 +150,23 @@ def logit_moments(layer: DensePosterior, inputs: Moments) -> LogitMoments:
         loc = tf.cast(layer.loc, tf.float32)
         covariance += tf.einsum("bi,ij,ik->bjk", inputs.variance, loc, loc)
     return LogitMoments(mean, covariance)
+
+
+def moments_of_logits(
+    layers: Sequence[DensePosterior], is_rectified: Sequence[bool], inputs: tf.Tensor
+) -> LogitMoments:
+    """Carries known inputs through several dense layers.
+
+    Args:
+        layers: From input to output.
+        is_rectified: For each of them whether ReLU follows it; the last one's is not looked at.
+        inputs: `[batch, inputs]`.
+    """
+    moments = Moments(inputs)
+    for layer, rectifies in zip(layers[:-1], is_rectified[:-1], strict=True):
+        moments = dense_moments(layer, moments)
+        moments = relu_moments(moments) if rectifies else moments
+    return logit_moments(layers[-1], moments)
 
 
 def _mean(layer: DensePosterior, inputs: Moments) -> tf.Tensor:

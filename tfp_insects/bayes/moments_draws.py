@@ -5,6 +5,18 @@ import tensorflow as tf
 
 from tfp_insects.bayes.moments import LogitMoments
 
+_LOGITS = (1 << 31) - 1  # Folded into a seed in place of a layer's number.
+
+
+def logits_seed(seed: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
+    """The seed of the draws of logits for one draw of what lies before the dense layers.
+
+    Args:
+        seed: Of the whole prediction, int64 scalar.
+        sample: The number of that draw, int64 scalar.
+    """
+    return tf.random.experimental.stateless_fold_in(tf.stack([seed, sample]), _LOGITS)
+
 
 def draw_logits(moments: LogitMoments, num_draws: int, seed: tf.Tensor) -> tf.Tensor:
     """Draws logits. All images share the noise, so that an image's draws do not depend on its batch.

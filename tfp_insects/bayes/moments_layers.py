@@ -6,17 +6,14 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.flipout import DenseFlipout
+from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.moments import (
     DensePosterior,
     LogitMoments,
     Matrix,
-    Moments,
     RankOne,
-    dense_moments,
-    logit_moments,
+    moments_of_logits,
     rank_one,
-    relu_moments,
 )
 from tfp_insects.bayes.moments_tail import Tail
 
@@ -67,8 +64,19 @@ def _variance(layer: DenseFlipout, loc: tf.Tensor, reduce: Reduce) -> Matrix:
     return reduce(tf.broadcast_to(variance, loc.shape))
 
 
+def dense_posteriors(tail: Tail, reduce: Reduce = rank_one, uses_covariance: bool = True) -> list[DensePosterior]:
+    """Reads the weights of all layers of a tail; the arguments are those of `dense_posterior`."""
+    last = len(tail.layers) - 1
+    return [
+        dense_posterior(one.layer, reduce, place not in (0, last), uses_covariance)
+        for place, one in enumerate(tail.layers)
+    ]
+
+
 class TailMoments:
-    """Moments of the logits from the inputs of a model's tail.
+    """Moments of the logits from the inputs of a model's tail, with the weights of the moment.
+
+    What would cost a pass over all weights for each batch is kept in variables.
 
     Args:
         tail: The end of the model.
@@ -76,55 +84,30 @@ class TailMoments:
         exact: Whether variances are multiplied by the whole matrices.
     """
 
-    def __init__(self, tail: Tail, uses_covariance: bool, exact: bool) -> None:
-        places = range(len(tail.layers))
+    def __init__(self, tail: Tail, uses_covariance: bool = True, exact: bool = False) -> None:
         self._is_rectified = [one.is_rectified for one in tail.layers]
-        self._layers = [
-            _KeptPosterior(
-                one.layer,
-                reduce=tf.identity if exact else rank_one,
-                needs_squares=place not in (0, places[-1]),
-                uses_covariance=uses_covariance,
-            )
-            for place, one in zip(places, tail.layers, strict=True)
-        ]
+        self._weights = lambda: [_weights(one.layer, uses_covariance) for one in tail.layers]
+        self._find = tf.function(
+            lambda: [
+                posterior._replace(loc=None, bias=None, factor=None)
+                for posterior in dense_posteriors(tail, tf.identity if exact else rank_one, uses_covariance)
+            ],
+            autograph=False,
+        )
+        self._kept: list[DensePosterior] = []
 
     def refresh(self) -> None:
-        """Takes note of what the layers' weights are now; to be called before the moments are asked for."""
-        for layer in self._layers:
-            layer.refresh()
+        """Takes note of what the layers' weights are now; to be called before moments are asked for."""
+        found = self._find()
+        if self._kept:
+            map_given(lambda value, variable: variable.assign(value), found, self._kept)
+        else:
+            self._kept = map_given(lambda value: tf.Variable(value, trainable=False), found)
 
     def __call__(self, inputs: tf.Tensor) -> LogitMoments:
         """Maps `[batch, inputs]` to moments of the last layer's outputs."""
-        moments = Moments(inputs)
-        *hidden, last = self._layers
-        for layer, is_rectified in zip(hidden, self._is_rectified, strict=False):
-            moments = dense_moments(layer.posterior(), moments)
-            moments = relu_moments(moments) if is_rectified else moments
-        return logit_moments(last.posterior(), moments)
-
-
-class _KeptPosterior:
-    """A layer's posterior of which all is kept in variables that would cost a pass over all weights for each batch."""
-
-    def __init__(self, layer: tf_keras.layers.Layer, uses_covariance: bool, **options: Any) -> None:
-        def found() -> DensePosterior:
-            posterior = dense_posterior(layer, uses_covariance=uses_covariance, **options)
-            return posterior._replace(loc=None, bias=None, factor=None)
-
-        self._weights = lambda: _weights(layer, uses_covariance)
-        self._find = tf.function(found, autograph=False)
-        self._kept: DensePosterior | None = None
-
-    def refresh(self) -> None:
-        """Finds anew what is kept."""
-        found = self._find()
-        if self._kept is None:
-            self._kept = map_given(lambda value: tf.Variable(value, trainable=False), found)
-        else:
-            map_given(lambda value, variable: variable.assign(value), found, self._kept)
-
-    def posterior(self) -> DensePosterior:
-        """The whole posterior; `refresh` comes before."""
-        weights, kept = self._weights(), map_given(tf.convert_to_tensor, self._kept)
-        return kept._replace(loc=weights.loc, bias=weights.bias, factor=weights.factor)
+        layers = [
+            kept._replace(loc=weights.loc, bias=weights.bias, factor=weights.factor)
+            for kept, weights in zip(map_given(tf.convert_to_tensor, self._kept), self._weights(), strict=True)
+        ]
+        return moments_of_logits(layers, self._is_rectified, inputs)

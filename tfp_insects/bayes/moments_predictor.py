@@ -14,18 +14,12 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.moments import LogitMoments
-from tfp_insects.bayes.moments_draws import draw_logits
+from tfp_insects.bayes.moments_draws import draw_logits, logits_seed
 from tfp_insects.bayes.moments_layers import TailMoments
-from tfp_insects.bayes.moments_tail import find_tail
+from tfp_insects.bayes.moments_tail import find_tail, finisher
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 
 Batches = Iterable[tuple[Any, Any]]
-_LOGITS = (1 << 31) - 1  # Folded into a seed in place of a layer's number.
-
-
-def logits_seed(seed: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
-    """The seed `[2]` of the logits' draws for one draw of what lies before; scalars of one integer type."""
-    return tf.random.experimental.stateless_fold_in(tf.stack([seed, sample]), _LOGITS)
 
 
 class MomentsPredictor:
@@ -57,13 +51,10 @@ class MomentsPredictor:
         self._mean = tf.function(
             lambda images: self._tail(body(images, training=False)), reduce_retracing=True, autograph=False
         )
-        self._activation = activation
-        self._finish = tail.layers[-1].layer.activation, tail.rest
+        self._finish = finisher(tail, activation)
         self._sample = tf.function(self._draw, reduce_retracing=True, autograph=False)
 
-    def predict(
-        self, batches: Batches, num_samples: int, seed: int, num_last_layer_samples: int = 1
-    ) -> np.ndarray:
+    def predict(self, batches: Batches, num_samples: int, seed: int, num_last_layer_samples: int = 1) -> np.ndarray:
         """Predicts all images of a data set.
 
         Args:
@@ -100,11 +91,4 @@ class MomentsPredictor:
         return LogitMoments(*(np.concatenate(ones)[np.newaxis] for ones in zip(*found, strict=True)))
 
     def _draw(self, moments: LogitMoments, num_draws: int, seed: tf.Tensor) -> tf.Tensor:
-        draws = draw_logits(moments, num_draws, logits_seed(*tf.unstack(seed)))
-        outputs = tf.reshape(draws, [-1, draws.shape[-1]])
-        activation, rest = self._finish
-        outputs = outputs if activation is None else activation(outputs)
-        for layer in rest:
-            outputs = layer(outputs)
-        outputs = self._activation(outputs)
-        return tf.reshape(outputs, [num_draws, -1, *outputs.shape[1:]])
+        return self._finish(draw_logits(moments, num_draws, logits_seed(*tf.unstack(seed))))

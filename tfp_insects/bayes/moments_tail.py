@@ -4,15 +4,17 @@ What lies before the tail is drawn, or stands at the posterior's mean. What foll
 applied to draws of that layer's outputs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.flipout import DenseFlipout
+from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.graph import graph_nodes, is_graph
 
 _LINEAR, _RELU = "linear", "relu"
+_DROPOUT = tf_keras.layers.Dropout
 
 
 class NoMomentsError(ValueError):
@@ -76,6 +78,26 @@ def find_tail(model: tf_keras.Model) -> Tail:
     return Tail(passed[first].keras_inputs[0], _dense_layers(passed[first:]), rest)
 
 
+def finisher(tail: Tail, activation: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """What makes the wanted outputs of draws `[num_draws, batch, units]` of the last dense layer before its activation.
+
+    Args:
+        tail: The end of a model.
+        activation: Applied to the model's outputs `[num_draws * batch, ...]`.
+    """
+    own = tail.layers[-1].layer.activation
+
+    def finish(draws: tf.Tensor) -> tf.Tensor:
+        outputs = tf.reshape(draws, [-1, draws.shape[-1]])
+        outputs = outputs if own is None else own(outputs)
+        for layer in tail.rest:
+            outputs = layer(outputs)
+        outputs = activation(outputs)
+        return tf.reshape(outputs, [tf.shape(draws)[0], tf.shape(draws)[1], *outputs.shape[1:]])
+
+    return finish
+
+
 def _dense_layers(nodes: Sequence[Any]) -> list[TailLayer]:
     """Joins each dense layer with the ReLU that follows it; other layers change nothing."""
     found: list[TailLayer] = []
@@ -104,8 +126,8 @@ def _chain_to_output(model: tf_keras.Model) -> list[Any]:
         is_random = hasattr(node.layer, "sample_pair") and not isinstance(node.layer, DenseFlipout)
         is_branch = sum(other is tensor for one in nodes for other in one.keras_inputs) > int(bool(chain))
         calls = sum(one.layer is node.layer for one in nodes)
-        has_more = bool(node.layer.weights) and not _is_dense(node)
-        if is_random or is_branch or has_more or calls > 1 or len(node.keras_inputs) != 1:
+        has_kernel = bool(node.layer.weights) and not _is_dense(node) and not isinstance(node.layer, _DROPOUT)
+        if is_random or is_branch or has_kernel or calls > 1 or len(node.keras_inputs) != 1:
             break
         chain.insert(0, node)
         tensor = node.keras_inputs[0]
@@ -119,7 +141,7 @@ def _is_dense(node: Any) -> bool:
 
 def _passes_moments(node: Any) -> bool:
     layer = node.layer
-    if isinstance(layer, (tf_keras.layers.Flatten, tf_keras.layers.Dropout)):
+    if isinstance(layer, (tf_keras.layers.Flatten, _DROPOUT)):
         return node.keras_inputs[0].shape.rank == 2
     if not _is_dense(node) and not isinstance(layer, (tf_keras.layers.Activation, tf_keras.layers.ReLU)):
         return False
