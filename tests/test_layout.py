@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "tfp_insects"
-BASE = ("errors", "files", "plain", "progress", "startup")
+BASE = ("errors", "files", "interruption", "plain", "progress", "startup")
 ROOMS = (
     *("bayes", "metrics", "data", "models", "training", "runs"),
     *("study", "compare", "report", "serving", "cli"),
@@ -33,9 +33,6 @@ ALLOWED = {
     # Samples of the posterior and their scores are to part.
     ("bayes.posterior", "models"),
     ("bayes.posterior", "metrics"),
-    # What is read of a finished run is to be written in its own room.
-    ("runs.reading", "study"),
-    ("runs.same_training", "study"),
 }
 # Files whose errors still name flags, where `InputError(..., field=...)` would do.
 ALLOWED_WORDS = {
@@ -46,10 +43,9 @@ ALLOWED_WORDS = {
     *("models.alexnet.network", "models.bnn", "models.build", "models.l2sp", "models.methods.registry"),
     *("models.pretrained_files",),
     *("report.posterior_report", "report.provenance"),
-    *("runs.cells", "runs.finished_run", "runs.lock", "runs.reading"),
     *("serving.acceptance", "serving.export", "serving.image_files", "serving.loaded_model", "serving.review"),
     *("serving.table", "serving.versions"),
-    *("study.experiment", "study.grid", "study.limits", "study.pretraining"),
+    *("study.pretraining",),
     *("training.fit",),
 }
 # Files above the limit.
