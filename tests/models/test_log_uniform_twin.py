@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.posterior import layer_posteriors, signal_to_noise
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS, HEAD
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET

@@ -16,10 +16,24 @@ import tf_keras
 from tfp_insects.bayes.moments import LogitMoments
 from tfp_insects.bayes.moments_draws import draw_logits, logits_seed
 from tfp_insects.bayes.moments_layers import TailMoments
-from tfp_insects.bayes.moments_tail import find_tail, finisher
+from tfp_insects.bayes.moments_tail import find_tail, finisher, moments_obstacle
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 
 Batches = Iterable[tuple[Any, Any]]
+
+
+def make_predictor(
+    model: tf_keras.Model, activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax
+) -> "MomentsPredictor | MonteCarloPredictor":
+    """The predictor by moments where they pass through a model's end (see `moments_obstacle`), else by Monte Carlo.
+
+    Args:
+        model: Images to logits, or to what `activation` expects.
+        activation: Applied to the model's outputs.
+    """
+    if moments_obstacle(model) is None:
+        return MomentsPredictor(model, activation)
+    return MonteCarloPredictor(model, activation=activation)
 
 
 class MomentsPredictor:
