@@ -26,14 +26,7 @@ MAX_LINES = 300
 CSS_VARIABLE = r"--\w+"
 
 # What imports a room below its own: (file, room), and why it still does.
-ALLOWED = {
-    # Its predictions know AlexNet's scopes; they are to know any model.
-    ("bayes.monte_carlo", "models"),
-    ("bayes.head_covariance", "models"),
-    # Samples of the posterior and their scores are to part.
-    ("bayes.posterior", "models"),
-    ("bayes.posterior", "metrics"),
-}
+ALLOWED: set[tuple[str, str]] = set()
 # Files whose errors still name flags, where `InputError(..., field=...)` would do.
 ALLOWED_WORDS = {
     *("compare.benchmark",),

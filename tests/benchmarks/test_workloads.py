@@ -10,10 +10,10 @@ from measuring.configuration import OVERRIDES, STOCK, Configuration
 from measuring.models import make_model
 from measuring.workloads import Workload, make_workload, open_examples
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.data.pipeline import TrainingPipeline
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS
-from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.frozen import num_frozen_layers
 from tfp_insects.training.optimiser import TrainStep
 

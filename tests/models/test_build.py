@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 import tf_keras
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.errors import InputError
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
 
 CONVOLUTIONS = [f"features_{i}" for i in (0, 3, 6, 8, 10)]

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
+from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.report import weights
 from tfp_insects.report.palette import size_colours
 from tfp_insects.report.pictures import save_picture

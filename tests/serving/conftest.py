@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.data.images import decode_image
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.files import write_arrays, write_json
-from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
 from tfp_insects.serving.export import export_run
 

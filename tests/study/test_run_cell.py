@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfp_insects.bayes.divergence import kl_divergence
 from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import evaluation_dataset
 from tfp_insects.errors import InputError
@@ -17,7 +18,6 @@ from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import negative_log_likelihood
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import kl_divergence
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.method_table import find_method, method_names
 from tfp_insects.runs.cells import Cell

@@ -1,10 +1,16 @@
 """Normal noise at the price of reading memory."""
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
+
+
+def layer_seed(name: str, seed: int) -> int:
+    """A seed for one layer, so that layers of equal shape differ; below 2**28."""
+    return (zlib.crc32(name.encode()) + 7919 * seed) % (1 << 28)
 
 
 @tf_keras.utils.register_keras_serializable(package="tfp_insects")

@@ -1,22 +1,24 @@
 """What `scripts/posterior.py` writes about a finished BNN."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tfp_insects.bayes.posterior import Pruned, layer_posteriors, quality_when_pruned, summarise_layer
+from tfp_insects.bayes.divergence import bayesian_layers
+from tfp_insects.bayes.posterior import PRUNED_SHARES, layer_posteriors, predictions_when_pruned, summarise_layer
 from tfp_insects.data.pipeline import Examples, Preprocessing, evaluation_dataset
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_arrays, written_whole
-from tfp_insects.models.bnn import bayesian_layers
+from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.report.posterior_pictures import PosteriorPicture
 from tfp_insects.runs.layout import TEST_NAME
 
@@ -35,6 +37,14 @@ LAYER_COLUMNS = {
     "kl_per_weight": "KL/weight",
 }
 PRUNING_COLUMNS = {"pruned_share": "pruned", "accuracy": "accuracy", "nll": "NLL"}
+
+
+class Pruned(NamedTuple):
+    """Quality on a labelled set after a share of the weights was set to zero; `nll` in nats an image."""
+
+    share: float
+    accuracy: float
+    nll: float
 
 
 def describe_posterior(model: tf_keras.Sequential, directory: Path, console: Console) -> None:
@@ -67,6 +77,26 @@ def describe_pruning(
     console.print("Test images; weights of lowest |loc| / scale are set to zero, the others to their mean")
     _print_rows(rows, PRUNING_COLUMNS, console)
     return found
+
+
+def quality_when_pruned(
+    model: tf_keras.Model,
+    batches: Iterable[tuple[tf.Tensor, tf.Tensor]],
+    labels: np.ndarray,
+    shares: Sequence[float] = PRUNED_SHARES,
+) -> list[Pruned]:
+    """Quality without the weights of lowest signal-to-noise ratio, see `predictions_when_pruned`.
+
+    Args:
+        model: The BNN.
+        batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
+        labels: int32 `[num_examples]`.
+        shares: Of the weights that go.
+    """
+    return [
+        Pruned(share, accuracy(probabilities, labels), negative_log_likelihood(probabilities, labels))
+        for share, probabilities in predictions_when_pruned(model, batches, shares)
+    ]
 
 
 def examples_tested(source: ImageSource, directory: Path) -> Examples:
