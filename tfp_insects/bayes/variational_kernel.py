@@ -132,7 +132,12 @@ class VariationalKernel(tf_keras.layers.Layer):
 
         None where the weights are independent.
         """
-        return None if self.covariance_factor is None else self._predictive_multiplier * self.covariance_factor
+        if self.covariance_factor is None:
+            return None
+        factor, multiplier = tf.convert_to_tensor(self.covariance_factor), self._predictive_multiplier
+        return (
+            factor if multiplier == 1.0 else multiplier * factor
+        )  # The usual 1 must not cost a pass over all numbers.
 
     @property
     def _predictive_multiplier(self) -> float:
