@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+import runpy
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -14,7 +16,9 @@ from scipy import stats
 
 from tfp_insects.errors import InputError
 from tfp_insects.report.page import write_report
+from tfp_insects.report.study_2025 import is_as_in_2025
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MINUS = "\N{MINUS SIGN}"
 SIZES, SEEDS = (5, 10, 40), (0, 1)
 METRICS = {"accuracy": (100, 1), "nll": (1, 3), "brier": (1, 3), "ece": (100, 1), "aurc": (100, 1)}
@@ -163,8 +167,20 @@ def test_table_of_differences(text, records, correct):
             assert verdict == ([f"{'BNN' if is_better else 'CNN'} better"] if low > 0 or high < 0 else [])
         ratio = mean_of(records, "bnn", size, "train_seconds") / mean_of(records, "cnn", size, "train_seconds")
         step = mean_of(records, "bnn", size, "seconds_per_step") / mean_of(records, "cnn", size, "seconds_per_step")
-        assert row[6] == f"{ratio:.1f} times | a step {step:.1f} times"
-        assert row[7] == mcnemar_words(correct, size)
+        assert row[7] == f"{ratio:.1f} times | a step {step:.1f} times"
+        best = mean_of(records, "bnn", size, "seconds_to_best_epoch") / mean_of(
+            records, "cnn", size, "seconds_to_best_epoch"
+        )
+        assert row[8] == f"{best:.1f} times"
+        assert row[9] == mcnemar_words(correct, size)
+
+
+def test_the_difference_in_auroc_stands_where_both_were_asked(text, records):
+    cells = {row[0]: row[6] for row in text.table("McNemar")}
+    assert (cells["5"], cells["10"]) == ("", "")
+    auroc = "auroc_predictive_entropy"
+    gap = mean_of(records, "bnn", 40, auroc) - mean_of(records, "cnn", 40, auroc)
+    assert as_number(cells["40"].partition(" | ")[0]) == shown(gap, 1, 3)
 
 
 def mcnemar_words(correct, size) -> str:
@@ -227,7 +243,7 @@ def test_sentence_of_the_next_doubling(text, records):
 
 
 def test_table_of_ood_images(text, records):
-    rows = text.table("AUROC")
+    rows = text.table("Score")
     assert [(row[0], row[2]) for row in rows] == [
         ("CNN", "predictive entropy"),
         ("BNN", "predictive entropy"),
@@ -236,6 +252,8 @@ def test_table_of_ood_images(text, records):
     for row in rows:
         value = mean_of(records, row[0].lower(), 40, f"auroc_{row[2].replace(' ', '_')}")
         assert as_number(row[3].partition(" | ")[0]) == shown(value, 1, 3)
+        fpr95 = mean_of(records, row[0].lower(), 40, f"fpr95_{row[2].replace(' ', '_')}")
+        assert as_number(row[4].partition(" | ")[0]) == shown(fpr95, 100, 1)
 
 
 def test_table_of_weights(text, grid_workdir):
@@ -253,12 +271,26 @@ def test_table_of_weights(text, grid_workdir):
             assert as_number(row[6 + i]) == pytest.approx(kl.mean(), abs=6e-4)
 
 
-def test_study_of_2025_stands_beside(text, records):
-    rows = {row[0]: row for row in text.table("CNN, 2025")}
-    assert list(rows) == ["5", "10", "40", "50", "100", "500"]
+def test_the_study_of_2025_stands_beside_runs_in_its_configuration_alone(text, make_run, tmp_path):
+    assert "2025" not in text.words
+    for model in ("cnn", "bnn"):
+        make_run(tmp_path, model, 10, 0, config_path=CONFIGS / "study_2025.py")
+    beside = read(report(tmp_path))
+    rows = {row[0]: row for row in beside.table("CNN, 2025")}
+    assert list(rows) == ["5", "10", "50", "100", "500"]
     assert rows["100"][1:] == ["74.38 %", "–", "about 16 %", "–"]
     for column, model in ((2, "cnn"), (4, "bnn")):
-        assert rows["10"][column].startswith(f"{100 * mean_of(records, model, 10, 'accuracy'):.1f} % (")
+        record = json.loads((tmp_path / f"{model}-n10-seed0" / "record.json").read_text())
+        assert rows["10"][column].startswith(f"{100 * record['accuracy']:.1f} % (")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("*.py")))
+def test_the_configuration_of_2025_is_known_from_what_makes_it_one(name):
+    config = runpy.run_path(str(CONFIGS / name))["get_config"]()
+    is_as_in_2025_of = lambda config: is_as_in_2025(SimpleNamespace(config={"config": config.to_dict()}))  # noqa: E731
+    assert is_as_in_2025_of(config) is (name == "study_2025.py")
+    config.bnn.kl_weight = 1.0
+    assert not is_as_in_2025_of(config)
 
 
 def test_what_it_was_made_from(text, records):

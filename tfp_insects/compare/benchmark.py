@@ -5,19 +5,21 @@ import functools
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 
-from tfp_insects.compare.answers import AnswerBook, Split, has_answers, read_answers
-from tfp_insects.compare.comparison import compare
+from tfp_insects.compare.answers import Answers, answers_of, has_validation, read_validation
+from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.criteria import judge
+from tfp_insects.compare.plain_figures import plain_figures
 from tfp_insects.compare.tables import print_comparison
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress import progress_bar
-from tfp_insects.runs.cells import Cell, make_cells
+from tfp_insects.runs.cells import Cell, is_finished, make_cells
+from tfp_insects.runs.reading import load_run
 from tfp_insects.study.experiment import (
     Experiment,
     make_experiment,
@@ -27,6 +29,9 @@ from tfp_insects.study.experiment import (
 )
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_cell import CellRun
+from tfp_insects.text import plain
+
+Split = Literal["validation", "test"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,22 +83,39 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
     experiment = _make_experiment(benchmark, console)
     if not benchmark.only_finished:
         _run_cells(benchmark, experiment, console)
-    figures = compare(_read_book(benchmark, with_ood=experiment.ood is not None))
+    figures = plain_figures(read_comparison(benchmark))
     criteria = judge(figures)
     result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
     path = benchmark.workdir / f"quality-{benchmark.split}.json"
     write_json(path, result)
     print_comparison(figures, criteria, console)
-    console.print(f"Written: {path}")
+    _say(console, f"Written: {path}")
     return result
 
 
-def _read_book(benchmark: Benchmark, with_ood: bool) -> AnswerBook:
-    workdir, split = benchmark.workdir, benchmark.split
-    finished = [cell for cell in benchmark.cells if has_answers(cell, workdir, split, with_ood)]
-    if not finished:
-        raise InputError(f"{workdir}: no finished run of {benchmark.split} there; leave out --only_finished")
-    return AnswerBook(read_answers(cell, workdir, split, with_ood) for cell in finished)
+def read_comparison(benchmark: Benchmark) -> Comparison:
+    """Reads those of the cells that are finished.
+
+    Raises:
+        InputError: None is finished, a file of one is cut off, or two cannot be compared.
+    """
+    found = [answers for cell in benchmark.cells if (answers := _read(cell, benchmark)) is not None]
+    if not found:
+        raise InputError(
+            f"{benchmark.workdir}: no finished run of {benchmark.split} there, so there is nothing to compare"
+        )
+    return Comparison(found)
+
+
+def _read(cell: Cell, benchmark: Benchmark) -> Answers | None:
+    directory = cell.directory(benchmark.workdir)
+    if benchmark.split == "validation":
+        return read_validation(cell, benchmark.workdir) if has_validation(cell, benchmark.workdir) else None
+    return answers_of(load_run(directory)) if is_finished(directory) else None
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(plain(line), soft_wrap=True)
 
 
 def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
@@ -102,7 +124,13 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
     spec = benchmark.ood_data if benchmark.split == "test" else ""
     ood = open_ood_images(spec, data_config, benchmark.cache_dir)
     return make_experiment(
-        source, benchmark.weights, benchmark.sizes, benchmark.config, benchmark.cache_dir, console.print, ood
+        source,
+        benchmark.weights,
+        benchmark.sizes,
+        benchmark.config,
+        benchmark.cache_dir,
+        functools.partial(_say, console),
+        ood,
     )
 
 
@@ -120,7 +148,7 @@ def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -
                 run.run(on_step)
             progress.remove_task(task)
             progress.advance(overall)
-            console.print(f"{cell.name}: finished")
+            _say(console, f"{cell.name}: finished")
 
 
 def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:

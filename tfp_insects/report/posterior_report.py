@@ -91,7 +91,7 @@ def examples_tested(source: ImageSource, directory: Path) -> Examples:
 
 
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:
-    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

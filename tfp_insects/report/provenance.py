@@ -1,6 +1,6 @@
 """What a report was made from: data, split, seeds, weights, versions, hardware, times, commands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfp_insects.bayes.priors import LOG_UNIFORM
@@ -10,6 +10,8 @@ from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
 from tfp_insects.runs.run_set import Run, Study
 
+MAX_NAMES = 30
+
 
 def provenance(study: Study) -> list[tuple[str, str]]:
     """Pairs of what and value, in the order of the page."""
@@ -17,7 +19,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
     kind = "drawn by this project, not photographs" if study.is_drawn else "images as given"
     return [
         ("Data", f"{record['data']} ({kind}), SHA-256 {record['data_fingerprint'][:16]}…"),
-        ("Classes", f"{len(study.class_names)}: {', '.join(study.class_names)}"),
+        ("Classes", f"{len(study.class_names)}: {_some(study.class_names, 'in accuracy_by_class.csv')}"),
         ("Test set", f"{record['num_test_examples']} images, the same for all models, sizes and seeds"),
         ("Split", f"SHA-256 {record['split_fingerprint'][:16]}…, every image of it in split.json of each run"),
         ("Models", enumerate_words([label_of(model) for model in study.models])),
@@ -41,7 +43,7 @@ def notes(study: Study) -> list[str]:
     """What a reader of the records should know."""
     found = []
     if study.unfinished:
-        found.append(f"Not finished, and left out: {', '.join(study.unfinished)}.")
+        found.append(f"Not finished, and left out: {_some(study.unfinished, 'in the work directory')}.")
     missing = len(study.models) * len(study.sizes) * len(study.seeds) - len(study.runs)
     if missing:
         found.append(f"The grid of models, sizes and seeds has {missing} cells without a finished run.")
@@ -57,6 +59,13 @@ def notes(study: Study) -> list[str]:
 def settings(run: Run) -> list[tuple[str, str]]:
     """All fields of a run's configuration, `section.field` and value."""
     return [(name, str(value)) for name, value in _flat(run.config.get("config", {}))]
+
+
+def _some(names: Sequence[str], where: str) -> str:
+    """Names with commas; of many the first, and where the others are."""
+    if len(names) <= MAX_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:MAX_NAMES])} and {len(names) - MAX_NAMES} more ({where})"
 
 
 def _posterior_notes(run: Run) -> list[str]:
