@@ -10,6 +10,9 @@ from pathlib import Path
 from absl import flags
 
 from tfp_insects.cli.app import run_main
+from tfp_insects.metrics.metric_table import describe_metrics
+
+__doc__ = f"{__doc__}\nMetrics:\n{describe_metrics()}\n"  # For --help.
 
 WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs were written; the page goes to report/index.html there")
 SEEDS = flags.DEFINE_list("seeds", None, "seeds of the runs that it shows; all by default")

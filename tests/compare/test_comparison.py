@@ -93,7 +93,7 @@ def test_seeds_that_share_images_are_less_sure_than_seeds_with_their_own(make_an
         for one in alike
     ]
     single, shared, apart = (
-        width(Comparison(runs, 2000).figure("cnn", 5, "accuracy").interval) for runs in (answers, alike, own)
+        width(Comparison(runs, 2000).figure("cnn", 5, "nll").interval) for runs in (answers, alike, own)
     )
     assert shared == pytest.approx(single, rel=0.08)
     assert apart == pytest.approx(single / 2, rel=0.08)

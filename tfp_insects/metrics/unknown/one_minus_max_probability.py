@@ -4,7 +4,7 @@ from tfp_insects.metrics.metric import OodScore
 
 SCORE = OodScore(
     name="one_minus_max_probability",
-    label="one minus confidence",
+    label="lack of confidence",
     score=lambda draws: 1.0 - draws.confidence,
     is_in_tables=False,
     order=30,
