@@ -24,6 +24,7 @@ MAX_CLASSES_WITH_NUMBERS = 16
 MAX_PAIRS = 20
 MAX_CLASSES_SHOWN = 30
 MAX_CHARACTERS = 28
+MAX_CHARACTERS_OF_PAIR = 20  # Of each name.
 MAX_OPACITY = 0.75  # Numbers stay legible on the darkest cell.
 MATRIX_CAPTION = (
     "Rows are true classes, columns predicted ones; each row sums to 100 %. A dark diagonal is good; dark cells "
@@ -40,7 +41,7 @@ def confusion_picture(study: Study) -> Picture:
         caption = MATRIX_CAPTION
     else:
         pairs = [place for counts in found.values() for pair in _frequent_pairs(counts) for place in pair]
-        lettering = letter(names, dict.fromkeys(pairs), MAX_CHARACTERS)
+        lettering = letter(names, dict.fromkeys(pairs), MAX_CHARACTERS_OF_PAIR)
         caption = (
             f"Of {len(names)} classes, the {MAX_PAIRS} pairs with most images mixed up, true class first. Bars: share of "
             "the true class's test images. All pairs that occur are in the CSV file."
@@ -94,7 +95,7 @@ def _confusion_panel(title: str, counts: np.ndarray, lettering: Lettering) -> Pa
         return Panel(title, draw, f"Confusion matrix: {title}.", width=side, height=side - 15.0)
     pairs = _frequent_pairs(counts)
     bars = partial(_draw_pairs, pairs=pairs, shares=[shares[pair] for pair in pairs], lettering=lettering)
-    return Panel(title, bars, f"The pairs mixed up most: {title}.", width=480.0, height=440.0)
+    return Panel(title, bars, f"The pairs mixed up most: {title}.", width=500.0, height=400.0)
 
 
 def _draw_matrix(axes: Axes, shares: np.ndarray, lettering: Lettering) -> None:
@@ -127,6 +128,7 @@ def _draw_pairs(axes: Axes, pairs: Sequence[tuple[int, int]], shares: Sequence[f
     axes.set_yticks(places, labels, fontsize=8.5, family=lettering.fonts)
     share_axis(axes.xaxis, "Images of the true class")
     axes.set_xlim(left=0.0)
+    axes.margins(y=0.01)
     axes.grid(axis="y", visible=False)
     if not pairs:
         axes.text(0.5, 0.5, "no image is taken for another class", transform=axes.transAxes, ha="center")

@@ -19,6 +19,7 @@ from tfp_insects.files import read_arrays, written_whole
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.report.posterior_pictures import PosteriorPicture
 from tfp_insects.study.cell_predictions import TEST_NAME
+from tfp_insects.text import plain
 
 Row = Mapping[str, Any]
 
@@ -103,5 +104,5 @@ def _print_rows(rows: Sequence[Row], columns: Mapping[str, str], console: Consol
         table.add_column(heading, justify="left" if name == "layer" else "right", no_wrap=True)
     for row in rows:
         values = [row[name] for name in columns]
-        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values))
+        table.add_row(*(plain(f"{value:.3g}" if isinstance(value, float) else str(value)) for value in values))
     console.print(table)
