@@ -1,15 +1,17 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.dropout import MonteCarloDropout, SeededDropout
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.cnn import build_cnn
 
-NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
+NARROW = NetworkSpec(ALEXNET, num_classes=4, image_size=63, width_multiplier=0.05)
 ONES = tf.ones([3, 2000])
 
 
@@ -37,6 +39,18 @@ def test_masks_are_a_function_of_seed_and_step() -> None:
     assert not np.array_equal(steps[0], other(ONES, training=True))
 
 
+@pytest.mark.parametrize("kind", [SeededDropout, MonteCarloDropout])
+def test_a_mask_is_the_same_along_shared_axes(kind: type[SeededDropout]) -> None:
+    layer, maps = kind(0.5, seed=5, noise_shape=(None, 1, 1, 500)), tf.ones([2, 3, 4, 500])
+    masks = [layer(maps, training=True).numpy()]
+    if kind is MonteCarloDropout:
+        masks += [layer.apply_kernel(maps, mask).numpy() for mask in layer.sample_pair(tf.constant([1, 2]))]
+    for mask in masks:
+        np.testing.assert_array_equal(mask, np.broadcast_to(mask[:, :1, :1], maps.shape))
+        assert abs((mask[0, 0, 0] > 0).mean() - 0.5) < 5 * np.sqrt(0.25 / 500)
+    assert not np.array_equal(masks[0][0], masks[0][1])
+
+
 def test_a_restored_layer_goes_on_where_it_was(tmp_path: Path) -> None:
     layer, restored = built(), built()
     layer(ONES, training=True)
@@ -46,7 +60,7 @@ def test_a_restored_layer_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_the_two_layers_of_a_network_have_masks_of_their_own() -> None:
-    cnn = build_cnn(Architecture(4, 63, width_multiplier=0.2), seed=0)
+    cnn = build_cnn(NetworkSpec(ALEXNET, 4, 63, width_multiplier=0.2), seed=0)
     first, second = (layer for layer in cnn.layers if isinstance(layer, SeededDropout))
     width = first.input_shape[-1]
     inputs = tf.ones([1, width])

@@ -10,6 +10,7 @@ import pytest
 from fixtures.page_text import Text, read
 from rich.console import Console
 
+from tfp_insects.compare.answers import TIMES, WHOLE_RUN
 from tfp_insects.compare.benchmark import Benchmark, read_comparison
 from tfp_insects.compare.plain_figures import plain_figures
 from tfp_insects.compare.tables import print_comparison
@@ -46,9 +47,7 @@ def test_figures_beside_the_page_are_the_benchmark_s_to_the_last_bit(figures: di
     for row in found:
         assert interval_of(row, "estimate") == figures["models"][row["model"]][row["n_per_class"]][row["metric"]], row
     shown = {name for by_size in figures["models"].values() for one in by_size.values() for name in one}
-    assert {row["metric"] for row in found} == shown - {
-        "num_seeds", "seconds_to_best_epoch", "train_seconds", "seconds_per_step"
-    }  # fmt: skip
+    assert {row["metric"] for row in found} == shown - {"num_seeds", WHOLE_RUN, *TIMES}
 
 
 def test_differences_beside_the_page_are_the_benchmark_s_to_the_last_bit(
@@ -85,7 +84,8 @@ def test_the_page_shows_the_benchmark_s_figures(figures: dict[str, Any], text: T
         assert row[7].startswith(f"{ratios['train_seconds']:.1f} times")
         assert row[8] == f"{ratios['seconds_to_best_epoch']:.1f} times"
         tests = one["mcnemar"]
-        assert row[9].partition(" | ")[2] == "; ".join(
+        assert row[9] == f"{ratios['run_seconds']:.1f} times"
+        assert row[10].partition(" | ")[2] == "; ".join(
             f"{test['only_second_correct']} : {test['only_first_correct']}" for test in tests
         )
     row = next(row for row in text.table("McNemar") if row[0] == "40")

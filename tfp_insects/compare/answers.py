@@ -3,23 +3,21 @@
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_arrays
 from tfp_insects.metrics.arrays import BoolArray, FloatArray
 from tfp_insects.metrics.bootstrap import Statistic
 from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics
 from tfp_insects.runs.cells import Cell
-from tfp_insects.runs.run_set import Run
-from tfp_insects.study.cell_predictions import OOD_NAME, VALIDATION_NAME
-from tfp_insects.study.member import HISTORY_NAME
-from tfp_insects.training.history import read_history, seconds_to_best_epoch
+from tfp_insects.runs.layout import OOD_NAME
+from tfp_insects.runs.run import Run
+
+Split = Literal["validation", "test"]
 
 # Fields of a record that say how long something took. A record may lack the last.
 TIMES = ("seconds_to_best_epoch", "train_seconds", "seconds_per_step", "predict_seconds")
@@ -116,54 +114,38 @@ class Answers:
         return self.has_draws or not metric.needs_draws
 
 
-def answers_of(run: Run) -> Answers:
-    """A finished run's answers on its test images, and on images of no known class where it was asked about them.
+def answers_of(run: Run, split: Split = "test") -> Answers:
+    """A run's answers on its test images, and on images of no known class where it was asked about them.
+
+    On validation images, it need not be finished, and is asked about no others.
 
     Raises:
         InputError: A file is cut off, or does not hold what the record says.
     """
-    record = run.record
+    found = run.test if split == "test" else run.validation
     return Answers(
         cell=Cell(run.model, run.n_per_class, run.seed),
-        probabilities=run.probabilities,
-        labels=run.labels,
-        example_ids=run.example_ids,
-        ood=Ood(_read_ood(run), record["ood_fingerprint"]) if "ood_fingerprint" in record else None,
-        seconds={name: record[name] for name in TIMES if name in record},
+        probabilities=found.probabilities,
+        labels=found.labels,
+        example_ids=found.example_ids,
+        ood=_ood(run) if split == "test" else None,
+        seconds=_seconds(run),
     )
 
 
-def read_validation(cell: Cell, workdir: Path) -> Answers:
-    """A trained cell's answers on its validation images; it need not have predicted others.
-
-    Raises:
-        InputError: A file is cut off.
-    """
-    directory = cell.directory(workdir)
-    arrays = read_arrays(directory / VALIDATION_NAME, ("probabilities", "labels", "example_ids"))
-    history = read_history(directory / HISTORY_NAME)
-    return Answers(
-        cell=cell,
-        probabilities=arrays["probabilities"],
-        labels=arrays["labels"],
-        example_ids=tuple(arrays["example_ids"].tolist()),
-        seconds={
-            "seconds_to_best_epoch": seconds_to_best_epoch(history),
-            "train_seconds": sum(row.seconds for row in history),
-        },
-    )
+def _seconds(run: Run) -> dict[str, float]:
+    recorded = {name: run.record[name] for name in TIMES if name in run.record} if run.is_finished else {}
+    return {"seconds_to_best_epoch": run.seconds_to_best_epoch, "train_seconds": run.train_seconds} | recorded
 
 
-def has_validation(cell: Cell, workdir: Path) -> bool:
-    """Whether a cell has predicted its validation images."""
-    return (cell.directory(workdir) / VALIDATION_NAME).exists()
-
-
-def _read_ood(run: Run) -> np.ndarray:
-    path = run.directory / OOD_NAME
-    probabilities = read_arrays(path, ("probabilities",))["probabilities"]
-    num_samples, _, num_classes = run.probabilities.shape
-    expected = (num_samples, run.record["num_ood_examples"], num_classes)
-    if probabilities.shape != expected:
-        raise InputError(f"{path}: probabilities have shape {probabilities.shape}; the record says {expected}")
-    return probabilities
+def _ood(run: Run) -> Ood | None:
+    predictions, record = run.ood, run.record
+    if predictions is None:
+        return None
+    expected = (record["num_draws"], record["num_ood_examples"], len(record["class_names"]))
+    if predictions.probabilities.shape != expected:
+        raise InputError(
+            f"{run.directory / OOD_NAME}: probabilities have shape {predictions.probabilities.shape}; the record says "
+            f"{expected}"
+        )
+    return Ood(predictions.probabilities, record["ood_fingerprint"])

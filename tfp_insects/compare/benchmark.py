@@ -5,11 +5,11 @@ import functools
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
-from tfp_insects.compare.answers import Answers, answers_of, has_validation, read_validation
+from tfp_insects.compare.answers import Answers, Split, answers_of
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.criteria import judge
 from tfp_insects.compare.plain_figures import plain_figures
@@ -19,7 +19,9 @@ from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress import progress_bar
 from tfp_insects.runs.cells import Cell, is_finished, make_cells
+from tfp_insects.runs.layout import VALIDATION_NAME
 from tfp_insects.runs.reading import load_run
+from tfp_insects.runs.run import Run
 from tfp_insects.study.experiment import (
     Experiment,
     make_experiment,
@@ -30,8 +32,6 @@ from tfp_insects.study.experiment import (
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_cell import CellRun
 from tfp_insects.text import plain
-
-Split = Literal["validation", "test"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +109,9 @@ def read_comparison(benchmark: Benchmark) -> Comparison:
 
 def _read(cell: Cell, benchmark: Benchmark) -> Answers | None:
     directory = cell.directory(benchmark.workdir)
-    if benchmark.split == "validation":
-        return read_validation(cell, benchmark.workdir) if has_validation(cell, benchmark.workdir) else None
-    return answers_of(load_run(directory)) if is_finished(directory) else None
+    if benchmark.split == "test":
+        return answers_of(load_run(directory)) if is_finished(directory) else None
+    return answers_of(Run(directory), "validation") if (directory / VALIDATION_NAME).exists() else None
 
 
 def _say(console: Console, line: str) -> None:

@@ -11,10 +11,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
+from tfp_insects.models.config import CnnConfig
+
 if TYPE_CHECKING:
     import tf_keras
 
-    from tfp_insects.models.alexnet.network import Architecture
+    from tfp_insects.models.architecture import Architecture, NetworkSpec
     from tfp_insects.models.bnn import Bayesian
 
 Colour = Literal["blue", "orange", "green", "pink", "vermillion", "sky", "muted"]
@@ -56,11 +58,20 @@ class Blueprint:
 
     @property
     def architecture(self) -> Architecture:
-        """What all models share."""
-        from tfp_insects.models.alexnet.network import Architecture
+        """The network design."""
+        from tfp_insects.models.architecture_table import architecture_of
+
+        return architecture_of(self.config)
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """Widths, input and precision, which all methods share."""
+        from tfp_insects.models.architecture import NetworkSpec
 
         model = self.config["model"]
-        return Architecture(self.num_classes, model["image_size"], model["width_multiplier"], model["precision"])
+        return NetworkSpec(
+            self.architecture, self.num_classes, model["image_size"], model["width_multiplier"], model["precision"]
+        )
 
     def bayesian(self, layers: str) -> Bayesian:
         """The BNN's priors and posteriors on some of the layers: `all`, `classifier` or `head`."""
@@ -79,6 +90,7 @@ class Method(abc.ABC):
         role: `reference` is what others are compared with, a `twin` is what is compared, a `baseline` stands beside them.
         order: Its place in lists: the twins first, then variants and baselines in the order of their cost.
         section_name: Its own section of the configuration; that of its name by default.
+        section_type: The dataclass of that section.
         is_exportable: Whether one network, with or without a posterior, is all of it, so that `serving` can export it.
         runs_all_seeds: Whether the benchmark repeats it with every seed; the dearer baselines are run with the first alone.
         fits_temperature: Whether a temperature is fitted on validation data and divides the logits of all predictions.
@@ -92,6 +104,7 @@ class Method(abc.ABC):
     role: ClassVar[Role] = "baseline"
     order: ClassVar[int] = 100
     section_name: ClassVar[str] = ""
+    section_type: ClassVar[type] = CnnConfig
     is_exportable: ClassVar[bool] = False
     runs_all_seeds: ClassVar[bool] = True
     fits_temperature: ClassVar[bool] = False
@@ -116,7 +129,7 @@ class Method(abc.ABC):
         return self.section(config).get("use_pretrained", True)
 
     def bayesian_layers(self, config: Mapping[str, Any]) -> str | None:
-        """Which layers have a posterior, as `models.alexnet.network.bayesian_layer_names` has it; none by default."""
+        """Which layers have a posterior, a scope of `models.architecture`; none by default."""
         del config
         return None
 

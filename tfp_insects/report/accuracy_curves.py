@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tfp_insects.files import written_whole
 from tfp_insects.report.lettering import letter
 from tfp_insects.runs.cells import Cell
-from tfp_insects.study.member import HISTORY_NAME
+from tfp_insects.runs.layout import HISTORY_NAME
 from tfp_insects.training.history import read_history
 
 MAX_CHARACTERS = 40  # Of the data's name.

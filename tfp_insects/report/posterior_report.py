@@ -18,7 +18,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import read_arrays, written_whole
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.report.posterior_pictures import PosteriorPicture
-from tfp_insects.study.cell_predictions import TEST_NAME
+from tfp_insects.runs.layout import TEST_NAME
 from tfp_insects.text import plain
 
 Row = Mapping[str, Any]
@@ -46,7 +46,9 @@ def describe_posterior(model: tf_keras.Sequential, directory: Path, console: Con
     """
     num_layers = len(bayesian_layers(model))
     if not num_layers:
-        raise InputError(f"--run={directory}: this model has no Bayesian layer; expected a run of --model=bnn")
+        raise InputError(
+            f"{directory}: this run's model has no Bayesian layer; expected a run of model bnn", field="run"
+        )
     picture, rows = PosteriorPicture(num_layers), []
     for i, posterior in enumerate(layer_posteriors(model)):
         rows.append(summarise_layer(posterior))
@@ -86,7 +88,8 @@ def examples_tested(source: ImageSource, directory: Path) -> Examples:
     for example_id in example_ids:
         if example_id not in positions:
             raise InputError(
-                f"{source.name} has no image {example_id}, on which {directory} was tested: give its --data"
+                f"{source.name} has no image {example_id}, on which {directory} was tested: give the run's own data",
+                field="data",
             )
     return Examples(source, np.array([positions[example_id] for example_id in example_ids]), arrays["labels"])
 

@@ -4,13 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfp_insects.bayes.priors import LOG_UNIFORM
-from tfp_insects.models.alexnet.network import HEAD, bayesian_layer_names
+from tfp_insects.models.architecture import SCOPES, Group
 from tfp_insects.models.method import Blueprint
 from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
 from tfp_insects.runs.run_set import Run, Study
 
 MAX_NAMES = 30
+GROUP_WORDS: Mapping[Group, str] = {
+    "features": "convolutions",
+    "hidden": "the dense layers before the last",
+    "head": "the last layer",
+}
 
 
 def provenance(study: Study) -> list[tuple[str, str]]:
@@ -26,7 +31,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
         ("Images a class", enumerate_words([str(size) for size in study.sizes])),
         ("Seeds", enumerate_words([str(seed) for seed in study.seeds])),
         ("Weights to start from", _values(study, "weights")),
-        ("Monte Carlo draws", _by_model(study, lambda run: run.record["num_samples"])),
+        ("Monte Carlo draws", _by_model(study, lambda run: run.num_draws)),
         ("Parameters", _by_model(study, lambda run: f"{run.record['num_parameters']:,}")),
         ("Precision", _values(study, "precision")),
         ("Hardware", enumerate_words(_unique(_hardware(run.record["hardware"]) for run in study.runs))),
@@ -77,9 +82,9 @@ def _posterior_notes(run: Run) -> list[str]:
     assert layers is not None  # It is a twin.
     bayesian = blueprint.bayesian(layers)
     shares = {
-        _layer_words(name): f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
-        for name in bayesian_layer_names(bayesian.layers)
-        if not (section := bayesian.of_layer(name)).get("learn_scale", True)
+        GROUP_WORDS[group]: f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
+        for group in SCOPES[bayesian.layers]
+        if not (section := bayesian.of_group(group)).get("learn_scale", True)
     }
     if not shares:
         return []
@@ -89,12 +94,6 @@ def _posterior_notes(run: Run) -> list[str]:
 
 def _unit_words(prior: str) -> str:
     return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
-
-
-def _layer_words(name: str) -> str:
-    if name == HEAD:
-        return "the last layer"
-    return "convolutions" if name.startswith("features") else "the dense layers before the last"
 
 
 def _command(study: Study) -> str:

@@ -11,7 +11,6 @@ from tfp_insects.data.pipeline import Examples
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 
-THUMBNAILS_NAME = "test_images.zip"
 MAX_SIZE = 160  # pixels
 QUALITY = 90
 

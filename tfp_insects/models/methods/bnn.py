@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from tfp_insects.models.config import BnnConfig
 from tfp_insects.models.method import Blueprint, Mark, Method
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Bnn(Method):
     role = "twin"
     order = 1
     section_name = "bnn"
+    section_type: ClassVar[type] = BnnConfig
     is_exportable = True
 
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
@@ -27,7 +29,7 @@ class Bnn(Method):
         from tfp_insects.models.bnn import build_bnn
 
         bayesian = blueprint.bayesian(self.bayesian_layers(blueprint.config))
-        return build_bnn(blueprint.architecture, bayesian, blueprint.num_train_examples, blueprint.seed)
+        return build_bnn(blueprint.spec, bayesian, blueprint.num_train_examples, blueprint.seed)
 
     def bayesian_layers(self, config: Mapping[str, Any]) -> str:
         """What the configuration says."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfp_insects.models.config import CnnL2spConfig
 from tfp_insects.models.method import Blueprint, Mark, Method
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class CnnL2sp(Method):
     name = "cnn_l2sp"
     label = "CNN + L2-SP"
     mark = Mark("green", "D", "-.")
+    section_type = CnnL2spConfig
     order = 5
 
     @property
@@ -31,7 +33,7 @@ class CnnL2sp(Method):
         from tfp_insects.models.l2sp import build_l2sp
 
         return build_l2sp(
-            blueprint.architecture,
+            blueprint.spec,
             blueprint.bayesian(blueprint.config["bnn"]["layers"]),
             blueprint.num_train_examples,
             blueprint.seed,

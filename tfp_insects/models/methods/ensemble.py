@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.models.config import EnsembleConfig
 from tfp_insects.models.method import Mark
 from tfp_insects.models.methods.cnn import Cnn
 
@@ -19,6 +20,7 @@ class Ensemble(Cnn):
     label = "Ensemble"
     mark = Mark("orange", "P", ":")
     role = "baseline"
+    section_type = EnsembleConfig
     order = 7
     is_exportable = False
     runs_all_seeds = False

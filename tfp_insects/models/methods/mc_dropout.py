@@ -25,7 +25,7 @@ class McDropout(Method):
         from tfp_insects.models.cnn import build_cnn
 
         dropout = self.section(blueprint.config)["dropout"]
-        return build_cnn(blueprint.architecture, blueprint.seed, dropout, MonteCarloDropout)
+        return build_cnn(blueprint.spec, blueprint.seed, dropout, MonteCarloDropout)
 
 
 METHOD = McDropout()
