@@ -14,8 +14,8 @@ from tfp_insects.report.class_pictures import MAX_CLASSES_SHOWN, MAX_PAIRS
 from tfp_insects.report.content import Content, make_content
 from tfp_insects.report.page import render
 from tfp_insects.report.pictures import panel_svg, save_picture
-from tfp_insects.runs.reading import load_study
-from tfp_insects.runs.run_set import Run
+from tfp_insects.runs.reading import load_runs
+from tfp_insects.runs.run import Run
 
 NAMES = tuple(f"Genus{i // 7}_species_{i:04d}" for i in range(500))
 NUM_EXAMPLES = 1000
@@ -25,7 +25,7 @@ NUM_EXAMPLES = 1000
 def content(make_run, tmp_path_factory) -> Content:
     workdir = tmp_path_factory.mktemp("many")
     make_run(workdir, "cnn", skill=4.0, drawn=False, num_examples=NUM_EXAMPLES, class_names=NAMES, has_images=False)
-    return make_content(load_study(workdir))
+    return make_content(load_runs(workdir))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_classes_shown_are_the_hardest(pictures, run: Run) -> None:
 
 def test_few_classes_are_shown_whole(make_run, tmp_path: Path) -> None:
     make_run(tmp_path, "cnn", num_examples=40)
-    pictures = {picture.name: picture for picture in make_content(load_study(tmp_path)).pictures}
+    pictures = {picture.name: picture for picture in make_content(load_runs(tmp_path)).pictures}
     assert pictures["confusion"].panels[0].draw.keywords["shares"].shape == (4, 4)
     assert "hardest of" not in pictures["accuracy_by_class"].caption
     assert "pairs with most" not in pictures["confusion"].caption

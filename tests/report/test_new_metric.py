@@ -21,7 +21,7 @@ from tfp_insects.metrics import labelled
 from tfp_insects.metrics.metric_table import labelled_metrics
 from tfp_insects.report.content import make_content
 from tfp_insects.report.figure_files import difference_rows, figure_rows
-from tfp_insects.runs.reading import load_study
+from tfp_insects.runs.reading import load_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW = """
@@ -65,7 +65,7 @@ def test_a_new_metric_appears_everywhere(folder: Path, make_run, tmp_path: Path)
     with (tmp_path / "comparison.csv").open() as file:
         assert [float(row["sureness"]) for row in csv.DictReader(file)] == values
 
-    figures = plain_figures(Comparison([answers_of(run) for run in load_study(workdir).runs]))
+    figures = plain_figures(Comparison([answers_of(run) for run in load_runs(workdir).runs]))
     gap = figures["differences"]["bnn - cnn"]["5"]["sureness"]
     assert gap["estimate"] == pytest.approx(values[1] - values[0])
     console = Console(file=io.StringIO(), width=80)
@@ -73,7 +73,7 @@ def test_a_new_metric_appears_everywhere(folder: Path, make_run, tmp_path: Path)
     assert f"{gap['estimate']:+.4f}" in console.file.getvalue()
     assert sum("sure " in line for line in lines(console.file)) == 2
 
-    content = make_content(load_study(workdir))
+    content = make_content(load_runs(workdir))
     for rows in (figure_rows(content.comparison), difference_rows(content.pairs)):
         assert "sureness" in {row["metric"] for row in rows}
     text = Text(page_without_pictures(workdir))

@@ -16,7 +16,7 @@ import pytest
 
 from tfp_insects.report.content import make_content
 from tfp_insects.report.page import render
-from tfp_insects.runs.reading import load_study
+from tfp_insects.runs.reading import load_runs
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.review import write_review
 from tfp_insects.serving.summary import ClassCount, Summary
@@ -216,7 +216,7 @@ def test_no_long_name_of_many_classes_is_cut_off(browser, make_run, tmp_path):
     names = [f"Hymenoptera_Apidae_Bombus_蜜蜂_species_number_{i:02d}_seen_from_above" for i in range(30)]
     for model in ("cnn", "bnn"):
         make_run(tmp_path, model, drawn=False, num_examples=120, class_names=names, has_images=False)
-    content = make_content(load_study(tmp_path))
+    content = make_content(load_runs(tmp_path))
     sections = [
         dataclasses.replace(one, pictures=() if one.key != "classes" else one.pictures) for one in content.sections
     ]

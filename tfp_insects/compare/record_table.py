@@ -15,6 +15,7 @@ from tfp_insects.text import plain
 
 CELL = {"model": "model", "n_per_class": "n", "seed": "seed"}
 COST = {"best_epoch": "epoch", "train_seconds": "train s", "seconds_per_step": "s/step"}
+OTHER_TIMES = ("seconds_to_best_epoch", "predict_seconds")
 EPISTEMIC = "mean_mutual_information"
 AUROC = "auroc_predictive_entropy"
 MADE_FROM = (
@@ -49,7 +50,7 @@ def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
 
 def write_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
     """Writes one row a cell, with every metric."""
-    columns = [*CELL, *(metric.name for metric in all_metrics()), *COST, *MADE_FROM]
+    columns = [*CELL, *(metric.name for metric in all_metrics()), *COST, *OTHER_TIMES, *MADE_FROM]
     with (
         written_whole(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
@@ -61,11 +62,10 @@ def write_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
 
 def _columns(records: Sequence[Mapping[str, Any]], width: int) -> dict[str, str]:
     """Name and heading of each column that fits, those that matter least left out first."""
-    metrics = {metric.name: metric.heading for metric in table_metrics()}
-    if any(AUROC in record for record in records):
-        metrics[AUROC] = find_metric(AUROC).heading
-    columns = {**CELL, **metrics, EPISTEMIC: find_metric(EPISTEMIC).heading, **COST}
-    for name in ("seconds_per_step", "best_epoch", *reversed(metrics)):
+    metrics = [metric.name for metric in table_metrics()]
+    unknown = [AUROC] if any(AUROC in record for record in records) else []
+    columns = {**CELL, **{name: find_metric(name).heading for name in (*metrics, *unknown, EPISTEMIC)}, **COST}
+    for name in ("seconds_per_step", "best_epoch", "train_seconds", *reversed(metrics)):
         if _width(columns, records) > width:
             del columns[name]
     return columns

@@ -15,7 +15,7 @@ from tfp_insects.report.sentences import (
     time_sentence,
     time_summary,
 )
-from tfp_insects.runs.run_set import Study
+from tfp_insects.runs.run_set import RunSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Answer:
     caveats: Sequence[str]
 
 
-def make_answer(study: Study, comparison: Comparison, pair: Pair | None) -> Answer:
+def make_answer(study: RunSet, comparison: Comparison, pair: Pair | None) -> Answer:
     """Puts the figures into words.
 
     Args:

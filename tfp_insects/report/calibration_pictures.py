@@ -15,14 +15,15 @@ from tfp_insects.models.method_table import label_of
 from tfp_insects.report.palette import BLUE, MUTED, VERMILLION, model_mark
 from tfp_insects.report.pictures import Key, Panel, Picture, share_axis
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study, pooled
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet, pooled
 from tfp_insects.text import readable
 
 NUM_BINS = 10
 MAX_POINTS = 400  # Of a line; more would change no pixel.
 
 
-def reliability_picture(study: Study) -> Picture:
+def reliability_picture(study: RunSet) -> Picture:
     """Accuracy against confidence, one panel for each model at the smallest and the largest size."""
     panels, rows = [], []
     for size in end_sizes(study):
@@ -46,7 +47,7 @@ def reliability_picture(study: Study) -> Picture:
     )
 
 
-def risk_coverage_picture(study: Study) -> Picture:
+def risk_coverage_picture(study: RunSet) -> Picture:
     """Error rate among the images answered against their share, one panel a size, one line a model."""
     panels, rows = [], []
     for size in end_sizes(study):
@@ -72,7 +73,7 @@ def risk_coverage_picture(study: Study) -> Picture:
     )
 
 
-def end_sizes(study: Study) -> list[int]:
+def end_sizes(study: RunSet) -> list[int]:
     """The smallest and the largest size; one size once."""
     return sorted({study.sizes[0], study.sizes[-1]})
 
@@ -169,7 +170,7 @@ def _bin_rows(model: str, size: int, bins: ReliabilityBins) -> list[dict[str, ob
     ]
 
 
-def _pooled_words(study: Study) -> str:
+def _pooled_words(study: RunSet) -> str:
     if len(study.seeds) == 1:
         return ""
     return " All seeds are pooled; the intervals count each test image once, since seeds share them."

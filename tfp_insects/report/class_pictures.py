@@ -17,7 +17,8 @@ from tfp_insects.report.lettering import Lettering, letter
 from tfp_insects.report.palette import HEAT, INK, PAPER, model_mark
 from tfp_insects.report.pictures import Key, Panel, Picture, share_axis
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study, pooled
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet, pooled
 
 MAX_CLASSES_OF_MATRIX = 24
 MAX_CLASSES_WITH_NUMBERS = 16
@@ -32,7 +33,7 @@ MATRIX_CAPTION = (
 )
 
 
-def confusion_picture(study: Study) -> Picture:
+def confusion_picture(study: RunSet) -> Picture:
     """Which class is taken for which, one panel a model, at each model's largest size: all, or the most frequent pairs."""
     names = study.class_names
     found = {model: _confusion(study.select(model, study.sizes_of(model)[-1]), len(names)) for model in study.models}
@@ -54,7 +55,7 @@ def confusion_picture(study: Study) -> Picture:
     return Picture("confusion", "Which class is taken for which", caption + lettering.key, panels, [], rows)
 
 
-def class_picture(study: Study) -> Picture:
+def class_picture(study: RunSet) -> Picture:
     """Accuracy of each class at the largest size, or of the hardest ones, models beside each other, hardest first."""
     size, names = study.sizes[-1], study.class_names
     models = [model for model in study.models if study.select(model, size)]

@@ -21,7 +21,8 @@ from tfp_insects.report.tables import Table
 from tfp_insects.report.weight_pictures import chosen_weights_picture, loc_picture, scale_picture
 from tfp_insects.report.weights import bayesian_runs, read_weights
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 DRAWN = "drawn insects, not photographs"
 
@@ -70,7 +71,7 @@ class Content:
         settings: The configuration of the run that the gallery shows.
     """
 
-    study: Study
+    study: RunSet
     comparison: Comparison
     pairs: Sequence[Pair]
     answer: Answer
@@ -89,7 +90,7 @@ class Content:
         return [picture for section in self.sections for picture in section.pictures]
 
 
-def make_content(study: Study) -> Content:
+def make_content(study: RunSet) -> Content:
     """Computes all figures and plans all pictures.
 
     Raises:
@@ -125,31 +126,31 @@ def make_content(study: Study) -> Content:
     )
 
 
-def _pairs(study: Study, comparison: Comparison) -> list[Pair]:
+def _pairs(study: RunSet, comparison: Comparison) -> list[Pair]:
     """The twin and each other model with which it shares a size and seed."""
     twin = study.twin
     others = [Pair(comparison, twin, model) for model in study.models if model != twin] if twin else []
     return [pair for pair in others if pair.sizes]
 
 
-def _quality_section(study: Study, comparison: Comparison, pair: Pair | None) -> Section:
+def _quality_section(study: RunSet, comparison: Comparison, pair: Pair | None) -> Section:
     found = {"figures": tables.figures_table(comparison), "more": tables.more_figures_table(comparison)}
     if pair is not None:
         found["differences"] = tables.differences_table(pair)
     return Section("quality", "Quality", [sizes_picture(study, comparison)], found)
 
 
-def _learning_section(study: Study) -> Section | None:
+def _learning_section(study: RunSet) -> Section | None:
     picture = curves_picture(study)
     return Section("learning", "Learning", [picture]) if picture else None
 
 
-def _cost_section(study: Study, comparison: Comparison, pair: Pair | None, answer: Answer) -> Section:
+def _cost_section(study: RunSet, comparison: Comparison, pair: Pair | None, answer: Answer) -> Section:
     found = {"needed": tables.needed_table(pair, answer.needed)} if pair and answer.needed else {}
     return Section("cost", "Data against time", [seconds_picture(study, comparison)], found)
 
 
-def _ood_section(study: Study, comparison: Comparison) -> Section | None:
+def _ood_section(study: RunSet, comparison: Comparison) -> Section | None:
     table = tables.ood_table(comparison)
     if table is None:
         return None
@@ -166,7 +167,7 @@ def _ood_section(study: Study, comparison: Comparison) -> Section | None:
     return Section("ood", "Images of no known class", [picture], {"ood": table})
 
 
-def _weights_section(study: Study) -> Section | None:
+def _weights_section(study: RunSet) -> Section | None:
     """Weights of one Bayesian model at its smallest and its largest size; None where no checkpoint holds posteriors."""
     runs = bayesian_runs(study)
     if not runs:
@@ -183,7 +184,7 @@ def _weights_section(study: Study) -> Section | None:
     )
 
 
-def _marked(section: Section, study: Study) -> Section:
+def _marked(section: Section, study: RunSet) -> Section:
     """Says at every picture of drawn images that they are drawn."""
     if not study.is_drawn:
         return section

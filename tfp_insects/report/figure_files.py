@@ -5,12 +5,12 @@ from typing import Any
 
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.pair import Difference, Pair
-from tfp_insects.runs.run_set import Study
+from tfp_insects.runs.run_set import RunSet
 
 ALL_SIZES = "all"
 
 
-def cell_rows(study: Study) -> list[dict[str, Any]]:
+def cell_rows(study: RunSet) -> list[dict[str, Any]]:
     """One row a run for `cells.csv`: all single values that any record has."""
     fields = dict.fromkeys(
         name for run in study.runs for name, value in run.record.items() if isinstance(value, str | int | float)

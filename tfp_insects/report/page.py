@@ -16,7 +16,7 @@ from tfp_insects.report.content import DRAWN, Content, make_content
 from tfp_insects.report.figure_files import cell_rows, difference_rows
 from tfp_insects.report.pictures import Picture, key_svg, panel_svg, save_picture, write_csv
 from tfp_insects.report.wording import enumerate_words
-from tfp_insects.runs.reading import load_study
+from tfp_insects.runs.reading import load_runs
 from tfp_insects.text import plain
 
 REPORT_NAME = "report"
@@ -37,9 +37,9 @@ def write_report(workdir: Path, console: Console, seeds: Sequence[int] | None = 
         The page's path.
 
     Raises:
-        InputError: There is no finished run, or runs that cannot be compared; see `requirements.load_study`.
+        InputError: There is no finished run, or runs that cannot be compared; see `runs.reading.load_runs`.
     """
-    content = make_content(load_study(workdir, seeds))
+    content = make_content(load_runs(workdir, seeds))
     directory = workdir / REPORT_NAME
     try:
         directory.mkdir(exist_ok=True)

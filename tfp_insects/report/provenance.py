@@ -8,7 +8,8 @@ from tfp_insects.models.architecture import SCOPES, Group
 from tfp_insects.models.method import Blueprint
 from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 MAX_NAMES = 30
 GROUP_WORDS: Mapping[Group, str] = {
@@ -18,7 +19,7 @@ GROUP_WORDS: Mapping[Group, str] = {
 }
 
 
-def provenance(study: Study) -> list[tuple[str, str]]:
+def provenance(study: RunSet) -> list[tuple[str, str]]:
     """Pairs of what and value, in the order of the page."""
     record = study.first.record
     kind = "drawn by this project, not photographs" if study.is_drawn else "images as given"
@@ -44,7 +45,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-def notes(study: Study) -> list[str]:
+def notes(study: RunSet) -> list[str]:
     """What a reader of the records should know."""
     found = []
     if study.unfinished:
@@ -96,7 +97,7 @@ def _unit_words(prior: str) -> str:
     return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
 
 
-def _command(study: Study) -> str:
+def _command(study: RunSet) -> str:
     record = study.first.record
     flags = {
         "model": ",".join(study.models),
@@ -120,7 +121,7 @@ def _flag_of(name: str, known: Mapping[str, str]) -> str:
     return known.get(name, f"PATH/{name}")
 
 
-def _differing_settings(study: Study) -> list[str]:
+def _differing_settings(study: RunSet) -> list[str]:
     """Fields that not all runs have alike."""
     found: dict[str, set[str]] = {}
     for run in study.runs:
@@ -146,11 +147,11 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _values(study: Study, field: str) -> str:
+def _values(study: RunSet, field: str) -> str:
     return enumerate_words(_unique(str(run.record[field]) for run in study.runs))
 
 
-def _by_model(study: Study, value: Any) -> str:
+def _by_model(study: RunSet, value: Any) -> str:
     parts = []
     for model in study.models:
         values = _unique(str(value(run)) for run in study.runs if run.model == model)

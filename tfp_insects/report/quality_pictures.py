@@ -16,7 +16,8 @@ from tfp_insects.report.figure_files import figure_rows
 from tfp_insects.report.palette import INK, MUTED, PAPER, model_mark, size_colours
 from tfp_insects.report.pictures import Key, Panel, Picture, plain_number, share_axis
 from tfp_insects.report.wording import enumerate_words, images_a_class
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 # Where a label may stand beside its point, and the room it needs, in points.
 LABEL_PLACES = ((5.0, 5.0), (5.0, -12.0), (-19.0, 5.0), (-19.0, -12.0))
@@ -24,7 +25,7 @@ LABEL_WIDTH, LABEL_HEIGHT = 24.0, 14.0
 DODGE = 1.035  # Models stand side by side at a size, so that their intervals do not hide each other.
 
 
-def curves_picture(study: Study) -> Picture | None:
+def curves_picture(study: RunSet) -> Picture | None:
     """Accuracy against epochs, one panel a model, one colour a size; None without any run's epochs."""
     trained = {
         model: chosen
@@ -64,7 +65,7 @@ def curves_picture(study: Study) -> Picture | None:
     )  # fmt: skip
 
 
-def sizes_picture(study: Study, comparison: Comparison) -> Picture:
+def sizes_picture(study: RunSet, comparison: Comparison) -> Picture:
     """Accuracy, NLL and ECE against images a class, with intervals."""
     panels = [
         Panel(
@@ -87,7 +88,7 @@ def sizes_picture(study: Study, comparison: Comparison) -> Picture:
     )
 
 
-def seconds_picture(study: Study, comparison: Comparison) -> Picture:
+def seconds_picture(study: RunSet, comparison: Comparison) -> Picture:
     """The same metrics against training time, and validation accuracy within one run of each model."""
     panels = [
         Panel(
@@ -133,14 +134,14 @@ def _shown_metrics() -> list[Metric]:
     return [metric for metric in labelled_metrics() if metric.shown == "pictures"]
 
 
-def _runs_of_one_size(study: Study) -> list[Run]:
+def _runs_of_one_size(study: RunSet) -> list[Run]:
     """One run of each model whose epochs are known, at the largest size that all these have; empty where there is none."""
-    trained = Study(study.workdir, [run for run in study.runs if run.history])
+    trained = RunSet(study.workdir, [run for run in study.runs if run.history])
     sizes = [size for size in trained.sizes if all(trained.select(model, size) for model in trained.models)]
     return [trained.select(model, sizes[-1])[0] for model in trained.models] if sizes else []
 
 
-def _seconds_rows(study: Study) -> list[dict[str, object]]:
+def _seconds_rows(study: RunSet) -> list[dict[str, object]]:
     metrics = [metric.name for metric in _shown_metrics()]
     fields = (*metrics, "train_seconds", "seconds_to_best_epoch", "seconds_per_step")
     return [
@@ -166,7 +167,7 @@ def _draw_curves(axes: Axes, runs: Sequence[Run], colours: dict[int, str]) -> No
     axes.set_ylim(0.0, 1.0)
 
 
-def _draw_by_size(axes: Axes, study: Study, comparison: Comparison, metric: Metric) -> None:
+def _draw_by_size(axes: Axes, study: RunSet, comparison: Comparison, metric: Metric) -> None:
     for i, model in enumerate(study.models):
         shift = DODGE ** (i - (len(study.models) - 1) / 2)
         sizes = study.sizes_of(model)
@@ -181,7 +182,7 @@ def _draw_by_size(axes: Axes, study: Study, comparison: Comparison, metric: Metr
     _metric_axis(axes, metric, study)
 
 
-def _draw_by_seconds(axes: Axes, study: Study, comparison: Comparison, metric: Metric) -> None:
+def _draw_by_seconds(axes: Axes, study: RunSet, comparison: Comparison, metric: Metric) -> None:
     labels = []
     for model in study.models:
         places = {size: _mean_seconds(study.select(model, size)) for size in study.sizes_of(model)}
@@ -234,7 +235,7 @@ def _draw_within_run(axes: Axes, runs: Sequence[Run]) -> None:
     share_axis(axes.yaxis, "Validation accuracy")
 
 
-def _metric_axis(axes: Axes, metric: Metric, study: Study) -> None:
+def _metric_axis(axes: Axes, metric: Metric, study: RunSet) -> None:
     if metric.scale == 100.0:
         share_axis(axes.yaxis, metric.title)
     else:
@@ -282,5 +283,5 @@ def _mean_seconds(runs: Sequence[Run]) -> float:
     return float(np.mean([run.record["seconds_to_best_epoch"] for run in runs]))
 
 
-def _resampled(study: Study) -> str:
+def _resampled(study: RunSet) -> str:
     return "seeds and test images" if len(study.seeds) > 1 else "test images (one seed)"

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.report.wording import interval_words, percent
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 # Test accuracy by images a class, as the study gives it.
 ACCURACY = {
@@ -67,7 +68,7 @@ class Beside:
     reasons: Sequence[str] = REASONS
 
 
-def study_beside(study: Study, comparison: Comparison) -> Beside | None:
+def study_beside(study: RunSet, comparison: Comparison) -> Beside | None:
     """The study's figures beside those of runs in its own configuration, `configs/study_2025.py`; None of any others."""
     twins = [run for run in study.runs if run.model == study.twin]
     if not twins or not all(map(is_as_in_2025, twins)):
@@ -92,7 +93,7 @@ def _same(found: Any, expected: Any) -> bool:
     return found == expected
 
 
-def describe_test_sets(study: Study) -> str:
+def describe_test_sets(study: RunSet) -> str:
     """What the two test sets are."""
     record = study.first.record
     kind = "drawn insects" if study.is_drawn else record["data"]
