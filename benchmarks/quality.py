@@ -11,6 +11,9 @@ from pathlib import Path
 from absl import flags
 
 from tfp_insects.cli.app import define_config_file, run_main
+from tfp_insects.metrics.metric_table import describe_metrics
+
+__doc__ = f"{__doc__}\nMetrics:\n{describe_metrics()}\n"  # For --help.
 
 STUDY = Path(__file__).resolve().parent.parent / "configs" / "study.py"
 

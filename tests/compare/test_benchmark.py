@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tfp_insects.compare.answers import TIMES, WHOLE_RUN
 from tfp_insects.compare.benchmark import Benchmark, run_benchmark
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.report.content import make_content
+from tfp_insects.report.figure_files import difference_rows, figure_rows
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.reading import load_runs
 
 
 def pack(source: ImageSource, path: Path) -> str:
@@ -19,6 +23,10 @@ def pack(source: ImageSource, path: Path) -> str:
         for i, name in enumerate(source.example_ids):
             archive.writestr(name, source.read(i))
     return str(path)
+
+
+def interval_of(row: dict[str, Any], estimate: str) -> dict[str, float]:
+    return {"estimate": row[estimate], "low": row["low"], "high": row["high"]}
 
 
 @pytest.fixture
@@ -60,7 +68,7 @@ def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark
     assert len(weights) == 2
 
     unfinished = dataclasses.replace(make_benchmark("test", *twins), only_finished=True)
-    with pytest.raises(InputError, match="no finished run of test there; leave out --only_finished"):
+    with pytest.raises(InputError, match="no finished run of test there, so there is nothing to compare"):
         run_benchmark(unfinished, console)
     tested = run_benchmark(make_benchmark("test", *twins), console)
     more = dataclasses.replace(make_benchmark("test", *twins), seeds=[1, 2], only_finished=True)
@@ -73,7 +81,15 @@ def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark
     record = json.loads((runs / "bnn-n3-seed1" / "record.json").read_text())
     for name in ("accuracy", "nll", "auroc_predictive_entropy"):
         assert tested["models"]["bnn"]["3"][name]["estimate"] == pytest.approx(record[name])
-    assert tested["ood_auroc_difference"] is not None
+    assert set(tested["time_ratios"]["3"]) == {*TIMES, WHOLE_RUN}
+    assert set(chosen["time_ratios"]["3"]) == {"seconds_to_best_epoch", "train_seconds"}
+    assert "auroc_predictive_entropy" in tested["differences"]["bnn - cnn"]["3"]
+    # The page of the same runs shows the same figures.
+    content = make_content(load_runs(runs))
+    for row in figure_rows(content.comparison):
+        assert interval_of(row, "estimate") == tested["models"][row["model"]]["3"][row["metric"]]
+    for row in difference_rows(content.pairs):
+        assert interval_of(row, "difference") == tested["differences"]["bnn - cnn"]["3"][row["metric"]]
     # Each seed has a split of its own.
     identity = json.loads((runs / "bnn-n3-seed1" / "config.json").read_text())
     assert identity["config"]["data"]["split_seed"] == 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tfp_insects.report.provenance import notes
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 PRIOR = {"kind": "pretrained"}
@@ -21,7 +22,7 @@ def notes_of(weights: str, **bnn: Any) -> list[str]:
     config = {"config": {**plain, "bnn": fields}, "weights_fingerprint": "" if weights == "none" else "0"}
     record = {"model": "bnn", "n_per_class": 5, "seed": 0, "num_train_examples": 10, "class_names": ["ant", "bee"]}
     empty = np.zeros((1, 0, 2)), np.zeros(0, np.int64), ()
-    return notes(Study(Path("."), [Run(Path("."), {**record, "weights": weights}, config, [], *empty)]))
+    return notes(RunSet(Path("."), [Run(Path("."), {**record, "weights": weights}, config, [], *empty)]))
 
 
 def test_scales_that_are_held_are_named_by_kind_of_layer() -> None:

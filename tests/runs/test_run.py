@@ -9,7 +9,6 @@ from tfp_insects.files import write_json
 from tfp_insects.runs.predictions import Predictions, num_passes, read_predictions, write_predictions
 from tfp_insects.runs.reading import load_run
 from tfp_insects.runs.run import Run
-from tfp_insects.runs.run_set import RunSet
 
 
 def as_0_1_0(directory: Path) -> None:
@@ -112,13 +111,3 @@ def test_predictions_are_of_one_set_of_images(tmp_path):
 
 def named(model: str, size: int, seed: int) -> Run:
     return Run(Path(f"{model}-{size}-{seed}"), record={"model": model, "n_per_class": size, "seed": seed})
-
-
-def test_pairs_at_all_sizes_are_of_the_seeds_that_both_have_everywhere():
-    cells = [("cnn", 5, 0), ("cnn", 5, 1), ("cnn", 10, 0), ("cnn", 10, 1), ("bnn", 5, 0), ("bnn", 5, 1), ("bnn", 10, 1)]
-    runs = RunSet(Path(), [named(*cell) for cell in [*cells, ("bnn", 50, 0)]])
-    found = runs.pairs_at_all_sizes(("cnn", "bnn"))
-    assert [[(a.directory.name, b.directory.name) for a, b in pairs] for pairs in found] == [
-        [("cnn-5-1", "bnn-5-1"), ("cnn-10-1", "bnn-10-1")]
-    ]
-    assert runs.pairs_at_all_sizes(("cnn", "ensemble")) == []

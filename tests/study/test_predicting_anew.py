@@ -12,7 +12,8 @@ import pytest
 from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
-from tfp_insects.metrics.out_of_distribution import auroc, fpr_at_tpr, scores
+from tfp_insects.metrics.out_of_distribution import auroc, fpr_at_tpr
+from tfp_insects.metrics.summary import scores_of_unknown
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.reading import load_run
 from tfp_insects.study import run_cell
@@ -190,8 +191,8 @@ def test_ood_images_are_asked_about_later_without_training_again(
     assert ood["probabilities"].shape == (6, 28, 4)
     assert ood["example_ids"].tolist() == list(other_insects.example_ids)
     assert (record["ood_data"], record["num_ood_examples"]) == ("other_insects", 28)
-    for name, own in scores(known).items():
-        other = scores(ood["probabilities"])[name]
+    for name, own in scores_of_unknown(known).items():
+        other = scores_of_unknown(ood["probabilities"])[name]
         assert record[f"auroc_{name}"] == pytest.approx(auroc(own, other))
         assert record[f"fpr95_{name}"] == pytest.approx(fpr_at_tpr(own, other))
         low, high = record["intervals"][f"auroc_{name}"]

@@ -8,8 +8,8 @@ import uuid
 from typing import Any
 
 from tfp_insects.metrics.counts import confusion_matrix
-from tfp_insects.metrics.intervals import metric_intervals
 from tfp_insects.metrics.scores import mean_probabilities
+from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold

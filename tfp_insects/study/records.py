@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_insects.metrics.bootstrap import bootstrap_interval
-from tfp_insects.metrics.intervals import metric_intervals, out_of_distribution_statistics
-from tfp_insects.metrics.scores import per_class_accuracy, summarize
+from tfp_insects.metrics.scores import per_class_accuracy
+from tfp_insects.metrics.summary import metric_intervals, out_of_distribution_intervals
 from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method
@@ -130,7 +129,7 @@ def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
     per_class = per_class_accuracy(probabilities, labels).tolist()
     intervals = metric_intervals(probabilities, labels, seed=INTERVAL_SEED)
     return {
-        **summarize(probabilities, labels),
+        **{name: interval.estimate for name, interval in intervals.items()},
         "per_class_accuracy": {
             name: None if math.isnan(value) else value for name, value in zip(class_names, per_class, strict=True)
         },
@@ -140,16 +139,12 @@ def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
 
 def _with_ood(record: Mapping[str, Any], probabilities: np.ndarray, ood: OutOfDistribution) -> dict[str, Any]:
     """Adds how well out-of-distribution images are told from test images, with intervals over both."""
-    statistics = out_of_distribution_statistics(probabilities, ood.probabilities)
-    num_examples = (probabilities.shape[1], ood.probabilities.shape[1])
-    found = {
-        name: bootstrap_interval(statistic, num_examples, seed=INTERVAL_SEED) for name, statistic in statistics.items()
-    }
+    found = out_of_distribution_intervals(probabilities, ood.probabilities, seed=INTERVAL_SEED)
     return {
         **record,
         "ood_data": ood.name,
         "ood_fingerprint": ood.fingerprint,
-        "num_ood_examples": num_examples[1],
+        "num_ood_examples": ood.probabilities.shape[1],
         **{name: interval.estimate for name, interval in found.items()},
         "intervals": record["intervals"] | {name: [interval.low, interval.high] for name, interval in found.items()},
     }
