@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.errors import InputError
+from tfp_insects.own_output import mark_own_output
 
 
 @contextlib.contextmanager
@@ -67,6 +68,7 @@ def require_writable(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        mark_own_output(directory)
         with tempfile.TemporaryFile(dir=directory):  # A name of its own: several commands may share the directory.
             pass
     except OSError as error:

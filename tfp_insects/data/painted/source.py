@@ -27,6 +27,7 @@ from tfp_insects.data.painted.species_study import STUDY_SPECIES
 from tfp_insects.data.readers.archives import open_archive
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.own_output import mark_own_output
 
 MAX_PER_CLASS = 100_000  # five digits keep the ids in the order of their numbers
 SHEET_TILE = 84  # pixels
@@ -128,6 +129,7 @@ def _write_cache(path: Path, ids: tuple[str, ...], images: Iterable[bytes]) -> N
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        mark_own_output(path.parent)
         with zipfile.ZipFile(unfinished, "w") as archive:
             for member, image in zip(ids, images, strict=True):
                 archive.writestr(zipfile.ZipInfo(member), image)
