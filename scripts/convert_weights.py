@@ -13,9 +13,10 @@ _OUTPUT = flags.DEFINE_string("output", None, "File (.npz) to write, for --weigh
 
 def main(_: list[str]) -> None:
     """Converts the file and prints each weight's name and shape in both layouts."""
+    from tfp_insects.models.architecture_table import DEFAULT, find_architecture
     from tfp_insects.models.pretrained_files import convert_file
 
-    print(convert_file(_INPUT.value, _OUTPUT.value))
+    print(convert_file(_INPUT.value, _OUTPUT.value, find_architecture(DEFAULT)))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ import tf_keras
 
 from measuring.configuration import OVERRIDES, STOCK, Configuration
 from measuring.stock_flipout import build_stock_flipout
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, Architecture, load_pretrained
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE
 from tfp_insects.models.build import build_model
+from tfp_insects.models.initial_weights import start_at
 
 STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 SEED = 0
@@ -31,18 +33,18 @@ def make_model(configuration: Configuration) -> tf_keras.Sequential:
     num_train_examples = configuration.num_classes * configuration.n_per_class
     if configuration.model == STOCK:
         sizes = (configuration.num_classes, configuration.image_size, configuration.width_multiplier)
-        return build_stock_flipout(Architecture(*sizes, configuration.dtype), num_train_examples)
+        return build_stock_flipout(NetworkSpec(ARCHITECTURE, *sizes, configuration.dtype), num_train_examples)
     name = configuration.model.split("_")[0]
     config = study_config(configuration)
     model = build_model(name, config, configuration.num_classes, num_train_examples, SEED, is_pretrained=True)
-    load_pretrained(model, _initial_weights(model))
+    start_at(model, _initial_weights(model), ARCHITECTURE)
     return model
 
 
 def _initial_weights(model: tf_keras.Sequential) -> dict[str, np.ndarray]:
     weights: dict[str, np.ndarray] = {}
-    for row in (*CONVOLUTIONS, *DENSE_LAYERS):
-        layer = model.get_layer(row.name)
+    for name in ARCHITECTURE.layer_names:
+        layer = model.get_layer(name)
         kernel = layer.loc if hasattr(layer, "loc") else layer.kernel
-        weights |= {f"{row.name}/kernel": kernel.numpy(), f"{row.name}/bias": layer.bias.numpy()}
+        weights |= {f"{name}/kernel": kernel.numpy(), f"{name}/bias": layer.bias.numpy()}
     return weights

@@ -12,13 +12,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfp_insects.models.alexnet.network import Architecture, build_sequential
-from tfp_insects.models.cnn import layer_seed
+from tfp_insects.models.alexnet.network import build_sequential
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.initial_weights import layer_seed
 
 NOISE_SHARE = 0.1  # Initial scale of the posterior, as a share of the kernel's own initial scale.
 
 
-def build_stock_flipout(architecture: Architecture, num_train_examples: int) -> tf_keras.Sequential:
+def build_stock_flipout(spec: NetworkSpec, num_train_examples: int) -> tf_keras.Sequential:
     """Builds the model; each layer adds its divergence divided by `num_train_examples` to the losses."""
 
     def divergence(posterior: Any, prior: Any, _: Any) -> tf.Tensor:
@@ -29,7 +30,7 @@ def build_stock_flipout(architecture: Architecture, num_train_examples: int) -> 
         return layer(*sizes, name=name, kernel_posterior_fn=posterior, kernel_divergence_fn=divergence, **kwargs)
 
     return build_sequential(
-        architecture,
+        spec,
         lambda *sizes, **kwargs: make(tfp.layers.Convolution2DFlipout, *sizes, **kwargs),
         lambda *sizes, **kwargs: make(tfp.layers.DenseFlipout, *sizes, **kwargs),
     )

@@ -6,10 +6,11 @@ import tf_keras
 
 from tfp_insects.bayes.dropout import MonteCarloDropout, SeededDropout
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.cnn import build_cnn
 
-NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
+NARROW = NetworkSpec(ALEXNET, num_classes=4, image_size=63, width_multiplier=0.05)
 ONES = tf.ones([3, 2000])
 
 
@@ -46,7 +47,7 @@ def test_a_restored_layer_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_the_two_layers_of_a_network_have_masks_of_their_own() -> None:
-    cnn = build_cnn(Architecture(4, 63, width_multiplier=0.2), seed=0)
+    cnn = build_cnn(NetworkSpec(ALEXNET, 4, 63, width_multiplier=0.2), seed=0)
     first, second = (layer for layer in cnn.layers if isinstance(layer, SeededDropout))
     width = first.input_shape[-1]
     inputs = tf.ones([1, width])

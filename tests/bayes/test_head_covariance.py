@@ -9,7 +9,8 @@ from tfp_insects.bayes.head_covariance import fit_head_covariance, posterior_fac
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.scores import expected_entropy, predictive_entropy
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 
 SCALE = 0.7
@@ -20,7 +21,7 @@ def variational(**options: Any) -> dict[str, Any]:
 
 
 def make_bnn(scope: str = "all", **head: Any) -> tf_keras.Sequential:
-    architecture = Architecture(4, 63, 0.05)
+    architecture = NetworkSpec(ALEXNET, 4, 63, 0.05)
     return build_bnn(architecture, Bayesian(scope, variational(), variational(**head)), 40, seed=0)
 
 
@@ -106,4 +107,4 @@ def test_other_layers_cannot_have_one(section: str) -> None:
     parts[section] = variational(covariance_scale=1.0)
     bayesian = Bayesian("all", parts["body"], variational(), parts["features"])
     with pytest.raises(InputError, match=rf"--config\.bnn\.{section}\.covariance_scale: only the last layer"):
-        build_bnn(Architecture(4, 63, 0.05), bayesian, 40, seed=0)
+        build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), bayesian, 40, seed=0)

@@ -8,7 +8,8 @@ import tf_keras
 
 from tfp_insects.bayes.flipout import DenseFlipout
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
-from tfp_insects.models.alexnet.network import SCOPES, Architecture
+from tfp_insects.models.architecture import SCOPES, NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
 from tfp_insects.models.cnn import build_cnn
 
@@ -21,7 +22,7 @@ def variational(**options: Any) -> dict[str, Any]:
 
 
 def make_bnn(scope: str, precision: str = "float32") -> tf_keras.Sequential:
-    architecture = Architecture(4, 63, 0.05, precision)
+    architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
     return build_bnn(architecture, Bayesian(scope, variational(), variational()), 40, seed=0)
 
 
@@ -119,7 +120,7 @@ def test_mirror_images_cancel_what_is_odd_in_the_noise() -> None:
 
 
 def test_the_cnn_gives_one_sample() -> None:
-    model, images = build_cnn(Architecture(4, 63, 0.05), seed=0), random_images()
+    model, images = build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=0), random_images()
     model.get_layer("classifier_6").kernel.assign(np.random.default_rng(0).normal(0, 0.2, (205, 4)))
     found = MonteCarloPredictor(model).predict(in_batches(images, 4), num_samples=30, seed=0)
     assert found.shape == (1, NUM_IMAGES, 4)

@@ -12,7 +12,8 @@ from tfp_insects.bayes.posterior import (
     summarise_layer,
 )
 from tfp_insects.metrics import scores as metrics
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
 
 NORMAL = {"prior": {"kind": "normal", "scale": 0.5}, "posterior_ratio": 0.2}
@@ -21,7 +22,7 @@ NORMAL = {"prior": {"kind": "normal", "scale": 0.5}, "posterior_ratio": 0.2}
 @pytest.fixture(scope="module")
 def model() -> tf_keras.Sequential:
     """The dense layers Bayesian, with scales that differ from weight to weight."""
-    bnn = build_bnn(Architecture(4, 63, 0.05), Bayesian("classifier", NORMAL, NORMAL), 10, seed=0)
+    bnn = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("classifier", NORMAL, NORMAL), 10, seed=0)
     rng = np.random.default_rng(0)
     for layer in bayesian_layers(bnn):
         layer.loc.assign(rng.normal(scale=0.1, size=layer.loc.shape))
@@ -42,7 +43,7 @@ def test_loc_and_scale_are_the_layers(model: tf_keras.Sequential) -> None:
 
 def test_one_scale_for_a_layer_is_one_for_each_of_its_weights() -> None:
     shared = {**NORMAL, "scale_per_weight": False}
-    bnn = build_bnn(Architecture(4, 63, 0.05), Bayesian("head", shared, shared), 10, seed=0)
+    bnn = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("head", shared, shared), 10, seed=0)
     (posterior,) = layer_posteriors(bnn)
     np.testing.assert_allclose(posterior.scale, np.full(205 * 4, 0.1), rtol=1e-6)
 

@@ -5,7 +5,9 @@ import tensorflow_probability as tfp
 import tf_keras
 from measuring.stock_flipout import NOISE_SHARE, build_stock_flipout
 
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, Architecture
+from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 
 NUM_EXAMPLES = 500
@@ -13,7 +15,7 @@ NUM_EXAMPLES = 500
 
 @pytest.fixture(scope="module")
 def model() -> tf_keras.Sequential:
-    return build_stock_flipout(Architecture(10, 63, 0.05), NUM_EXAMPLES)
+    return build_stock_flipout(NetworkSpec(ALEXNET, 10, 63, 0.05), NUM_EXAMPLES)
 
 
 def flipout_layers(model: tf_keras.Sequential) -> list[tf_keras.layers.Layer]:

@@ -12,7 +12,7 @@ from measuring.workloads import MAX_FEW_IMAGES, Workload, make_workload, open_ex
 
 from tfp_insects.data.pipeline import TrainingPipeline
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS
+from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.frozen import num_frozen_layers
 from tfp_insects.training.optimiser import TrainStep

@@ -8,18 +8,19 @@ import tf_keras
 
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.noise import NoiseTable
-from tfp_insects.models.alexnet import network as alexnet
-from tfp_insects.models.alexnet.network import SCOPES, Architecture
+from tfp_insects.models.architecture import SCOPES, NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn, kl_divergence, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.initial_weights import start_at
 
-NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
+NARROW = NetworkSpec(ALEXNET, num_classes=4, image_size=63, width_multiplier=0.05)
 NUM_TRAIN_EXAMPLES = 40
 scopes = pytest.mark.parametrize("scope", SCOPES)
 
 
 def make_bnn(
-    scope: str, body: dict[str, Any] | None = None, architecture: Architecture = NARROW, **options: Any
+    scope: str, body: dict[str, Any] | None = None, architecture: NetworkSpec = NARROW, **options: Any
 ) -> tf_keras.Sequential:
     body = {"prior": {"kind": "pretrained", "scale": 0.5}, "posterior_ratio": 0.5, **(body or {}), **options}
     head = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.5, **options}
@@ -36,7 +37,7 @@ def start(model: tf_keras.Sequential) -> None:
             kernel, bias = layer.get_weights()
             weights[f"{layer.name}/kernel"] = kernel
             weights[f"{layer.name}/bias"] = np.float32(rng.normal(0, 0.1, bias.shape))
-    alexnet.load_pretrained(model, weights)
+    start_at(model, weights, ALEXNET)
     head = model.get_layer("classifier_6")
     (head.loc if hasattr(head, "loc") else head.kernel).assign(rng.normal(0, 0.1, (205, 4)))
     head.bias.assign(rng.normal(0, 0.1, 4))
@@ -74,7 +75,7 @@ def test_with_noise_the_twin_is_another(scope: str) -> None:
 
 @scopes
 def test_bayesian_layers_are_those_of_the_scope(scope: str) -> None:
-    names = alexnet.bayesian_layer_names(scope)
+    names = ALEXNET.layers_in(scope)
     assert tuple(layer.name for layer in bayesian_layers(make_bnn(scope))) == names
     assert bayesian_layers(build_cnn(NARROW, seed=0)) == []
 
@@ -118,7 +119,7 @@ def test_divergence_is_zero_at_a_start_centred_on_pretrained_weights() -> None:
     start(model)
     assert [float(layer.kl_divergence()) for layer in bayesian_layers(model)[:-1]] == [0.0] * 7
     fresh = make_bnn("all", posterior_ratio=1.0)
-    alexnet.load_pretrained(fresh, pretrained(fresh))
+    start_at(fresh, pretrained(fresh), ALEXNET)
     assert float(kl_divergence(fresh)) == 0.0  # The head starts at its prior's location, 0.
 
 
@@ -170,7 +171,7 @@ def test_layers_read_disjoint_places_of_one_table(monkeypatch: pytest.MonkeyPatc
 
 
 def test_layers_of_equal_shape_start_and_move_differently() -> None:
-    tiny = Architecture(4, 63, width_multiplier=0.0026)
+    tiny = NetworkSpec(ALEXNET, 4, 63, width_multiplier=0.0026)
     model = make_bnn("all", architecture=tiny)
     layers = [model.get_layer(f"features_{i}") for i in (6, 8, 10)]
     step = tf.constant(1, tf.int64)

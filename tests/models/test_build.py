@@ -4,7 +4,7 @@ import pytest
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import bayesian_layer_names
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
 
@@ -92,7 +92,7 @@ def test_a_frozen_layer_cannot_be_bayesian(scope: str, frozen: str) -> None:
 def test_a_variant_is_bayesian_in_the_layers_of_its_name(scope: str) -> None:
     variant = build(f"bnn_{scope}", make_config("all"))
     twin = build("bnn", make_config(scope))
-    expected = bayesian_layer_names(scope)
+    expected = ALEXNET.layers_in(scope)
     for model in (variant, twin):
         assert tuple(layer.name for layer in model.layers if hasattr(layer, "sample_pair")) == expected
 

@@ -3,10 +3,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.alexnet.network import Architecture
-from tfp_insects.models.cnn import build_cnn, initializer, layer_seed
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
+from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.initial_weights import initializer, layer_seed
 
-NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
+NARROW = NetworkSpec(ALEXNET, num_classes=4, image_size=63, width_multiplier=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def test_start_repeats_under_a_seed(model: tf_keras.Sequential) -> None:
 def test_layers_of_equal_shape_start_differently() -> None:
     first, second = (initializer(name, seed=0)([20, 20]) for name in ("classifier_1", "classifier_4"))
     assert not np.allclose(first, second)
-    tiny = build_cnn(Architecture(4, 63, width_multiplier=0.0026), seed=0)
+    tiny = build_cnn(NetworkSpec(ALEXNET, 4, 63, width_multiplier=0.0026), seed=0)
     kernels = [tiny.get_layer(f"features_{i}").kernel.numpy() for i in (6, 8, 10)]
     assert {kernel.shape for kernel in kernels} == {(3, 3, 1, 1)}
     assert len({kernel.tobytes() for kernel in kernels}) == 3

@@ -7,12 +7,14 @@ import tf_keras
 
 from tfp_insects.bayes.elbo import loss_and_logits
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import Architecture, bayesian_layer_names, load_pretrained
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, kl_divergence, layers_with_prior, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.l2sp import PenalisedDense, build_l2sp
 
-NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
+NARROW = NetworkSpec(ALEXNET, num_classes=4, image_size=63, width_multiplier=0.05)
 NUM_TRAIN_EXAMPLES = 40
 PRIORS = {
     "pretrained": {"kind": "pretrained", "scale": 0.5, "floor": 0.2},
@@ -56,7 +58,7 @@ def test_penalty_and_its_gradient_are_those_of_the_formula(kind: str, dtype: str
 
 def build(scope: str, body: str = "pretrained", **architecture: Any) -> tf_keras.Sequential:
     bayesian = Bayesian(scope, {"prior": PRIORS[body]}, {"prior": PRIORS["scaled_normal"]})
-    return build_l2sp(Architecture(4, 63, 0.05, **architecture), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
+    return build_l2sp(NetworkSpec(ALEXNET, 4, 63, 0.05, **architecture), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
 
 
 def pretrained_weights() -> dict[str, np.ndarray]:
@@ -72,7 +74,7 @@ def pretrained_weights() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("scope", ["head", "classifier"])
 def test_penalised_layers_are_the_bayesian_ones_of_the_twin(scope: str) -> None:
     model = build(scope)
-    assert tuple(layer.name for layer in layers_with_prior(model)) == bayesian_layer_names(scope)
+    assert tuple(layer.name for layer in layers_with_prior(model)) == ALEXNET.layers_in(scope)
 
 
 @pytest.mark.parametrize("section", ["body", "features", "head"])
@@ -95,7 +97,7 @@ def test_a_log_uniform_prior_of_layers_without_a_penalty_does_no_harm() -> None:
 def test_it_is_the_cnn_and_starts_without_penalty() -> None:
     model, cnn = build("classifier"), build_cnn(NARROW, seed=0, dropout=0.0)
     for one in (model, cnn):
-        load_pretrained(one, pretrained_weights())
+        start_at(one, pretrained_weights(), ALEXNET)
     head = np.random.default_rng(1).normal(size=(205, 4))
     cnn.get_layer("classifier_6").kernel.assign(head)
     images = tf.constant(np.random.default_rng(2).normal(size=(3, 63, 63, 3)), tf.float32)
@@ -106,7 +108,7 @@ def test_it_is_the_cnn_and_starts_without_penalty() -> None:
 
 def test_the_loss_holds_the_penalty_once_with_its_weight() -> None:
     model = build("classifier")
-    load_pretrained(model, pretrained_weights())
+    start_at(model, pretrained_weights(), ALEXNET)
     for layer in layers_with_prior(model):
         layer.kernel.assign_add(tf.fill(layer.kernel.shape, 0.01))
     images = tf.constant(np.random.default_rng(2).normal(size=(3, 63, 63, 3)), tf.float32)

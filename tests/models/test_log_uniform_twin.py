@@ -11,11 +11,13 @@ import tf_keras
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.posterior import layer_posteriors, signal_to_noise
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import network as alexnet
 from tfp_insects.models.alexnet.few_images import FewImagesPredictor
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, HEAD, Architecture
+from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS, HEAD
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn, kl_divergence, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.initial_weights import start_at
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 
 NUM_TRAIN_EXAMPLES = 40
@@ -34,17 +36,17 @@ def make_bnn(scope: str = "classifier", precision: str = "float32", **options: A
     """A twin at "pretrained" weights, its head away from 0."""
     head = {**HEAD_CONFIG, "noise_multiplier": options.get("noise_multiplier", 1.0)}
     bayesian = Bayesian(scope, config(**options), head, config(**{**options, "posterior_ratio": 0.1}))
-    model = build_bnn(Architecture(4, 63, 0.05, precision), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
+    model = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05, precision), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
     start(model)
     return model
 
 
 def start(model: tf_keras.Sequential) -> None:
-    cnn = build_cnn(Architecture(4, 63, 0.05), seed=7)
+    cnn = build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=7)
     weights = {}
     for row in (*CONVOLUTIONS, *DENSE_LAYERS):
         weights[f"{row.name}/kernel"], weights[f"{row.name}/bias"] = cnn.get_layer(row.name).get_weights()
-    alexnet.load_pretrained(model, weights)
+    start_at(model, weights, ALEXNET)
     head = model.get_layer(HEAD)
     (head.loc if hasattr(head, "loc") else head.kernel).assign(np.random.default_rng(0).normal(0, 0.1, (205, 4)))
 
@@ -56,7 +58,10 @@ def random_batch() -> tuple[tf.Tensor, tf.Tensor]:
 
 @pytest.mark.parametrize("scope", ["all", "classifier"])
 def test_without_noise_the_twin_is_the_cnn(scope: str) -> None:
-    model, cnn = make_bnn(scope, noise_multiplier=0.0), build_cnn(Architecture(4, 63, 0.05), seed=0, dropout=0.0)
+    model, cnn = (
+        make_bnn(scope, noise_multiplier=0.0),
+        build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=0, dropout=0.0),
+    )
     start(cnn)
     images, labels = random_batch()
     expected = cnn(images)
@@ -123,7 +128,7 @@ def test_the_divergence_is_what_the_ratios_make_it() -> None:
 
 def test_it_can_start_from_scratch() -> None:
     bayesian = Bayesian("classifier", config(), HEAD_CONFIG)
-    model = build_bnn(Architecture(4, 63, 0.05), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
+    model = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
     layer = model.get_layer("classifier_1")
     assert float(tf.reduce_mean(layer.posterior_scale())) > 0.01
 
@@ -133,4 +138,4 @@ def test_a_head_that_starts_at_zero_is_refused() -> None:
         r"--config\.bnn\.head\.prior\.kind=log_uniform: .* mean of 0.*give it a normal prior, such as scaled_normal"
     )
     with pytest.raises(InputError, match=message):
-        build_bnn(Architecture(4, 63, 0.05), Bayesian("head", config(), config()), NUM_TRAIN_EXAMPLES, seed=0)
+        build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("head", config(), config()), NUM_TRAIN_EXAMPLES, seed=0)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tf_keras
 
-from tfp_insects.models.alexnet import network as alexnet
-from tfp_insects.models.alexnet.network import Architecture
 from tfp_insects.models.alexnet.weights_layout import convert_state_dict
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.pretrained_files import load_pretrained
 
 torch = pytest.importorskip("torch", reason="needs torch (see BUILD.md)")
@@ -39,8 +40,8 @@ def torch_alexnet(num_classes: int, width_multiplier: float = 1.0) -> Any:
 def converted_cnn(weights: dict[str, np.ndarray], image_size: int, width_multiplier: float) -> tf_keras.Sequential:
     """Our CNN with all pretrained weights, those of the head too."""
     kernel, bias = weights["classifier_6/kernel"], weights["classifier_6/bias"]
-    model = build_cnn(Architecture(len(bias), image_size, width_multiplier), seed=0)
-    alexnet.load_pretrained(model, weights)
+    model = build_cnn(NetworkSpec(ALEXNET, len(bias), image_size, width_multiplier), seed=0)
+    start_at(model, weights, ALEXNET)
     model.get_layer("classifier_6").set_weights([kernel, bias])
     return model
 
@@ -60,7 +61,7 @@ def as_arrays(reference: Any) -> dict[str, np.ndarray]:
 def test_real_checkpoint_gives_the_same_logits(real_checkpoint: Path) -> None:
     reference = torch_alexnet(190)
     reference.load_state_dict(torch.load(real_checkpoint, weights_only=True))
-    model = converted_cnn(load_pretrained(real_checkpoint), 227, 1.0)
+    model = converted_cnn(load_pretrained(real_checkpoint, ALEXNET), 227, 1.0)
     assert_same_logits(model, reference, 227)
 
 

@@ -4,7 +4,9 @@ import re
 import pytest
 from PIL import Image
 
-from tfp_insects.report.palette import BLUE, MODEL_MARKS, OTHER_MARK, VARIABLES
+from tfp_insects.models.method import Method
+from tfp_insects.models.method_table import methods
+from tfp_insects.report.palette import BLUE, VARIABLES
 from tfp_insects.report.pictures import Key, Panel, Picture, key_svg, panel_svg, save_picture, share_axis
 
 SIZE = (340.0, 250.0)
@@ -66,7 +68,7 @@ def test_saves_png_svg_and_figures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "marker", sorted({mark.marker for mark in (*MODEL_MARKS.values(), OTHER_MARK)} | {"", "block"})
+    "marker", sorted({mark.marker for mark in (*(method.mark for method in methods()), Method.mark)} | {"", "block"})
 )
 def test_keys_have_every_marker_in_use(marker):
     assert "var(--blue)" in key_svg(Key("label", BLUE, "-", marker))

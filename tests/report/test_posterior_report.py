@@ -10,12 +10,13 @@ from rich.console import Console
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.data.source import ImageSource, select
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.report.posterior_report import describe_posterior, describe_pruning, examples_tested
 
-NARROW = Architecture(4, 63, 0.05)
+NARROW = NetworkSpec(ALEXNET, 4, 63, 0.05)
 NORMAL = {"prior": {"kind": "normal", "scale": 0.5}, "posterior_ratio": 0.2}
 LOG_UNIFORM = {"prior": {"kind": "log_uniform"}, "posterior_ratio": 0.2, "scale_per_weight": False}
 

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
 from tfp_insects.report import weights
 from tfp_insects.report.palette import size_colours
@@ -22,7 +23,9 @@ HEAD = {"prior": {"kind": "scaled_normal", "scale": 4.0, "floor": 0.1}, "posteri
 @pytest.fixture(scope="module")
 def model():
     bayesian = Bayesian("all", {**BODY, "learn_scale": False}, {**HEAD, "scale_per_weight": True, "learn_scale": True})
-    model = build_bnn(Architecture(4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0)
+    model = build_bnn(
+        NetworkSpec(ALEXNET, 4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0
+    )
     head = bayesian_layers(model)[-1]
     head.log_ratio.assign(np.random.default_rng(0).normal(-1.0, 0.2, head.loc.shape))
     return model
@@ -68,7 +71,9 @@ def log_uniform(request, make_run, tmp_path):
     """A model whose body has a log-uniform prior, and its run."""
     body = {"prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3, "scale_per_weight": request.param}
     bayesian = Bayesian("classifier", body, HEAD)
-    model = build_bnn(Architecture(4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0)
+    model = build_bnn(
+        NetworkSpec(ALEXNET, 4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0
+    )
     rng = np.random.default_rng(0)
     model.get_layer("classifier_6").loc.assign(rng.normal(size=model.get_layer("classifier_6").loc.shape))
     kernel = model.get_layer("classifier_1").loc

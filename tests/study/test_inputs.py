@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.data.pipeline import Preprocessing
-from tfp_insects.models.alexnet.network import HEAD
+from tfp_insects.models.alexnet.table import HEAD
 from tfp_insects.models.build import build_model
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs

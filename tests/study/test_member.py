@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method_table import find_method
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import Task
 
@@ -17,6 +17,6 @@ def test_the_learning_rate_follows_the_square_root_of_the_batch(
     training = {**tiny_experiment.config["training"], "scale_learning_rate": is_scaled}
     experiment = dataclasses.replace(tiny_experiment, config={**tiny_experiment.config, "training": training})
     examples = experiment.training_examples(n_per_class, seed=0)
-    task = Task(find_kind(model), experiment, examples, experiment.preprocessing(examples))
+    task = Task(find_method(model), experiment, examples, experiment.preprocessing(examples))
     assert training["batch_size"] == 8  # 4, 8 and 16 images in at least two steps are batches of 2, 4 and 8.
     assert task.schedule().learning_rate == pytest.approx(1e-2 * (math.sqrt(share) if is_scaled else 1.0))

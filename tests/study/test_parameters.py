@@ -2,13 +2,15 @@ import itertools
 
 import pytest
 
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, Architecture
+from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.l2sp import build_l2sp
 from tfp_insects.study.parameters import count_parameters
 
-ARCHITECTURE = Architecture(4, 63, 0.05)
+ARCHITECTURE = NetworkSpec(ALEXNET, 4, 63, 0.05)
 
 
 def kernel_sizes() -> list[int]:

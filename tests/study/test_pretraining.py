@@ -4,7 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.study import pretraining as pretrained
 from tfp_insects.study.pretraining import resolve_weights
@@ -13,7 +14,9 @@ from tfp_insects.study.pretraining import resolve_weights
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What each pretraining was given; none is done."""
-    layers = [layer for layer in build_cnn(Architecture(4, 63, 0.05), seed=0).layers if hasattr(layer, "kernel")]
+    layers = [
+        layer for layer in build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=0).layers if hasattr(layer, "kernel")
+    ]
     weights = {f"{one.name}/{kind}": getattr(one, kind).numpy() for one in layers for kind in ("kernel", "bias")}
     given: list[dict[str, Any]] = []
 

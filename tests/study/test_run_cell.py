@@ -17,10 +17,11 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.metrics.out_of_distribution import auroc, fpr_at_tpr, scores
 from tfp_insects.metrics.scores import negative_log_likelihood
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import kl_divergence
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.methods.registry import MODELS
+from tfp_insects.models.method_table import method_names
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.finished_run import read_finished_run
 from tfp_insects.runs.lock import locked
@@ -63,7 +64,7 @@ def record_of(directory: Path) -> dict[str, Any]:
     return json.loads((directory / "record.json").read_text())
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", method_names())
 def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Path]) -> None:
     directory = finished(model)
     record, predictions = record_of(directory), arrays(directory / "predictions.npz")
@@ -161,7 +162,7 @@ def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[s
 @pytest.fixture
 def log_uniform_experiment(tiny_experiment: Experiment) -> Experiment:
     """As `--config.bnn.body.prior.kind=log_uniform --config.bnn.body.posterior_ratio=0.3` on pretrained weights."""
-    layers = [one for one in build_cnn(Architecture(4, 63, 0.05), seed=7).layers if hasattr(one, "kernel")]
+    layers = [one for one in build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=7).layers if hasattr(one, "kernel")]
     weights = {f"{one.name}/{part}": getattr(one, part).numpy() for one in layers for part in ("kernel", "bias")}
     bnn = copy.deepcopy(tiny_experiment.config["bnn"])
     bnn["body"]["prior"]["kind"] = "log_uniform"

@@ -10,7 +10,8 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn, kl_divergence
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
@@ -141,7 +142,7 @@ def test_weights_broken_by_an_epochs_last_step_are_found_at_validation(make_run:
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     make_run: Callable[..., Run], tmp_path: Path, precision: str, kill_at_step: int
 ) -> None:
-    schedule = Schedule(5, 0.1, 1.0, kl_annealing_epochs=2.0, rates=LearningRates(head=2.0, scale=0.5))
+    schedule = Schedule(5, 0.1, 1.0, kl_annealing_epochs=2.0, rates=LearningRates({"classifier_6": 2.0}, scale=0.5))
     nlls = [0.9, 0.5, 0.6, 0.55, 0.7]
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
@@ -188,7 +189,7 @@ def test_resumed_twins_end_where_uninterrupted_ones_do(name: str, make_inputs: A
     variational = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
 
     def make_run(directory: Path) -> Run:
-        architecture = Architecture(4, 63, 0.05)
+        architecture = NetworkSpec(ALEXNET, 4, 63, 0.05)
         if name == "cnn":
             model = build_cnn(architecture, seed=0, dropout=0.5)
         else:

@@ -14,7 +14,8 @@ from tensorflow.python.eager import context
 from tensorflow.python.framework import kernels
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
@@ -74,14 +75,14 @@ def is_wide(tensor: tf.Tensor) -> bool:
 
 
 def traced_step(model: tf_keras.Sequential, precision: str) -> tf.Graph:
-    step = make_train_step(model, make_optimiser(0.9, precision), LearningRates(head=2.0))
+    step = make_train_step(model, make_optimiser(0.9, precision), LearningRates({"classifier_6": 2.0}))
     images, labels = tf.TensorSpec([None, 63, 63, 3], tf.float32), tf.TensorSpec([None], tf.int32)
     return step.get_concrete_function(images, labels).graph
 
 
 def make_bnn(precision: str, body: str) -> tf_keras.Sequential:
     head = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
-    architecture = Architecture(4, 63, 0.05, precision)
+    architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
     bayesian = Bayesian("all", {**head, "prior": {"kind": body}, "scale_per_weight": body != "log_uniform"}, head)
     return build_bnn(architecture, bayesian, num_train_examples=40, seed=0)
 
@@ -99,7 +100,7 @@ def test_each_operation_of_the_twins_step_has_a_gpu_kernel(precision: str, body:
 
 
 def test_each_operation_of_the_cnns_step_has_a_gpu_kernel() -> None:
-    ops = list(operations(traced_step(build_cnn(Architecture(4, 63, 0.05), seed=0), "float32")))
+    ops = list(operations(traced_step(build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=0), "float32")))
     assert sorted({f"{op.type} {op.name}" for op in ops if not gpu_kernels(op) or runs_on_the_host(op)}) == []
 
 

@@ -6,14 +6,15 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.elbo import loss_and_logits
-from tfp_insects.models.alexnet import network as alexnet
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.alexnet import table as alexnet
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn, set_kl_weight
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 
 MakeModel = Callable[..., tf_keras.Sequential]
-RATES = LearningRates(features=0.5, head=4.0, scale=0.25)
+RATES = LearningRates({"features_0": 0.5, "classifier_6": 4.0}, scale=0.25)
 FACTORS = {
     "features_0/kernel_loc:0": 0.5,
     "features_0/kernel_log_ratio:0": 0.25,
@@ -103,7 +104,7 @@ def test_an_overflow_in_float16_skips_the_step_and_halves_the_scale(make_model: 
 @pytest.mark.parametrize(("precision", "scope"), [("mixed_bfloat16", "all"), ("mixed_float16", "classifier")])
 def test_the_twin_trains_in_low_precision(precision: str, scope: str) -> None:
     variational = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
-    architecture = Architecture(4, 63, 0.05, precision)
+    architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
     model = build_bnn(architecture, Bayesian(scope, variational, variational), num_train_examples=40, seed=0)
     optimiser = make_optimiser(0.9, precision)
     step = make_train_step(model, optimiser, LearningRates())
@@ -120,7 +121,7 @@ def test_the_twin_trains_in_low_precision(precision: str, scope: str) -> None:
 
 @pytest.mark.parametrize("name", ["cnn", "bnn"])
 def test_frozen_features_do_not_move(name: str) -> None:
-    architecture = Architecture(4, 63, 0.05)
+    architecture = NetworkSpec(ALEXNET, 4, 63, 0.05)
     variational = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
     scope = Bayesian("head", variational, variational)
     model = build_cnn(architecture, seed=0) if name == "cnn" else build_bnn(architecture, scope, 40, seed=0)

@@ -4,14 +4,15 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 
 NUM_CONVOLUTIONS = 5
 PRODUCTS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
-NARROW = Architecture(4, 63, 0.05)
+NARROW = NetworkSpec(ALEXNET, 4, 63, 0.05)
 
 
 def products(model: tf_keras.Sequential) -> list[int]:

@@ -21,7 +21,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
-from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet import table as alexnet
 
 CURVATURE = 0.5
 

@@ -15,7 +15,7 @@ from tfp_insects.compare.criteria import judge
 from tfp_insects.compare.tables import print_comparison
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
-from tfp_insects.models.methods.registry import TWINS
+from tfp_insects.models.method_table import find_method
 from tfp_insects.progress import progress_bar
 from tfp_insects.runs.cells import Cell, make_cells
 from tfp_insects.study.experiment import (
@@ -28,8 +28,6 @@ from tfp_insects.study.experiment import (
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_cell import CellRun
 
-MODELS_WITH_ALL_SEEDS = ("cnn", *TWINS, "cnn_temperature", "cnn_l2sp")
-
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
@@ -39,7 +37,7 @@ class Benchmark:
         split: `validation`, for choosing, which predicts no test image; or `test`.
         models: Names of models.
         sizes: Numbers of training images of each class.
-        seeds: Of the runs and of their splits; models other than `MODELS_WITH_ALL_SEEDS` are run with the first alone.
+        seeds: Of the runs and of their splits; the dearer baselines are run with the first alone, see `Method`.
         data: As `--data` of `scripts/run.py`.
         weights: As `--weights` there.
         ood_data: As `--ood_data` there; out-of-distribution images are part of the test.
@@ -67,7 +65,7 @@ class Benchmark:
         cells = make_cells(list(self.models), list(self.sizes), list(self.seeds))
         if self.only_finished:
             return cells
-        return [cell for cell in cells if cell.model in MODELS_WITH_ALL_SEEDS or cell.seed == self.seeds[0]]
+        return [cell for cell in cells if find_method(cell.model).runs_all_seeds or cell.seed == self.seeds[0]]
 
 
 def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tfp_insects.compare.figures import (
     ood_means,
 )
 from tfp_insects.metrics.bootstrap import Interval
-from tfp_insects.models.methods.registry import find_twin
+from tfp_insects.models.method_table import find_twin
 
 REFERENCE = "cnn"
 

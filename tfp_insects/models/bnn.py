@@ -11,8 +11,9 @@ from tfp_insects.bayes.flipout import Convolution2DFlipout, DenseFlipout, Variat
 from tfp_insects.bayes.noise import NoiseTable
 from tfp_insects.bayes.priors import LOG_UNIFORM
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import network as alexnet
-from tfp_insects.models.cnn import initializer, layer_seed
+from tfp_insects.models.alexnet.network import build_sequential
+from tfp_insects.models.architecture import Group, NetworkSpec
+from tfp_insects.models.initial_weights import initializer, layer_seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Bayesian:
     """Which layers are Bayesian, and how.
 
     Attributes:
-        layers: Scope, see `alexnet.bayesian_layer_names`.
+        layers: Scope, see `Architecture.layers_in`.
         body: Plain configuration (`priors.Variational` without `num_train_examples`) of all Bayesian layers but the last.
         head: The same for the last layer, which is new and has no pretrained weights.
         features: The same for the convolutions, where they differ from the body.
@@ -31,15 +32,11 @@ class Bayesian:
     head: Mapping[str, Any]
     features: Mapping[str, Any] | None = None
 
-    def section_of(self, name: str) -> str:
-        """Which of `body`, `head` and `features` is the configuration of one layer."""
-        if name == alexnet.HEAD:
-            return "head"
-        return "features" if self.features and name.startswith("features") else "body"
-
-    def of_layer(self, name: str) -> Mapping[str, Any]:
-        """The configuration of one layer."""
-        return getattr(self, self.section_of(name))
+    def of_group(self, group: Group) -> Mapping[str, Any]:
+        """The configuration of the layers of a group."""
+        if group == "head":
+            return self.head
+        return self.features if self.features and group == "features" else self.body
 
 
 def make_bayesian(section: Mapping[str, Any], layers: str, is_pretrained: bool) -> Bayesian:
@@ -49,13 +46,11 @@ def make_bayesian(section: Mapping[str, Any], layers: str, is_pretrained: bool) 
     return Bayesian(layers, section["body"], section["head"], section.get("features"))
 
 
-def build_bnn(
-    architecture: alexnet.Architecture, bayesian: Bayesian, num_train_examples: int, seed: int
-) -> tf_keras.Sequential:
+def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, seed: int) -> tf_keras.Sequential:
     """AlexNet with Flipout layers, no dropout; layers outside the scope are the CNN's.
 
     Args:
-        architecture: Widths, input and precision.
+        spec: The design, its widths, input and precision.
         bayesian: Scope, priors and posteriors.
         num_train_examples: Number of training images, by which the divergence is divided.
         seed: Integer that determines initial weights, noise and signs.
@@ -74,20 +69,20 @@ def build_bnn(
                 f"--config.bnn.{section}.covariance_scale: only the last layer has a covariance "
                 "(--config.bnn.head.covariance_scale); leave it at 0 here"
             )
-    names = alexnet.bayesian_layer_names(bayesian.layers)
+    names = spec.architecture.layers_in(bayesian.layers)
 
     def make(flipout: type, deterministic: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:
-        start = initializer(name, seed)
+        start = tf_keras.initializers.Zeros() if name == spec.architecture.head else initializer(name, seed)
         if name not in names:
             return deterministic(*sizes, name=name, kernel_initializer=start, **kwargs)
-        config = bayesian.of_layer(name)
+        config = bayesian.of_group(spec.architecture.group_of(name))
         variational = {**config, "num_train_examples": num_train_examples}
         return flipout(
             *sizes, name=name, kernel_initializer=start, variational=variational, seed=layer_seed(name, seed), **kwargs
         )
 
-    model = alexnet.build_sequential(
-        architecture,
+    model = build_sequential(
+        spec,
         lambda *sizes, **kwargs: make(Convolution2DFlipout, tf_keras.layers.Conv2D, *sizes, **kwargs),
         lambda *sizes, **kwargs: make(DenseFlipout, tf_keras.layers.Dense, *sizes, **kwargs),
     )

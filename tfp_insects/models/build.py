@@ -6,15 +6,16 @@ from typing import Any
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS, HEAD, bayesian_layer_names
-from tfp_insects.models.methods.method import Blueprint, Kind
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.architecture import Architecture
+from tfp_insects.models.architecture_table import architecture_of
+from tfp_insects.models.method import Blueprint, Method
+from tfp_insects.models.method_table import find_method
 
 
 def build_model(
     name: str, config: Mapping[str, Any], num_classes: int, num_train_examples: int, seed: int, is_pretrained: bool
 ) -> tf_keras.Sequential:
-    """Builds one network of a kind; its weights are set by `alexnet.load_pretrained` or by `load_weights`.
+    """Builds one network of a method; its weights are set by `initial_weights.start_at` or by `load_weights`.
 
     Args:
         name: A value of `--model`.
@@ -24,19 +25,20 @@ def build_model(
         seed: Integer that determines initial weights and noise.
         is_pretrained: Whether pretrained weights will be loaded; without them a prior cannot be centred on them.
     """
-    kind = find_kind(name)
-    model = kind.build(Blueprint(config, num_classes, num_train_examples, seed, is_pretrained))
+    method = find_method(name)
+    model = method.build(Blueprint(config, num_classes, num_train_examples, seed, is_pretrained))
     if is_pretrained:  # What starts at random must be trained.
-        _freeze(kind, model, config)
+        _freeze(method, model, config)
     return model
 
 
-def _freeze(kind: Kind, model: tf_keras.Sequential, config: Mapping[str, Any]) -> None:
-    frozen = _frozen_layer_names(config["model"])
-    bayesian = kind.bayesian_layers(config)
-    if bayesian is not None and not frozen.isdisjoint(bayesian_layer_names(bayesian)):
+def _freeze(method: Method, model: tf_keras.Sequential, config: Mapping[str, Any]) -> None:
+    architecture = architecture_of(config)
+    frozen = _frozen_layer_names(architecture, config["model"])
+    bayesian = method.bayesian_layers(config)
+    if bayesian is not None and not frozen.isdisjoint(architecture.layers_in(bayesian)):
         raise InputError(
-            f"--model={kind.name} is Bayesian in layers ({bayesian}) that --config.model.freeze_features or "
+            f"--model={method.name} is Bayesian in layers ({bayesian}) that --config.model.freeze_features or "
             "freeze_classifier leaves as they are: choose bnn_classifier or bnn_head, or freeze less"
         )
     for layer in model.layers:
@@ -44,10 +46,10 @@ def _freeze(kind: Kind, model: tf_keras.Sequential, config: Mapping[str, Any]) -
             layer.trainable = False
 
 
-def _frozen_layer_names(model_config: Mapping[str, Any]) -> set[str]:
-    names = set()
+def _frozen_layer_names(architecture: Architecture, model_config: Mapping[str, Any]) -> set[str]:
+    names: set[str] = set()
     if model_config["freeze_features"]:
-        names |= {row.name for row in CONVOLUTIONS}
+        names |= set(architecture.groups["features"])
     if model_config["freeze_classifier"]:
-        names |= {row.name for row in DENSE_LAYERS if row.name != HEAD}
+        names |= set(architecture.groups["hidden"])
     return names

@@ -16,9 +16,11 @@ from tfp_insects.bayes.normal_prior import NormalState
 from tfp_insects.bayes.prior_weights import NormalWeights
 from tfp_insects.bayes.priors import LOG_UNIFORM, Prior
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet.network import build_sequential
+from tfp_insects.models.architecture import SCOPES, Group, NetworkSpec
 from tfp_insects.models.bnn import Bayesian
-from tfp_insects.models.cnn import dropout_factory, initializer
+from tfp_insects.models.cnn import dropout_factory
+from tfp_insects.models.initial_weights import initializer
 
 
 def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
@@ -100,12 +102,16 @@ class PenalisedConvolution2D(PenalisedKernel, tf_keras.layers.Conv2D):
 
 
 def build_l2sp(
-    architecture: alexnet.Architecture, bayesian: Bayesian, num_train_examples: int, seed: int, dropout: float = 0.0
+    spec: NetworkSpec,
+    bayesian: Bayesian,
+    num_train_examples: int,
+    seed: int,
+    dropout: float = 0.0,
 ) -> tf_keras.Sequential:
     """The CNN with the penalty in the layers that are Bayesian in the BNN.
 
     Args:
-        architecture: Widths, input and precision.
+        spec: The design, its widths, input and precision.
         bayesian: The BNN's scope and priors; what concerns the posterior is left unused.
         num_train_examples: Number of training images, by which the penalty is divided.
         seed: Integer that determines initial weights and dropout.
@@ -114,28 +120,29 @@ def build_l2sp(
     Raises:
         InputError: A prior is log-uniform.
     """
-    names = alexnet.bayesian_layer_names(bayesian.layers)
-    for name in names:
-        _refuse_log_uniform(bayesian, name)
+    names = spec.architecture.layers_in(bayesian.layers)
+    for group in SCOPES[bayesian.layers]:
+        _refuse_log_uniform(bayesian, group)
 
     def make(penalised: type, plain: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:
-        kwargs = {**kwargs, "name": name, "kernel_initializer": initializer(name, seed)}
+        start = tf_keras.initializers.Zeros() if name == spec.architecture.head else initializer(name, seed)
+        kwargs = {**kwargs, "name": name, "kernel_initializer": start}
         if name not in names:
             return plain(*sizes, **kwargs)
-        config = bayesian.of_layer(name)
+        config = bayesian.of_group(spec.architecture.group_of(name))
         return penalised(*sizes, prior=config["prior"], num_train_examples=num_train_examples, **kwargs)
 
-    return alexnet.build_sequential(
-        architecture,
+    return build_sequential(
+        spec,
         lambda *sizes, **kwargs: make(PenalisedConvolution2D, tf_keras.layers.Conv2D, *sizes, **kwargs),
         lambda *sizes, **kwargs: make(PenalisedDense, tf_keras.layers.Dense, *sizes, **kwargs),
         dropout_factory(SeededDropout, dropout, seed),
     )
 
 
-def _refuse_log_uniform(bayesian: Bayesian, name: str) -> None:
-    if bayesian.of_layer(name)["prior"]["kind"] == LOG_UNIFORM:
-        section = bayesian.section_of(name)
+def _refuse_log_uniform(bayesian: Bayesian, group: Group) -> None:
+    if bayesian.of_group(group)["prior"]["kind"] == LOG_UNIFORM:
+        section = group if group == "head" or (group == "features" and bayesian.features) else "body"
         from_scratch = " (or that of body_from_scratch, without pretrained weights)" if section == "body" else ""
         raise InputError(
             f"--model=cnn_l2sp cannot use --config.bnn.{section}.prior.kind={LOG_UNIFORM}{from_scratch}: without noise its "

@@ -1,4 +1,4 @@
-"""Pretrained AlexNet weights as files: read, converted, written, and downloaded from where torchvision has them."""
+"""Pretrained weights as files: read, converted, written, and downloaded from where torchvision has them."""
 
 import hashlib
 import http.client
@@ -18,39 +18,33 @@ from rich.progress import wrap_file
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
-from tfp_insects.models.alexnet.weights_layout import (
-    WEIGHT_NAMES,
-    check_weights,
-    convert_state_dict,
-    torch_name,
-)
+from tfp_insects.models.architecture import Architecture
 from tfp_insects.models.torch_files.checkpoint import check_stored, read_state_dict
 
-# Published beside the weights by torchvision (AlexNet_Weights.IMAGENET1K_V1); the hash is that of the whole file.
-IMAGENET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-IMAGENET_SHA256 = "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"
 CONNECT_SECONDS = 10.0
 CHUNK_BYTES = 2**20
 
 
-def load_pretrained(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads AlexNet's weights from a checkpoint of torch or from what `save_weights` wrote.
+def load_pretrained(path: str | Path, architecture: Architecture) -> dict[str, np.ndarray]:
+    """Reads a network's weights from a checkpoint of torch or from what `save_weights` wrote.
 
     Args:
-        path: `.pth` or `.pt` (torchvision's AlexNet in either format of torch, any floating-point type), or `.npz`.
+        path: `.pth` or `.pt` (in either format of torch, any floating-point type), or `.npz`.
+        architecture: Whose weights they are to be.
 
     Returns:
-        WEIGHT_NAMES in order -> float32 in Keras layout (see `convert_state_dict`).
+        `<layer>/kernel` and `<layer>/bias` in order -> float32 in Keras layout.
 
     Raises:
-        InputError: the file cannot be read, or holds something else than AlexNet's finite weights.
+        InputError: the file cannot be read, or holds something else than this network's finite weights.
     """
     path = Path(path)
     if path.suffix not in (".pth", ".pt", ".npz"):
         raise InputError(f"{path}: expected weights in a .pth, .pt or .npz file")
     arrays = _read_npz(path) if path.suffix == ".npz" else read_state_dict(path)
     try:
-        return check_weights(arrays) if path.suffix == ".npz" else convert_state_dict(arrays)
+        convert = architecture.check_weights if path.suffix == ".npz" else architecture.convert_state_dict
+        return convert(arrays)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -72,8 +66,8 @@ def save_weights(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
         raise InputError(f"{path}: cannot be written: {error}. Choose another place") from error
 
 
-def convert_file(source: str | Path, target: str | Path) -> str:
-    """Converts torchvision's AlexNet from a checkpoint of torch to an `.npz` file.
+def convert_file(source: str | Path, target: str | Path, architecture: Architecture) -> str:
+    """Converts a network's weights from a checkpoint of torch to an `.npz` file.
 
     Returns:
         One line for each weight: its name and shape there and here.
@@ -83,11 +77,11 @@ def convert_file(source: str | Path, target: str | Path) -> str:
     """
     state_dict = read_state_dict(source)
     try:
-        weights = convert_state_dict(state_dict)
+        weights = architecture.convert_state_dict(state_dict)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     save_weights(target, weights)
-    names = [(torch_name(name), name) for name in WEIGHT_NAMES]
+    names = [(architecture.torch_name(name), name) for name in weights]
     return "\n".join(f"{old} {state_dict[old].shape} -> {new} {weights[new].shape}" for old, new in names)
 
 
@@ -102,8 +96,8 @@ def weights_fingerprint(weights: Mapping[str, np.ndarray]) -> str:
 
 def imagenet_weights(
     cache_dir: str | Path,
-    url: str = IMAGENET_URL,
-    sha256: str = IMAGENET_SHA256,
+    url: str,
+    sha256: str,
     connect_seconds: float = CONNECT_SECONDS,
 ) -> Path:
     """Returns torchvision's file from the cache, after downloading it there if need be. Its hash is checked each time.
@@ -128,7 +122,7 @@ def imagenet_weights(
                 raise OSError(f"the file received has SHA-256 {received}, expected {sha256}")
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
-            f"{url}: AlexNet's weights cannot be downloaded to {path}: {error}. Put the file there, name one with "
+            f"{url}: the weights cannot be downloaded to {path}: {error}. Put the file there, name one with "
             "--weights=PATH (.pth or .npz), or do without by --weights=none"
         ) from error
     return path

@@ -10,10 +10,11 @@ from tfp_insects.metrics.calibration import ReliabilityBins, reliability_bins
 from tfp_insects.metrics.proportions import wilson_interval
 from tfp_insects.metrics.scores import example_correct
 from tfp_insects.metrics.selective import risk_coverage_curve
+from tfp_insects.models.method_table import label_of
 from tfp_insects.report.palette import BLUE, MUTED, VERMILLION, model_mark
 from tfp_insects.report.pictures import Key, Panel, Picture, share_axis
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study, display_name, pooled
+from tfp_insects.runs.run_set import Run, Study, pooled
 
 NUM_BINS = 10
 
@@ -26,7 +27,7 @@ def reliability_picture(study: Study) -> Picture:
             runs = study.select(model, size)
             if runs:
                 bins = reliability_bins(*pooled(runs), num_bins=NUM_BINS)
-                title = f"{display_name(model)}, {images_a_class(size)}"
+                title = f"{label_of(model)}, {images_a_class(size)}"
                 draw = partial(_draw_reliability, bins=bins, colour=model_mark(model).colour, num_seeds=len(runs))
                 panels.append(Panel(title, draw, f"Reliability diagram: {title}."))
                 rows += _bin_rows(model, size, bins)
@@ -63,7 +64,7 @@ def risk_coverage_picture(study: Study) -> Picture:
         "left knows where it errs; at 100 % coverage it ends at the error rate. The mean height of a line is AURC. "
         "With more seeds, the mean of their curves.",
         panels,
-        [Key(display_name(model), model_mark(model).colour, model_mark(model).line) for model in study.models],
+        [Key(label_of(model), model_mark(model).colour, model_mark(model).line) for model in study.models],
         rows,
     )
 
@@ -83,9 +84,9 @@ def histogram_picture(scores: dict[str, tuple[np.ndarray, np.ndarray]], size: in
     """
     panels = [
         Panel(
-            f"{display_name(model)}, {images_a_class(size)}",
+            f"{label_of(model)}, {images_a_class(size)}",
             partial(_draw_histograms, known=known, ood=ood),
-            f"Histograms of the predictive entropy of known and out-of-distribution images, {display_name(model)}.",
+            f"Histograms of the predictive entropy of known and out-of-distribution images, {label_of(model)}.",
         )
         for model, (known, ood) in scores.items()
     ]

@@ -3,13 +3,14 @@
 import math
 
 from tfp_insects.compare.quality import Figure
+from tfp_insects.models.method_table import label_of
 from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, percent
-from tfp_insects.runs.run_set import Study, display_name
+from tfp_insects.runs.run_set import Study
 
 
 def no_twins_sentence(study: Study) -> str:
     """Why nothing is compared."""
-    names = enumerate_words([display_name(model) for model in study.models])
+    names = enumerate_words([label_of(model) for model in study.models])
     return (
         f"The records hold {names}. The study compares CNN and BNN with the same number of images and the same seed; "
         f"no such pair is finished, so nothing is compared here."
@@ -20,7 +21,7 @@ def single_sentence(figures: dict[tuple[str, int, str], Figure], model: str, n_p
     """How good one model is at one size."""
     accuracy, nll, ece = (figures[model, n_per_class, name] for name in ("accuracy", "nll", "ece"))
     return (
-        f"With {images_a_class(n_per_class)} the {display_name(model)} is right on "
+        f"With {images_a_class(n_per_class)} the {label_of(model)} is right on "
         f"{percent(accuracy.interval.estimate)} of the test images (95 % interval "
         f"{interval_words(accuracy.interval.low, accuracy.interval.high, 100.0, 1)}); its NLL is "
         f"{number(nll.interval.estimate, 3)} nats ({interval_words(nll.interval.low, nll.interval.high, 1.0, 3)}), "

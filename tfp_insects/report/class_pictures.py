@@ -12,10 +12,11 @@ from matplotlib.patches import Rectangle
 from tfp_insects.metrics.counts import confusion_matrix
 from tfp_insects.metrics.proportions import wilson_interval
 from tfp_insects.metrics.scores import per_class_accuracy
+from tfp_insects.models.method_table import label_of
 from tfp_insects.report.palette import HEAT, INK, PAPER, model_mark
 from tfp_insects.report.pictures import Key, Panel, Picture, share_axis
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study, display_name, pooled
+from tfp_insects.runs.run_set import Run, Study, pooled
 
 MAX_CLASSES_WITH_NUMBERS = 16
 MAX_OPACITY = 0.75  # Numbers stay legible on the darkest cell.
@@ -29,7 +30,7 @@ def confusion_picture(study: Study) -> Picture:
     for model in study.models:
         size = study.sizes_of(model)[-1]
         shares = _confusion_shares(study.select(model, size), len(names))
-        title = f"{display_name(model)}, {images_a_class(size)}"
+        title = f"{label_of(model)}, {images_a_class(size)}"
         draw = partial(_draw_confusion, shares=shares, names=names)
         panels.append(Panel(title, draw, f"Confusion matrix: {title}.", width=side, height=side - 15.0))
         rows += _confusion_rows(model, size, shares, names)
@@ -64,7 +65,7 @@ def class_picture(study: Study) -> Picture:
         "The hardest class stands at the top. Bars: 95 % intervals over the class's test images (Wilson). There "
         "are few such images, so bars are wide.",
         [panel],
-        [Key(display_name(model), model_mark(model).colour, "", model_mark(model).marker) for model in models],
+        [Key(label_of(model), model_mark(model).colour, "", model_mark(model).marker) for model in models],
         [
             {"model": model, "n_per_class": size, "class": name, "accuracy": float(accuracies[model][i]),
              "num_images": int(num_images[i])}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tfp_insects.compare.ood import entropies, ood_figures
 from tfp_insects.compare.quality import Quality
+from tfp_insects.models.method_table import label_of
 from tfp_insects.report import provenance, tables
 from tfp_insects.report.answer import Answer, make_answer
 from tfp_insects.report.calibration_pictures import histogram_picture, reliability_picture, risk_coverage_picture
@@ -19,7 +20,7 @@ from tfp_insects.report.tables import Table
 from tfp_insects.report.weight_pictures import chosen_weights_picture, loc_picture, scale_picture
 from tfp_insects.report.weights import bayesian_runs, read_weights
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study, display_name
+from tfp_insects.runs.run_set import Run, Study
 
 DRAWN = "drawn insects, not photographs"
 
@@ -176,4 +177,4 @@ def _marked(section: Section, study: Study) -> Section:
 
 
 def _run_words(run: Run) -> str:
-    return f"{display_name(run.model)}, {images_a_class(run.n_per_class)}, seed {run.seed}"
+    return f"{label_of(run.model)}, {images_a_class(run.n_per_class)}, seed {run.seed}"

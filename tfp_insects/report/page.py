@@ -11,12 +11,12 @@ from rich.console import Console
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
+from tfp_insects.models.method_table import label_of
 from tfp_insects.report import tables
 from tfp_insects.report.content import DRAWN, Content, make_content
 from tfp_insects.report.pictures import Picture, key_svg, panel_svg, save_picture, write_csv
 from tfp_insects.report.wording import enumerate_words
 from tfp_insects.runs.reading import load_study
-from tfp_insects.runs.run_set import display_name
 
 REPORT_NAME = "report"
 PAGE_NAME = "index.html"
@@ -66,8 +66,8 @@ def render(content: Content, directory: Path) -> str:
     environment.globals.update(panels=_panels, key_svg=key_svg)
     study = content.study
     named = study.pair or tuple(study.models)
-    names = enumerate_words([display_name(model) for model in named])
-    others = [display_name(model) for model in study.models if model not in named]
+    names = enumerate_words([label_of(model) for model in named])
+    others = [label_of(model) for model in study.models if model not in named]
     return environment.get_template("page.html").render(
         content=content,
         sections={section.key: section for section in content.sections},

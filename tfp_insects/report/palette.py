@@ -1,7 +1,10 @@
 """Colours and marks: Okabe and Ito's colours, which colour-blind readers can tell apart, and never a colour alone."""
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tfp_insects.models.method import Colour, Line, Method
+from tfp_insects.models.method_table import methods
 
 # Each colour of a picture is a variable of the page's style sheet, so that one drawing serves light and dark.
 INK = "#20242a"
@@ -25,34 +28,32 @@ VARIABLES = {
     HEAT: "--heat",
 }
 
-Line = Literal["-", "--", "-.", ":", ""]
+COLOURS: Mapping[Colour, str] = {
+    "blue": BLUE,
+    "orange": ORANGE,
+    "green": GREEN,
+    "pink": PINK,
+    "vermillion": VERMILLION,
+    "sky": SKY,
+    "muted": MUTED,
+}
 
 
-class Mark(NamedTuple):
-    """How a model is drawn."""
+class DrawnMark(NamedTuple):
+    """How a model is drawn, its colour as matplotlib takes it."""
 
     colour: str
     marker: str
     line: Line
 
 
-MODEL_MARKS = {
-    "cnn": Mark(BLUE, "o", "-"),
-    "bnn": Mark(VERMILLION, "s", "-"),
-    "bnn_head": Mark(VERMILLION, "<", ":"),
-    "bnn_classifier": Mark(VERMILLION, "h", "--"),
-    "cnn_temperature": Mark(SKY, "^", "-."),
-    "cnn_l2sp": Mark(GREEN, "D", "-."),
-    "mc_dropout": Mark(PINK, "v", ":"),
-    "ensemble": Mark(ORANGE, "P", ":"),
-}
-OTHER_MARK = Mark(MUTED, "X", ":")
 SIZE_COLOURS = (BLUE, ORANGE, GREEN, PINK, VERMILLION, SKY)
 
 
-def model_mark(model: str) -> Mark:
-    """Colour, marker and line of a model."""
-    return MODEL_MARKS.get(model, OTHER_MARK)
+def model_mark(model: str) -> DrawnMark:
+    """Colour, marker and line of a model; of one that is not there any more, those of none."""
+    mark = next((method.mark for method in methods() if method.name == model), Method.mark)
+    return DrawnMark(COLOURS[mark.colour], mark.marker, mark.line)
 
 
 def size_colours(sizes: Sequence[int]) -> dict[int, str]:

@@ -21,7 +21,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from tfp_insects.files import written_whole
-from tfp_insects.report.palette import GRID, INK, MUTED, PAPER, VARIABLES, Line
+from tfp_insects.models.method import Line
+from tfp_insects.report.palette import GRID, INK, MUTED, PAPER, VARIABLES
 from tfp_insects.report.wording import MINUS, number
 
 POINTS_PER_INCH = 72.0

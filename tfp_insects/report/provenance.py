@@ -4,11 +4,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfp_insects.bayes.priors import LOG_UNIFORM
-from tfp_insects.models.alexnet.network import HEAD, bayesian_layer_names
-from tfp_insects.models.methods.method import Blueprint
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.architecture import SCOPES, Group
+from tfp_insects.models.method import Blueprint
+from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
-from tfp_insects.runs.run_set import Run, Study, display_name
+from tfp_insects.runs.run_set import Run, Study
+
+GROUP_WORDS: Mapping[Group, str] = {
+    "features": "convolutions",
+    "hidden": "the dense layers before the last",
+    "head": "the last layer",
+}
 
 
 def provenance(study: Study) -> list[tuple[str, str]]:
@@ -20,7 +26,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
         ("Classes", f"{len(study.class_names)}: {', '.join(study.class_names)}"),
         ("Test set", f"{record['num_test_examples']} images, the same for all models, sizes and seeds"),
         ("Split", f"SHA-256 {record['split_fingerprint'][:16]}…, every image of it in split.json of each run"),
-        ("Models", enumerate_words([display_name(model) for model in study.models])),
+        ("Models", enumerate_words([label_of(model) for model in study.models])),
         ("Images a class", enumerate_words([str(size) for size in study.sizes])),
         ("Seeds", enumerate_words([str(seed) for seed in study.seeds])),
         ("Weights to start from", _values(study, "weights")),
@@ -62,15 +68,15 @@ def settings(run: Run) -> list[tuple[str, str]]:
 def _posterior_notes(run: Run) -> list[str]:
     """Scales that the BNN holds at a share of the prior's, or of the weight's own location, by kind of layer."""
     config, record = run.config["config"], run.record
-    is_pretrained = record["weights"] != "none" and find_kind(run.model).uses_pretrained(config)
+    is_pretrained = record["weights"] != "none" and find_method(run.model).uses_pretrained(config)
     blueprint = Blueprint(config, len(record["class_names"]), record["num_train_examples"], run.seed, is_pretrained)
-    layers = find_kind(run.model).bayesian_layers(config)
+    layers = find_method(run.model).bayesian_layers(config)
     assert layers is not None  # It is a twin.
     bayesian = blueprint.bayesian(layers)
     shares = {
-        _layer_words(name): f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
-        for name in bayesian_layer_names(bayesian.layers)
-        if not (section := bayesian.of_layer(name)).get("learn_scale", True)
+        GROUP_WORDS[group]: f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
+        for group in SCOPES[bayesian.layers]
+        if not (section := bayesian.of_group(group)).get("learn_scale", True)
     }
     if not shares:
         return []
@@ -80,12 +86,6 @@ def _posterior_notes(run: Run) -> list[str]:
 
 def _unit_words(prior: str) -> str:
     return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
-
-
-def _layer_words(name: str) -> str:
-    if name == HEAD:
-        return "the last layer"
-    return "convolutions" if name.startswith("features") else "the dense layers before the last"
 
 
 def _command(study: Study) -> str:
@@ -146,7 +146,7 @@ def _by_model(study: Study, value: Any) -> str:
     parts = []
     for model in study.models:
         values = _unique(str(value(run)) for run in study.runs if run.model == model)
-        parts.append(f"{display_name(model)} {' or '.join(values)}")
+        parts.append(f"{label_of(model)} {' or '.join(values)}")
     return ", ".join(parts)
 
 

@@ -8,10 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from tfp_insects.compare.quality import METRIC, Metric, Quality
-from tfp_insects.report.palette import INK, MUTED, PAPER, Line, model_mark, size_colours
+from tfp_insects.models.method import Line
+from tfp_insects.models.method_table import label_of
+from tfp_insects.report.palette import INK, MUTED, PAPER, model_mark, size_colours
 from tfp_insects.report.pictures import Key, Panel, Picture, plain_number, share_axis
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study, display_name
+from tfp_insects.runs.run_set import Run, Study
 
 SHOWN = ("accuracy", "nll", "ece")
 # Where a label may stand beside its point, and the room it needs, in points.
@@ -32,9 +34,9 @@ def curves_picture(study: Study) -> Picture | None:
     colours = size_colours(study.sizes)
     panels = [
         Panel(
-            display_name(model),
+            label_of(model),
             partial(_draw_curves, runs=runs, colours=colours),
-            f"Accuracy of the {display_name(model)} against epochs for {len(runs)} numbers of images a class.",
+            f"Accuracy of the {label_of(model)} against epochs for {len(runs)} numbers of images a class.",
         )
         for model, runs in trained.items()
     ]
@@ -255,7 +257,7 @@ def _chance(axes: Axes, run: Run) -> None:
 
 
 def _model_keys(models: Sequence[str]) -> list[Key]:
-    return [Key(display_name(model), *_key_parts(model)) for model in models]
+    return [Key(label_of(model), *_key_parts(model)) for model in models]
 
 
 def _key_parts(model: str) -> tuple[str, Line, str]:

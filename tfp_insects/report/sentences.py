@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tfp_insects.compare.learning_curve import Doubling, ImagesNeeded
 from tfp_insects.compare.quality import METRIC, Difference, Quality
+from tfp_insects.models.method_table import label_of
 from tfp_insects.report.wording import (
     enumerate_words,
     images_a_class,
@@ -15,7 +16,7 @@ from tfp_insects.report.wording import (
     shown_sign,
     times_as,
 )
-from tfp_insects.runs.run_set import Study, display_name
+from tfp_insects.runs.run_set import Study
 
 COMPARED = ("accuracy", "nll", "brier", "ece", "aurc")
 
@@ -39,7 +40,7 @@ def find_twins(study: Study) -> Twins | None:
     if study.pair is None:
         return None
     first, second = study.pair
-    return Twins(display_name(first), display_name(second), study.paired_sizes(study.pair))
+    return Twins(label_of(first), label_of(second), study.paired_sizes(study.pair))
 
 
 def quality_summary(twins: Twins, quality: Quality) -> list[str]:
@@ -141,7 +142,7 @@ def doubling_sentence(doublings: list[Doubling]) -> str:
     """What twice as many images as the largest size should bring each model."""
     size = doublings[0].n_per_class
     parts = [
-        f"the {display_name(one.model)} {number(100 * one.gain.estimate, 1)} points of accuracy "
+        f"the {label_of(one.model)} {number(100 * one.gain.estimate, 1)} points of accuracy "
         f"({interval_words(one.gain.low, one.gain.high, 100.0, 1)})"
         for one in doublings
     ]

@@ -10,10 +10,11 @@ from tfp_insects.compare.learning_curve import ImagesNeeded
 from tfp_insects.compare.ood import OodFigure
 from tfp_insects.compare.quality import METRICS, Metric, Quality
 from tfp_insects.metrics.bootstrap import Interval
+from tfp_insects.models.method_table import label_of
 from tfp_insects.report.sentences import Twins, needed_interval_words, needed_words
 from tfp_insects.report.weights import LayerWeights
 from tfp_insects.report.wording import interval_words, number, percent, seconds, shown_sign, times_as
-from tfp_insects.runs.run_set import Run, Study, display_name
+from tfp_insects.runs.run_set import Run, Study
 
 
 class Cell(NamedTuple):
@@ -74,7 +75,7 @@ def figures_table(study: Study, quality: Quality) -> Table:
             figures = [quality.figures[model, size, metric.name].interval for metric in METRICS]
             rows.append(
                 [
-                    Cell(display_name(model), kind="text"),
+                    Cell(label_of(model), kind="text"),
                     Cell(str(size)),
                     Cell(str(len(runs))),
                     *(_figure_cell(interval, metric) for interval, metric in zip(figures, METRICS, strict=True)),
@@ -105,7 +106,7 @@ def ood_table(figures: Sequence[OodFigure]) -> Table:
     """AUROC of each model, size and score."""
     rows = [
         [
-            Cell(display_name(one.model), kind="text"),
+            Cell(label_of(one.model), kind="text"),
             Cell(str(one.n_per_class)),
             Cell(one.score.replace("_", " "), kind="text"),
             Cell(number(one.auroc.estimate, 3), interval_words(one.auroc.low, one.auroc.high, 1.0, 3)),

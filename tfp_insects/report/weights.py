@@ -10,7 +10,7 @@ import numpy as np
 from tfp_insects.bayes.log_uniform_prior import LogUniformState
 from tfp_insects.bayes.normal_prior import NormalState
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, DENSE_LAYERS
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.runs.run_set import Run, Study
 from tfp_insects.training.checkpoints import WEIGHTS_PATH
 
@@ -77,7 +77,7 @@ def read_weights(run: Run) -> list[LayerWeights]:
     Raises:
         InputError: The checkpoint is cut off.
     """
-    order = [row.name for row in (*CONVOLUTIONS, *DENSE_LAYERS)]
+    order = architecture_of(run.config["config"]).layer_names
     try:
         with h5py.File(_path(run)) as file:
             layers = [_read_layer(name, group) for name, group in _kernels(file).items()]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, write_json
-from tfp_insects.models.methods.registry import MODELS, find_kind
+from tfp_insects.models.method_table import find_method, method_names
 from tfp_insects.runs.lock import locked
 
 CONFIG_NAME = "config.json"
@@ -21,7 +21,7 @@ class Cell:
     """One run.
 
     Attributes:
-        model: A value of `--model`; see `models.kinds`.
+        model: A value of `--model`; see `models.methods`.
         n_per_class: Training images of each class.
         seed: Determines the subset, the initial weights, the order and the noise.
     """
@@ -47,7 +47,7 @@ def make_cells(models: list[str], sizes: list[int], seeds: list[int]) -> list[Ce
         InputError: An unknown model, a size below 1, or a negative seed.
     """
     for model in models:
-        find_kind(model)
+        find_method(model)
     for size in sizes:
         if size < 1:
             raise InputError(f"--n_per_class={size}: expected a number of at least 1, for example 5,10,50")
@@ -55,7 +55,8 @@ def make_cells(models: list[str], sizes: list[int], seeds: list[int]) -> list[Ce
         if seed < 0:
             raise InputError(f"--seeds={seed}: expected a number of at least 0")
     unique = {Cell(model, size, seed) for model in models for size in sizes for seed in seeds}
-    return sorted(unique, key=lambda cell: (cell.n_per_class, MODELS.index(cell.model), cell.seed))
+    order = method_names()
+    return sorted(unique, key=lambda cell: (cell.n_per_class, order.index(cell.model), cell.seed))
 
 
 def is_finished(directory: Path) -> bool:

@@ -12,11 +12,9 @@ from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_arrays, read_json
 from tfp_insects.models.build import build_model
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method_table import find_method, methods
 from tfp_insects.runs.cells import CONFIG_NAME, RECORD_NAME
 from tfp_insects.training.checkpoints import WEIGHTS_PATH
-
-EXPORTABLE = ("cnn", "bnn", "bnn_head", "bnn_classifier")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +70,7 @@ class FinishedRun:
     def build_model(self) -> tf_keras.Sequential:
         """The trained network, computing in float32 whatever it was trained in."""
         identity, config = self.identity, self.identity["config"]
-        is_pretrained = bool(identity["weights_fingerprint"]) and find_kind(identity["model"]).uses_pretrained(config)
+        is_pretrained = bool(identity["weights_fingerprint"]) and find_method(identity["model"]).uses_pretrained(config)
         model = build_model(
             identity["model"],
             {**config, "model": {**config["model"], "precision": "float32"}},
@@ -119,10 +117,9 @@ def read_finished_run(directory: Path) -> FinishedRun:
             "flags, and it goes on where it was"
         )
     identity = read_json(directory / CONFIG_NAME)
-    if identity["model"] not in EXPORTABLE:
-        raise InputError(
-            f"--run={directory}: a run of --model={identity['model']}; expected one of {', '.join(EXPORTABLE)}"
-        )
+    if not find_method(identity["model"]).is_exportable:
+        expected = ", ".join(method.name for method in methods() if method.is_exportable)
+        raise InputError(f"--run={directory}: a run of --model={identity['model']}; expected one of {expected}")
     for name in (WEIGHTS_PATH, "validation_predictions.npz", "predictions.npz"):
         if not (directory / name).is_file():
             raise InputError(f"--run={directory}: {name} is missing; remove the directory and run the cell again")

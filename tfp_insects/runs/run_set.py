@@ -8,19 +8,9 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.metrics.arrays import FloatArray, IntArray
-from tfp_insects.models.methods.registry import find_twin
+from tfp_insects.models.method_table import find_twin, method_names
 from tfp_insects.training.history import EpochRow
 
-MODEL_NAMES = {
-    "cnn": "CNN",
-    "bnn": "BNN",
-    "bnn_head": "BNN-head",
-    "bnn_classifier": "BNN-dense",
-    "cnn_temperature": "CNN + temperature",
-    "cnn_l2sp": "CNN + L2-SP",
-    "mc_dropout": "MC dropout",
-    "ensemble": "Ensemble",
-}
 REFERENCE = "cnn"
 
 
@@ -140,11 +130,6 @@ class Study:
         return [size for size in self.sizes if self.paired(pair, size)]
 
 
-def display_name(model: str) -> str:
-    """What the page calls a model."""
-    return MODEL_NAMES.get(model, model)
-
-
 def pooled(runs: list[Run]) -> tuple[FloatArray, IntArray]:
     """Mean probabilities and labels of several runs, one after the other: `[num, num_classes]` and `[num]`."""
     averaged = [run.probabilities.mean(axis=0, dtype=np.float64) for run in runs]
@@ -152,5 +137,5 @@ def pooled(runs: list[Run]) -> tuple[FloatArray, IntArray]:
 
 
 def _model_order(model: str) -> tuple[int, str]:
-    known = list(MODEL_NAMES)
+    known = method_names()
     return (known.index(model) if model in known else len(known), model)

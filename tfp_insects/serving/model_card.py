@@ -10,7 +10,7 @@ from typing import Any
 from tfp_insects.metrics.counts import confusion_matrix
 from tfp_insects.metrics.intervals import metric_intervals
 from tfp_insects.metrics.scores import mean_probabilities
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.finished_run import FinishedRun
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 
@@ -79,7 +79,7 @@ def _training(run: FinishedRun) -> dict[str, Any]:
         "run": run.directory.resolve().name,
         **{name: identity[name] for name in names},
         "weights_fingerprint": identity["weights_fingerprint"],
-        "bayesian_layers": find_kind(identity["model"]).bayesian_layers(config) or "none",
+        "bayesian_layers": find_method(identity["model"]).bayesian_layers(config) or "none",
         "width_multiplier": config["model"]["width_multiplier"],
         "precision": config["model"]["precision"],
         "best_epoch": run.record["best_epoch"],

@@ -71,7 +71,7 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
         for name, probabilities in answers.items():
             draws[name].append(probabilities)
     joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
-    if not task.kind.fits_temperature:
+    if not task.method.fits_temperature:
         return Predictions(joint, None, num_parameters)
     temperature = fit_to_predictions(joint[VALIDATION_NAME], parts[VALIDATION_NAME].examples.labels)
     scaled = {name: scale_predictions(array, temperature).astype(np.float32) for name, array in joint.items()}

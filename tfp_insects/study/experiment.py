@@ -11,11 +11,12 @@ import numpy as np
 
 from tfp_insects.data.held_out import hold_out_classes
 from tfp_insects.data.opening import open_source
-from tfp_insects.data.pipeline import IMAGENET_MEAN, IMAGENET_STD, Examples, Preprocessing, channel_statistics
+from tfp_insects.data.pipeline import Examples, Preprocessing, channel_statistics
 from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.data.split import Split, make_split, split_to_json, training_subset
 from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.precision import resolve_precision
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.pretraining import Pretrained, resolve_weights
@@ -67,10 +68,11 @@ class Experiment:
         return self.examples(training_subset(self.split, n_per_class, seed))
 
     def preprocessing(self, training: Examples) -> Preprocessing:
-        """Resizing and normalisation: ImageNet's statistics with pretrained weights, else those of the training images."""
+        """Resizing and normalisation: the statistics that belong to pretrained weights, else those of the training images."""
         size = self.config["model"]["image_size"]
-        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if self.pretrained.weights else channel_statistics(training, size)
-        return Preprocessing(size, mean, std)
+        if self.pretrained.weights:
+            return Preprocessing(size, *architecture_of(self.config).statistics)
+        return Preprocessing(size, *channel_statistics(training, size))
 
     def split_record(self) -> dict[str, Any]:
         """The split in plain values, by example id."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import MIN_IMAGE_SIZE
+from tfp_insects.models.alexnet.table import MIN_IMAGE_SIZE
 
 
 class Limit(NamedTuple):

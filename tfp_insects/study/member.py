@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
-from tfp_insects.models.alexnet.network import load_pretrained
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
-from tfp_insects.models.methods.method import Kind
+from tfp_insects.models.initial_weights import start_at
+from tfp_insects.models.method import Method
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.steps import Steps, count_steps
@@ -43,13 +44,13 @@ class Task:
     """What all networks of a cell share.
 
     Attributes:
-        kind: The cell's model.
+        method: The cell's model.
         experiment: What all cells share.
         training: The training images.
         preprocessing: From an image to an input.
     """
 
-    kind: Kind
+    method: Method
     experiment: Experiment
     training: Examples
     preprocessing: Preprocessing
@@ -57,19 +58,25 @@ class Task:
     @property
     def steps(self) -> Steps:
         """How many steps the training takes."""
-        return count_steps(self.kind, self.experiment.config, len(self.training))
+        return count_steps(self.method, self.experiment.config, len(self.training))
 
     def schedule(self) -> Schedule:
         """How long and how fast a network trains."""
-        training, section = self.experiment.config["training"], self.kind.section(self.experiment.config)
+        training, section = self.experiment.config["training"], self.method.section(self.experiment.config)
         return Schedule(
             epochs=training["epochs"],
             learning_rate=section["learning_rate"] * self._learning_rate_factor,
             warmup_epochs=training["warmup_epochs"],
             kl_weight=section.get("kl_weight", 0.0),
             kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
-            rates=LearningRates(**section["rates"]),
+            rates=self._rates(section["rates"]),
         )
+
+    def _rates(self, rates: Mapping[str, float]) -> LearningRates:
+        architecture = architecture_of(self.experiment.config)
+        by_group = {"features": rates["features"], "hidden": 1.0, "head": rates["head"]}
+        layers = {name: by_group[architecture.group_of(name)] for name in architecture.layer_names}
+        return LearningRates(layers, rates["scale"])
 
     @property
     def _learning_rate_factor(self) -> float:
@@ -80,9 +87,9 @@ class Task:
     def build(self, seed: int) -> tf_keras.Sequential:
         """A network as it is before training."""
         config = self.experiment.config
-        weights = self.experiment.pretrained.weights if self.kind.uses_pretrained(config) else None
+        weights = self.experiment.pretrained.weights if self.method.uses_pretrained(config) else None
         model = build_model(
-            self.kind.name,
+            self.method.name,
             config,
             num_classes=len(self.experiment.class_names),
             num_train_examples=len(self.training),
@@ -90,7 +97,7 @@ class Task:
             is_pretrained=weights is not None,
         )
         if weights is not None:
-            load_pretrained(model, weights)
+            start_at(model, weights, architecture_of(config))
         return model
 
 

@@ -19,7 +19,8 @@ from tfp_insects.data.pipeline import (
     TrainingPipeline,
 )
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.architecture import Architecture, NetworkSpec
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
@@ -60,18 +61,19 @@ def resolve_weights(spec: str, is_drawn: bool, config: Mapping[str, Any], cache_
     """
     if spec == "none":
         return Pretrained("none", None)
+    architecture = architecture_of(config)
     if spec == "imagenet":
-        return Pretrained("imagenet", load_pretrained(imagenet_weights(cache_dir)))
+        return _published(architecture, cache_dir)
     if spec != "auto":
         path = Path(spec).expanduser()
-        return Pretrained(path.name, load_pretrained(path))
+        return Pretrained(path.name, load_pretrained(path, architecture))
     return _resolve_auto(is_drawn, config, cache_dir, say)
 
 
 def _resolve_auto(is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, say: Say) -> Pretrained:
     if config["model"]["width_multiplier"] == 1.0:
         try:
-            return Pretrained("imagenet", load_pretrained(imagenet_weights(cache_dir)))
+            return _published(architecture_of(config), cache_dir)
         except InputError as error:
             say(f"ImageNet's weights are not to be had: {error}")
     if is_drawn:
@@ -81,6 +83,11 @@ def _resolve_auto(is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, sa
     return Pretrained("none", None)
 
 
+def _published(architecture: Architecture, cache_dir: Path) -> Pretrained:
+    path = imagenet_weights(cache_dir, *architecture.pretrained_file)
+    return Pretrained("imagenet", load_pretrained(path, architecture))
+
+
 def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
     """Weights of a CNN trained on drawn pretraining classes; trained once, then read from the cache."""
     settings = _pretraining_settings(config)
@@ -88,8 +95,8 @@ def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.n
     path = cache_dir / f"synthetic_pretraining-{key}.npz"
     if not path.exists():
         cache_dir.mkdir(parents=True, exist_ok=True)
-        save_weights(path, _pretrain(settings, cache_dir))
-    return load_pretrained(path)
+        save_weights(path, _pretrain(architecture_of(config), settings, cache_dir))
+    return load_pretrained(path, architecture_of(config))
 
 
 def _pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,17 +110,22 @@ def _pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pretrain(settings: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
+def _pretrain(architecture: Architecture, settings: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
     source = pretraining_source(settings["num_per_class"], PRETRAINING_SEED, cache_dir)
     examples = Examples(source, np.arange(len(source.labels)), source.labels)
     image_size = settings["image_size"]
-    architecture = Architecture(
-        len(source.class_names), image_size, settings["width_multiplier"], settings["precision"]
+    spec = NetworkSpec(
+        architecture, len(source.class_names), image_size, settings["width_multiplier"], settings["precision"]
     )
-    model = build_cnn(architecture, PRETRAINING_SEED, settings["dropout"])
+    model = build_cnn(spec, PRETRAINING_SEED, settings["dropout"])
     augmentation = Augmentation(**settings["augmentation"])
     pipeline = TrainingPipeline(
-        examples, Preprocessing(image_size), augmentation, settings["batch_size"], PRETRAINING_SEED, cache_dir
+        examples,
+        Preprocessing(image_size, *architecture.statistics),
+        augmentation,
+        settings["batch_size"],
+        PRETRAINING_SEED,
+        cache_dir,
     )
     _train(model, pipeline, settings)
     return {

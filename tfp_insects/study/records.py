@@ -15,9 +15,9 @@ import tensorflow as tf
 from tfp_insects.metrics.bootstrap import bootstrap_interval
 from tfp_insects.metrics.intervals import metric_intervals, out_of_distribution_statistics
 from tfp_insects.metrics.scores import per_class_accuracy, summarize
-from tfp_insects.models.alexnet.network import bayesian_layer_names
+from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import make_bayesian
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method_table import find_method
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
 from tfp_insects.training.schedules import annealed_kl_weight
@@ -96,14 +96,14 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
 
     What counts is the weight in the epoch whose weights are used.
     """
-    kind, config = find_kind(identity["model"]), identity["config"]
-    layers = kind.bayesian_layers(config)
+    method, config = find_method(identity["model"]), identity["config"]
+    layers = method.bayesian_layers(config)
     if layers is None:
         return False
-    section = kind.section(config)
-    is_pretrained = bool(identity["weights_fingerprint"]) and kind.uses_pretrained(config)
+    section = method.section(config)
+    is_pretrained = bool(identity["weights_fingerprint"]) and method.uses_pretrained(config)
     bayesian = make_bayesian(section, layers, is_pretrained)
-    if any(bayesian.of_layer(name)["temperature"] != 1.0 for name in bayesian_layer_names(layers)):
+    if any(bayesian.of_group(group)["temperature"] != 1.0 for group in SCOPES[layers]):
         return True
     return annealed_kl_weight(section["kl_weight"], best_epoch - 1, section["kl_annealing_epochs"]) != 1.0
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfp_insects.files import read_json, write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.cells import RECORD_NAME, Cell, claimed_directory, is_finished
 from tfp_insects.runs.same_training import take_over_training
 from tfp_insects.runs.thumbnails import THUMBNAILS_NAME, write_thumbnails
@@ -45,7 +45,7 @@ class CellRun:
         self._workdir = workdir
         self._directory = cell.directory(workdir)
         training = experiment.training_examples(cell.n_per_class, cell.seed)
-        self._task = Task(find_kind(cell.model), experiment, training, experiment.preprocessing(training))
+        self._task = Task(find_method(cell.model), experiment, training, experiment.preprocessing(training))
         self._members = _make_members(self._task, cell.seed, self._directory)
 
     @property
@@ -106,8 +106,8 @@ class CellRun:
     def _predict(self, parts: Mapping[str, Part], on_step: OnStep) -> Predictions:
         """Trains what is left, predicts, and writes what a report needs beside the record."""
         write_json(self._directory / "split.json", self._experiment.split_record())
-        if self._task.kind.trains_like is not None:
-            donor = dataclasses.replace(self._cell, model=self._task.kind.trains_like)
+        if self._task.method.trains_like is not None:
+            donor = dataclasses.replace(self._cell, model=self._task.method.trains_like)
             take_over_training(self._directory, donor.directory(self._workdir))
         predictions = train_and_predict(self._task, self._members, parts, on_step)
         if len(self._members) > 1:
@@ -143,7 +143,7 @@ def _validation(part: Part, probabilities: np.ndarray) -> Validation:
 
 def _make_members(task: Task, seed: int, directory: Path) -> list[Member]:
     """One network in the cell's own directory, or several in directories below it."""
-    seeds = task.kind.member_seeds(task.experiment.config, seed)
+    seeds = task.method.member_seeds(task.experiment.config, seed)
     if len(seeds) == 1:
         return [Member(task, seeds[0], directory)]
     return [Member(task, member_seed, directory / f"member-{i}") for i, member_seed in enumerate(seeds)]

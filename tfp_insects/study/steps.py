@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from tfp_insects.data.pipeline import batch_size_for
 from tfp_insects.data.split import Split, training_subset
-from tfp_insects.models.methods.method import Kind
-from tfp_insects.models.methods.registry import find_kind
+from tfp_insects.models.method import Method
+from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.cells import Cell
 
 
@@ -24,21 +24,21 @@ class Steps(NamedTuple):
     per_run: int
 
 
-def count_steps(kind: Kind, config: Mapping[str, Any], num_examples: int) -> Steps:
+def count_steps(method: Method, config: Mapping[str, Any], num_examples: int) -> Steps:
     """Counts the steps of a run.
 
     Args:
-        kind: Its model.
+        method: Its model.
         config: Plain configuration.
         num_examples: Training images.
     """
     training = config["training"]
     batch_size = batch_size_for(num_examples, training["batch_size"], training["min_steps_per_epoch"])
     per_epoch = -(-num_examples // batch_size)
-    num_networks = len(kind.member_seeds(config, seed=0))
+    num_networks = len(method.member_seeds(config, seed=0))
     return Steps(batch_size, per_epoch, num_networks * training["epochs"] * per_epoch)
 
 
 def steps_of_cell(cell: Cell, split: Split, config: Mapping[str, Any]) -> Steps:
     """Counts the steps of a cell, for which no image need be read and no weights found."""
-    return count_steps(find_kind(cell.model), config, len(training_subset(split, cell.n_per_class, cell.seed)))
+    return count_steps(find_method(cell.model), config, len(training_subset(split, cell.n_per_class, cell.seed)))

@@ -1,29 +1,26 @@
 """One training step: gradients of the loss, and momentum SGD with a learning rate for each kind of weight."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.elbo import loss_and_logits
-from tfp_insects.models.alexnet import network as alexnet
 
 TrainStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningRates:
-    """Learning rates as multiples of the schedule's.
+    """Multipliers of the schedule's learning rate.
 
     Attributes:
-        features: Convolutions.
-        head: The last layer, which is new.
-        scale: The posterior's scale (`kernel_log_ratio`).
+        layers: By the name of a layer; 1 where it is not named.
+        scale: Of the posterior's scales (`kernel_log_ratio`), in whatever layer.
     """
 
-    features: float = 1.0
-    head: float = 1.0
+    layers: Mapping[str, float] = dataclasses.field(default_factory=dict)
     scale: float = 1.0
 
 
@@ -78,9 +75,11 @@ def make_train_step(
 
 
 def _rate(model: tf_keras.Model, variable: tf.Variable, rates: LearningRates) -> float:
-    layer = next(layer for layer in model.layers if any(variable is weight for weight in layer.weights))
-    if variable is getattr(layer, "log_ratio", None):
-        return rates.scale
-    if layer.name == alexnet.HEAD:
-        return rates.head
-    return rates.features if layer.name.startswith("features") else 1.0
+    layers = [part for part in model.submodules if isinstance(part, tf_keras.layers.Layer)]
+    # A layer's weights are those of the models that hold it, too: its own list is the shortest.
+    owner = min((layer for layer in layers if _has(layer, variable)), key=lambda layer: len(layer.weights))
+    return rates.scale if variable is getattr(owner, "log_ratio", None) else rates.layers.get(owner.name, 1.0)
+
+
+def _has(layer: tf_keras.layers.Layer, variable: tf.Variable) -> bool:
+    return any(variable is weight for weight in layer.weights)

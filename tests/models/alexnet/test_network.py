@@ -6,12 +6,15 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet import network as alexnet
-from tfp_insects.models.alexnet.network import Architecture
+from tfp_insects.models.alexnet import table as alexnet
+from tfp_insects.models.alexnet.network import run_layers
+from tfp_insects.models.architecture import SCOPES, NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.initial_weights import start_at
 
-NARROW = Architecture(num_classes=4, image_size=63, width_multiplier=0.05)
+NARROW = NetworkSpec(ALEXNET, num_classes=4, image_size=63, width_multiplier=0.05)
 NAMES = [f"features_{i}" for i in (0, 3, 6, 8, 10)] + [f"classifier_{i}" for i in (1, 4, 6)]
 # torchvision's alexnet, kernels in Keras layout, one class more or less being the only freedom.
 FULL_SHAPES = [
@@ -20,7 +23,7 @@ FULL_SHAPES = [
 ]
 
 
-def narrow_bnn(scope: str = "all", architecture: Architecture = NARROW) -> tf_keras.Sequential:
+def narrow_bnn(scope: str = "all", architecture: NetworkSpec = NARROW) -> tf_keras.Sequential:
     variational = {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.1}
     return build_bnn(architecture, Bayesian(scope, variational, {"prior": {"kind": "normal"}}), 40, seed=0)
 
@@ -73,9 +76,9 @@ def forward_in_float64(images: np.ndarray, weights: dict[str, np.ndarray]) -> np
 
 @pytest.mark.parametrize("image_size", [63, 64, 95, 130, 227])
 def test_narrow_logits_equal_the_network_written_out(image_size: int) -> None:
-    model = build_cnn(Architecture(4, image_size, width_multiplier=0.05), seed=0)
+    model = build_cnn(NetworkSpec(ALEXNET, 4, image_size, width_multiplier=0.05), seed=0)
     weights = pretrained_weights(model)
-    alexnet.load_pretrained(model, weights)
+    start_at(model, weights, ALEXNET)
     model.get_layer("classifier_6").set_weights([weights["classifier_6/kernel"], weights["classifier_6/bias"]])
     images = np.random.default_rng(1).normal(size=(2, image_size, image_size, 3)).astype(np.float32)
     expected = forward_in_float64(images, weights)
@@ -93,13 +96,13 @@ def test_table_is_torchvisions() -> None:
 
 
 def test_width_multiplier_scales_every_layer_but_the_last() -> None:
-    model = build_cnn(Architecture(7, 63, width_multiplier=0.125), seed=0)
+    model = build_cnn(NetworkSpec(ALEXNET, 7, 63, width_multiplier=0.125), seed=0)
     widths = [model.get_layer(name).bias.shape[0] for name in NAMES]
     assert widths == [8, 24, 48, 32, 32, 512, 512, 7]
-    assert Architecture(7, width_multiplier=1e-6).width(64) == 1
+    assert NetworkSpec(ALEXNET, 7, width_multiplier=1e-6).width(64) == 1
 
 
-@pytest.mark.parametrize("scope", alexnet.SCOPES)
+@pytest.mark.parametrize("scope", SCOPES)
 def test_twins_have_the_same_layers_but_for_dropout(scope: str) -> None:
     cnn, bnn = build_cnn(NARROW, seed=0), narrow_bnn(scope)
     without_dropout = [layer for layer in cnn.layers if not isinstance(layer, tf_keras.layers.Dropout)]
@@ -112,12 +115,12 @@ def test_twins_have_the_same_layers_but_for_dropout(scope: str) -> None:
 
 @pytest.mark.parametrize(("scope", "expected"), [("all", NAMES), ("classifier", NAMES[5:]), ("head", ["classifier_6"])])
 def test_scopes(scope: str, expected: list[str]) -> None:
-    assert list(alexnet.bayesian_layer_names(scope)) == expected
+    assert list(ALEXNET.layers_in(scope)) == expected
 
 
 def test_an_unknown_scope_is_refused_with_what_there_is() -> None:
-    with pytest.raises(InputError, match="bayesian_layers 'tail' is unknown; expected one of all, classifier, head"):
-        alexnet.bayesian_layer_names("tail")
+    with pytest.raises(InputError, match="layers='tail' is unknown; expected one of all, classifier, head"):
+        ALEXNET.layers_in("tail")
 
 
 @pytest.mark.parametrize(
@@ -130,12 +133,12 @@ def test_an_unknown_scope_is_refused_with_what_there_is() -> None:
 )
 def test_bad_architectures_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Architecture(4, **fields)
+        NetworkSpec(ALEXNET, 4, **fields)
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_logits_are_float32_and_layers_compute_in_the_policy(precision: str) -> None:
-    architecture = Architecture(4, 63, 0.05, precision)
+    architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
     for model in (build_cnn(architecture, seed=0), narrow_bnn("head", architecture)):
         assert model(tf.zeros([2, 63, 63, 3])).dtype == tf.float32
         compute = precision.removeprefix("mixed_")
@@ -149,7 +152,7 @@ def test_pretrained_weights_go_everywhere_but_into_the_head(scope: str) -> None:
     model = cnn if scope == "cnn" else narrow_bnn(scope)
     weights = pretrained_weights(cnn)
     head = model.get_layer("classifier_6").get_weights()
-    alexnet.load_pretrained(model, weights)
+    start_at(model, weights, ALEXNET)
     for name in NAMES[:-1]:
         layer = model.get_layer(name)
         kernel = layer.loc if hasattr(layer, "loc") else layer.kernel
@@ -165,11 +168,9 @@ def test_weights_of_another_width_are_refused_before_any_is_used(scope: str) -> 
     weights = pretrained_weights(build_cnn(NARROW, seed=0))
     weights["classifier_4/kernel"] = np.zeros((10, 10), np.float32)
     before = model.get_weights()
-    message = (
-        r"layer classifier_4 have shape \(10, 10\); the model needs \(205, 205\).*width_multiplier.*--weights=none"
-    )
+    message = r"layer classifier_4 have shape \(10, 10\); the model needs \(205, 205\).*width_multiplier.*none at all"
     with pytest.raises(InputError, match=message):
-        alexnet.load_pretrained(model, weights)
+        start_at(model, weights, ALEXNET)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -177,11 +178,9 @@ def test_weights_of_another_width_are_refused_before_any_is_used(scope: str) -> 
 def test_layers_run_in_part_and_with_other_kernels() -> None:
     model = narrow_bnn("head")
     images = tf.constant(np.random.default_rng(0).normal(size=(2, 63, 63, 3)), tf.float32)
-    features = alexnet.run_layers(model.layers[:-2], images, {})
+    features = run_layers(model.layers[:-2], images, {})
     assert features.shape == (2, 205)
-    np.testing.assert_allclose(
-        alexnet.run_layers(model.layers[-2:], features, {}), model(images, training=False), atol=1e-6
-    )
+    np.testing.assert_allclose(run_layers(model.layers[-2:], features, {}), model(images, training=False), atol=1e-6)
     kernel = tf.constant(np.random.default_rng(1).normal(size=(205, 4)), tf.float32)
-    logits = alexnet.run_layers(model.layers[-2:], features, {"classifier_6": kernel})
+    logits = run_layers(model.layers[-2:], features, {"classifier_6": kernel})
     np.testing.assert_allclose(logits, features @ kernel + model.get_layer("classifier_6").bias, rtol=1e-4, atol=1e-5)

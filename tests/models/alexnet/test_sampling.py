@@ -8,8 +8,10 @@ import tf_keras
 
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.models.alexnet.few_images import FewImagesPredictor
-from tfp_insects.models.alexnet.network import CONVOLUTIONS, SCOPES, Architecture
 from tfp_insects.models.alexnet.sampling import DenseWeights, Weights, class_probabilities, weights_of
+from tfp_insects.models.alexnet.table import CONVOLUTIONS
+from tfp_insects.models.architecture import SCOPES, NetworkSpec
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
 from tfp_insects.models.cnn import build_cnn
 
@@ -25,7 +27,7 @@ def make_bnn(
     scope: str, image_size: int = 63, precision: str = "float32", head: Mapping[str, Any] | None = None, **options: Any
 ) -> tf_keras.Sequential:
     """A twin whose scales differ from weight to weight, and whose biases are not zero."""
-    architecture = Architecture(4, image_size, 0.05, precision)
+    architecture = NetworkSpec(ALEXNET, 4, image_size, 0.05, precision)
     model = build_bnn(
         architecture, Bayesian(scope, variational(**options), variational(**options, **(head or {}))), 40, seed=0
     )
@@ -55,7 +57,7 @@ def with_variance(weights: Weights, variance: float) -> Weights:
 
 @pytest.mark.parametrize("image_size", [63, 95, 227])
 def test_point_estimates_give_what_the_cnn_gives(image_size: int) -> None:
-    model, images = build_cnn(Architecture(4, image_size, 0.05), seed=0), random_images(image_size)
+    model, images = build_cnn(NetworkSpec(ALEXNET, 4, image_size, 0.05), seed=0), random_images(image_size)
     rng = np.random.default_rng(0)
     for layer in model.layers:
         if hasattr(layer, "bias"):

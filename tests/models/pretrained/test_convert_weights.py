@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.pretrained_files import convert_file, load_pretrained
 
 ROOT = Path(__file__).parents[3]
@@ -28,11 +29,11 @@ def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_converts_and_says_what_was_matched(checkpoint: Path, tmp_path: Path) -> None:
-    lines = convert_file(checkpoint, tmp_path / "out.npz").splitlines()
+    lines = convert_file(checkpoint, tmp_path / "out.npz", ALEXNET).splitlines()
     assert len(lines) == 16
     assert lines[0] == "features.0.weight (2, 3, 11, 11) -> features_0/kernel (11, 11, 3, 2)"
     assert lines[-1] == "classifier.6.bias (10,) -> classifier_6/bias (10,)"
-    converted, direct = load_pretrained(tmp_path / "out.npz"), load_pretrained(checkpoint)
+    converted, direct = load_pretrained(tmp_path / "out.npz", ALEXNET), load_pretrained(checkpoint, ALEXNET)
     for name, array in direct.items():
         np.testing.assert_array_equal(converted[name], array, strict=True)
 
@@ -40,7 +41,7 @@ def test_converts_and_says_what_was_matched(checkpoint: Path, tmp_path: Path) ->
 def test_another_architecture_leaves_no_output(checkpoints: Any, tmp_path: Path) -> None:
     path = checkpoints.write_arrays(tmp_path / "resnet.pth", "zip", {"fc.weight": np.zeros((2, 2), np.float32)})
     with pytest.raises(InputError, match=r"resnet\.pth: not AlexNet's weights: missing .*; left over fc\.weight"):
-        convert_file(path, tmp_path / "out.npz")
+        convert_file(path, tmp_path / "out.npz", ALEXNET)
     assert not (tmp_path / "out.npz").exists()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet.weights_layout import WEIGHT_NAMES, convert_state_dict
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.pretrained_files import load_pretrained, save_weights, weights_fingerprint
 
 
@@ -24,7 +25,7 @@ def test_every_file_format_gives_the_same_weights(
     for form, dtype, name in [("zip", "float16", "a.pth"), ("legacy", "float32", "b.pt"), ("zip", "float64", "c.pt")]:
         paths.append(checkpoints.write_arrays(tmp_path / name, form, narrow_state_dict(dtype)))
     for path in paths:
-        weights = load_pretrained(path)
+        weights = load_pretrained(path, ALEXNET)
         assert tuple(weights) == WEIGHT_NAMES
         for name in WEIGHT_NAMES:
             np.testing.assert_array_equal(weights[name], expected[name], strict=True)
@@ -36,19 +37,19 @@ def test_errors_name_the_file(checkpoints: Any, tmp_path: Path) -> None:
     paths = [tmp_path / "other.npz", checkpoints.write_arrays(tmp_path / "other.pth", "zip", other)]
     for path in paths:
         with pytest.raises(InputError, match=re.escape(f"{path}: not AlexNet's weights: missing features")):
-            load_pretrained(path)
+            load_pretrained(path, ALEXNET)
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "weights", "weights.pkl"])
 def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=rf"{name}: expected weights in a \.pth, \.pt or \.npz file"):
-        load_pretrained(tmp_path / name)
+        load_pretrained(tmp_path / name, ALEXNET)
 
 
 @pytest.mark.parametrize("name", ["absent.npz", "absent.pth"])
 def test_absent_files_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=f"{name}: no such file"):
-        load_pretrained(tmp_path / name)
+        load_pretrained(tmp_path / name, ALEXNET)
 
 
 def test_hostile_npz_files_are_refused(narrow_state_dict: Callable, tmp_path: Path) -> None:
@@ -56,16 +57,16 @@ def test_hostile_npz_files_are_refused(narrow_state_dict: Callable, tmp_path: Pa
     weights: dict[str, Any] = convert_state_dict(narrow_state_dict())
     np.savez_compressed(path, **weights)
     with pytest.raises(InputError, match=r"w\.npz: cannot be read as converted weights: .*compressed"):
-        load_pretrained(path)
+        load_pretrained(path, ALEXNET)
     np.savez(path, **(weights | {"features_0/bias": np.array([print, None])}))
     with pytest.raises(InputError, match=r"w\.npz: cannot be read .*Object arrays cannot be loaded"):
-        load_pretrained(path)
+        load_pretrained(path, ALEXNET)
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (2**50,)})
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("features_0/bias.npy", stream.getvalue())
     with pytest.raises(InputError, match=r"w\.npz: cannot be read"):
-        load_pretrained(path)
+        load_pretrained(path, ALEXNET)
 
 
 def test_truncated_npz_files_are_refused(npz_file: Path) -> None:
@@ -73,7 +74,7 @@ def test_truncated_npz_files_are_refused(npz_file: Path) -> None:
     for length in range(0, len(content), len(content) // 50):
         npz_file.write_bytes(content[:length])
         with pytest.raises(InputError, match=r"w\.npz"):
-            load_pretrained(npz_file)
+            load_pretrained(npz_file, ALEXNET)
 
 
 def test_damaged_npz_files_give_an_error_or_weights(checkpoints: Any, npz_file: Path) -> None:
@@ -81,7 +82,7 @@ def test_damaged_npz_files_give_an_error_or_weights(checkpoints: Any, npz_file: 
     for damaged in checkpoints.damaged(content, [*range(300), *range(len(content) - 600, len(content))]):
         npz_file.write_bytes(damaged)
         try:
-            weights = load_pretrained(npz_file)
+            weights = load_pretrained(npz_file, ALEXNET)
         except InputError:
             continue
         assert tuple(weights) == WEIGHT_NAMES

@@ -14,6 +14,7 @@ from tfp_insects.models.alexnet.weights_layout import (
     convert_state_dict,
     torch_name,
 )
+from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.pretrained_files import load_pretrained
 from tfp_insects.models.torch_files.checkpoint import read_state_dict
 
@@ -140,7 +141,7 @@ def test_keras_shapes_of_npz_files_are_checked(narrow_state_dict: Callable) -> N
 
 
 def test_converts_the_real_checkpoint(real_checkpoint: Path) -> None:
-    state_dict, weights = read_state_dict(real_checkpoint), load_pretrained(real_checkpoint)
+    state_dict, weights = read_state_dict(real_checkpoint), load_pretrained(real_checkpoint, ALEXNET)
     assert weights["features_0/kernel"].shape == (11, 11, 3, 64)
     assert weights["classifier_6/kernel"].shape == (4096, 190)
     assert sum(array.size for array in weights.values()) == 57_003_840 + 190 * 4097

@@ -18,7 +18,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.flipout import DenseFlipout, VariationalKernel
-from tfp_insects.models.alexnet import network as alexnet
+from tfp_insects.models.alexnet import table as alexnet
 from tfp_insects.models.pooling import adaptive_average
 
 

@@ -13,12 +13,12 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from tfp_insects.errors import InputError
+from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS, FEATURE_MAP_SIZE
 
-CONVOLUTION_SIZES = {"features_0": 11, "features_3": 5, "features_6": 3, "features_8": 3, "features_10": 3}
-DENSE_LAYERS = ("classifier_1", "classifier_4", "classifier_6")
-LAYERS = (*CONVOLUTION_SIZES, *DENSE_LAYERS)
+KERNEL_SIZES = {row.name: row.kernel_size for row in CONVOLUTIONS}
+LAYERS = (*KERNEL_SIZES, *(row.name for row in DENSE_LAYERS))
 WEIGHT_NAMES = tuple(f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias"))
-POOLED_SIZE = 6  # height and width of the feature map that classifier_1 sees
+FIRST_DENSE = DENSE_LAYERS[0].name  # It sees the feature map.
 MAX_LISTED = 20  # another architecture may have a thousand names; a reader needs to see what it is
 
 
@@ -64,9 +64,9 @@ def check_weights(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _to_keras(name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim == 4:
         return array.transpose(2, 3, 1, 0)
-    if name == "classifier_1/kernel":
+    if name == f"{FIRST_DENSE}/kernel":
         out = array.shape[0]
-        channels_first = array.reshape(out, -1, POOLED_SIZE, POOLED_SIZE)
+        channels_first = array.reshape(out, -1, FEATURE_MAP_SIZE, FEATURE_MAP_SIZE)
         return channels_first.transpose(2, 3, 1, 0).reshape(-1, out)
     return array.transpose()
 
@@ -114,9 +114,9 @@ def _expected_shapes(widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     inputs = 3
     for layer, width in widths.items():
-        if layer == "classifier_1":
-            inputs *= POOLED_SIZE**2
-        spatial = (CONVOLUTION_SIZES[layer],) * 2 if layer in CONVOLUTION_SIZES else ()
+        if layer == FIRST_DENSE:
+            inputs *= FEATURE_MAP_SIZE**2
+        spatial = (KERNEL_SIZES[layer],) * 2 if layer in KERNEL_SIZES else ()
         shapes[f"{layer}/kernel"] = (*spatial, inputs, width)
         shapes[f"{layer}/bias"] = (width,)
         inputs = width

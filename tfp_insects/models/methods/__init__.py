@@ -1,1 +1,1 @@
-"""The values of `--model`: each says in one file how its networks are built and used."""
+"""The values of `--model`, a file each: see `models.method` for what it says of itself."""

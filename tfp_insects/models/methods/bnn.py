@@ -1,50 +1,39 @@
-"""The Bayesian twin, and its variants that are Bayesian in fewer layers."""
+"""The Bayesian twin."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import tf_keras
+from tfp_insects.models.config import BnnConfig
+from tfp_insects.models.method import Blueprint, Mark, Method
 
-from tfp_insects.models.bnn import build_bnn
-from tfp_insects.models.methods.method import Blueprint, Kind
+if TYPE_CHECKING:
+    import tf_keras
 
 
-class Bnn(Kind):
+class Bnn(Method):
     """One network with a posterior over the weights of the layers that the configuration names."""
 
     name = "bnn"
+    label = "BNN"
+    mark = Mark("vermillion", "s", "-")
+    role = "twin"
+    order = 1
+    section_name = "bnn"
+    section_type: ClassVar[type] = BnnConfig
+    is_exportable = True
 
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
         """Builds the network."""
-        bayesian = blueprint.bayesian(self.bayesian_layers(blueprint.config))
-        return build_bnn(blueprint.architecture, bayesian, blueprint.num_train_examples, blueprint.seed)
+        from tfp_insects.models.bnn import build_bnn
 
-    def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One for the twin and its variants."""
-        return config["bnn"]
+        bayesian = blueprint.bayesian(self.bayesian_layers(blueprint.config))
+        return build_bnn(blueprint.spec, bayesian, blueprint.num_train_examples, blueprint.seed)
 
     def bayesian_layers(self, config: Mapping[str, Any]) -> str:
         """What the configuration says."""
         return config["bnn"]["layers"]
 
 
-class BnnClassifier(Bnn):
-    """The twin whose dense layers alone are Bayesian."""
-
-    name = "bnn_classifier"
-
-    def bayesian_layers(self, config: Mapping[str, Any]) -> str:
-        """The dense layers, whatever the configuration says of the twin."""
-        del config
-        return "classifier"
-
-
-class BnnHead(Bnn):
-    """The twin whose last layer alone is Bayesian."""
-
-    name = "bnn_head"
-
-    def bayesian_layers(self, config: Mapping[str, Any]) -> str:
-        """The last layer, whatever the configuration says of the twin."""
-        del config
-        return "head"
+METHOD = Bnn()

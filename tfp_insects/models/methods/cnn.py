@@ -1,16 +1,30 @@
-"""The deterministic twin."""
+"""The deterministic network."""
 
-import tf_keras
+from __future__ import annotations
 
-from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.methods.method import Blueprint, Kind
+from typing import TYPE_CHECKING, ClassVar
+
+from tfp_insects.models.method import Blueprint, Mark, Method, Role
+
+if TYPE_CHECKING:
+    import tf_keras
 
 
-class Cnn(Kind):
+class Cnn(Method):
     """One network, trained with dropout."""
 
     name = "cnn"
+    label = "CNN"
+    mark = Mark("blue", "o", "-")
+    role: ClassVar[Role] = "reference"
+    order = 0
+    is_exportable = True
 
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
         """Builds the network."""
-        return build_cnn(blueprint.architecture, blueprint.seed, self.section(blueprint.config)["dropout"])
+        from tfp_insects.models.cnn import build_cnn
+
+        return build_cnn(blueprint.spec, blueprint.seed, self.section(blueprint.config)["dropout"])
+
+
+METHOD = Cnn()

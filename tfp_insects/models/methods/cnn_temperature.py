@@ -1,8 +1,6 @@
 """The CNN with honest confidences."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from tfp_insects.models.method import Mark
 from tfp_insects.models.methods.cnn import Cnn
 
 
@@ -13,9 +11,14 @@ class CnnTemperature(Cnn):
     """
 
     name = "cnn_temperature"
+    label = "CNN + temperature"
+    mark = Mark("sky", "^", "-.")
+    role = "baseline"
+    order = 4
+    section_name = "cnn"
+    is_exportable = False
     fits_temperature = True
     trains_like = "cnn"
 
-    def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The CNN's."""
-        return config["cnn"]
+
+METHOD = CnnTemperature()

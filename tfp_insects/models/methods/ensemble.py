@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.models.config import EnsembleConfig
+from tfp_insects.models.method import Mark
 from tfp_insects.models.methods.cnn import Cnn
 
 
@@ -15,8 +17,18 @@ class Ensemble(Cnn):
     """
 
     name = "ensemble"
+    label = "Ensemble"
+    mark = Mark("orange", "P", ":")
+    role = "baseline"
+    section_type = EnsembleConfig
+    order = 7
+    is_exportable = False
+    runs_all_seeds = False
 
     def member_seeds(self, config: Mapping[str, Any], seed: int) -> list[int]:
         """Seeds that differ from run to run and from each other."""
         num_members = self.section(config)["num_members"]
         return [int(np.random.SeedSequence([seed, member]).generate_state(1)[0]) for member in range(num_members)]
+
+
+METHOD = Ensemble()

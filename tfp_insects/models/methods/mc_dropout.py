@@ -1,18 +1,31 @@
 """Dropout that stays on at prediction."""
 
-import tf_keras
+from __future__ import annotations
 
-from tfp_insects.bayes.dropout import MonteCarloDropout
-from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.methods.method import Blueprint, Kind
+from typing import TYPE_CHECKING
+
+from tfp_insects.models.method import Blueprint, Mark, Method
+
+if TYPE_CHECKING:
+    import tf_keras
 
 
-class McDropout(Kind):
+class McDropout(Method):
     """The CNN, each of whose predictions is a mean over draws of its dropout (Gal and Ghahramani 2016)."""
 
     name = "mc_dropout"
+    label = "MC dropout"
+    mark = Mark("pink", "v", ":")
+    order = 6
+    runs_all_seeds = False
 
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
         """Builds the network."""
+        from tfp_insects.bayes.dropout import MonteCarloDropout
+        from tfp_insects.models.cnn import build_cnn
+
         dropout = self.section(blueprint.config)["dropout"]
-        return build_cnn(blueprint.architecture, blueprint.seed, dropout, MonteCarloDropout)
+        return build_cnn(blueprint.spec, blueprint.seed, dropout, MonteCarloDropout)
+
+
+METHOD = McDropout()

@@ -1,0 +1,26 @@
+"""The section `data` of a configuration."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which images are used for what.
+
+    Attributes:
+        split_seed: Decides which images are cut for test and validation.
+        num_test_per_class: Test images of each class.
+        num_validation_per_class: Validation images of each class.
+        max_n_per_class: The largest number of training images of a class that will be asked for; 0 for the largest of the
+            command. Classes with fewer are left out.
+        on_bad_image: `error`, or `skip` to leave bad images out.
+        ood_classes: Patterns such as `none_*`, with commas: classes that no model learns, whose images are
+            out-of-distribution.
+    """
+
+    split_seed: int = 0
+    num_test_per_class: int = 50
+    num_validation_per_class: int = 40
+    max_n_per_class: int = 0
+    on_bad_image: str = "error"
+    ood_classes: str = ""

@@ -1,0 +1,1 @@
+"""Network designs, a file each: see `models.architecture` for what a design says of itself."""

@@ -1,0 +1,49 @@
+"""torchvision's AlexNet."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tf_keras
+
+from tfp_insects.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
+from tfp_insects.models.alexnet import table, weights_layout
+from tfp_insects.models.alexnet.network import build_alexnet
+from tfp_insects.models.architecture import Architecture, ImageStatistics, MakeDropout, NetworkSpec, PretrainedFile
+
+
+class AlexNet(Architecture):
+    """Five convolutions and three dense layers (Krizhevsky 2014), 61 million parameters."""
+
+    name = "alexnet"
+    label = "AlexNet"
+    min_image_size = table.MIN_IMAGE_SIZE
+    statistics = ImageStatistics(IMAGENET_MEAN, IMAGENET_STD)
+    # Published beside the weights by torchvision (AlexNet_Weights.IMAGENET1K_V1).
+    pretrained_file = PretrainedFile(
+        "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+    )
+    groups = {  # noqa: RUF012, declared as a Mapping
+        "features": tuple(row.name for row in table.CONVOLUTIONS),
+        "hidden": tuple(row.name for row in table.DENSE_LAYERS[:-1]),
+        "head": (table.HEAD,),
+    }
+
+    def build(self, spec: NetworkSpec, seed: int, make_dropout: MakeDropout | None = None) -> tf_keras.Sequential:
+        """Stacks the layers of the table."""
+        return build_alexnet(spec, seed, make_dropout)
+
+    def convert_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Converts a state_dict of torchvision's AlexNet, whatever its widths."""
+        return weights_layout.convert_state_dict(state_dict)
+
+    def check_weights(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Checks names, shapes and values."""
+        return weights_layout.check_weights(weights)
+
+    def torch_name(self, name: str) -> str:
+        """`features.0.weight` of `features_0/kernel`."""
+        return weights_layout.torch_name(name)
+
+
+ARCHITECTURE = AlexNet()

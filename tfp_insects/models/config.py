@@ -1,0 +1,110 @@
+"""The section `model` of a configuration, and those of the methods."""
+
+import dataclasses
+
+from tfp_insects.bayes.priors import Prior
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The network that all methods have, and what of it is trained.
+
+    Attributes:
+        image_size: Side of the square input in pixels.
+        width_multiplier: Factor of all widths; 1 is the published network.
+        precision: Keras policy, resolved: never `auto`.
+        freeze_features: Whether pretrained features stay as they are.
+        freeze_classifier: Whether so do the layers between features and head.
+        max_feature_cache_megabytes: Frozen features beyond this size live in a temporary file.
+        architecture: Name of the network design.
+    """
+
+    image_size: int
+    width_multiplier: float = 1.0
+    precision: str = "float32"
+    freeze_features: bool = False
+    freeze_classifier: bool = False
+    max_feature_cache_megabytes: float = 1024.0
+    architecture: str = "alexnet"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rates:
+    """Multipliers of the learning rate for the features, the head, and the scales of a posterior."""
+
+    features: float = 1.0
+    head: float = 1.0
+    scale: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class CnnConfig:
+    """A method that trains point estimates.
+
+    Attributes:
+        learning_rate: Peak of the schedule.
+        rates: Its multipliers.
+        dropout: Rate at the network's places of dropout.
+        use_pretrained: Whether it starts at pretrained weights where there are any.
+    """
+
+    learning_rate: float
+    rates: Rates = dataclasses.field(default_factory=Rates)
+    dropout: float = 0.0
+    use_pretrained: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class CnnL2spConfig(CnnConfig):
+    """The CNN with the BNN's prior as a penalty, whose weight in the loss rises over some epochs."""
+
+    kl_weight: float = 1.0
+    kl_annealing_epochs: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class EnsembleConfig(CnnConfig):
+    """Several CNNs."""
+
+    num_members: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class VariationalConfig:
+    """Prior and posterior of the kernels of a group of layers; the fields are those of `bayes.priors.Variational`."""
+
+    prior: Prior
+    posterior_ratio: float = 1.0
+    scale_per_weight: bool = True
+    learn_scale: bool = True
+    temperature: float = 1.0
+    covariance_scale: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class BnnConfig:
+    """The Bayesian twin and its variants.
+
+    Attributes:
+        layers: Scope of the posterior, see `models.architecture.SCOPES`.
+        learning_rate: Peak of the schedule.
+        rates: Its multipliers.
+        use_pretrained: Whether it starts at pretrained weights where there are any.
+        kl_weight: Weight of the divergence in the loss; 1 is the ELBO.
+        kl_annealing_epochs: Epochs over which that weight rises from 0.
+        body: Of all layers but the last, with pretrained weights.
+        body_from_scratch: The same without pretrained weights.
+        head: Of the last layer.
+        features: Of the features, where they differ from the body; with pretrained weights.
+    """
+
+    layers: str
+    learning_rate: float
+    body: VariationalConfig
+    body_from_scratch: VariationalConfig
+    head: VariationalConfig
+    features: VariationalConfig | None = None
+    rates: Rates = dataclasses.field(default_factory=Rates)
+    use_pretrained: bool = True
+    kl_weight: float = 1.0
+    kl_annealing_epochs: float = 0.0

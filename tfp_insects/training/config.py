@@ -1,0 +1,28 @@
+"""The section `training` of a configuration."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How long all methods train, and in what steps.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Training images in a batch.
+        min_steps_per_epoch: Few images make smaller batches, not fewer steps than this.
+        scale_learning_rate: Whether these smaller batches scale the learning rate, by the square root of their share.
+        momentum: Of SGD.
+        warmup_epochs: Length of the linear rise of the learning rate.
+        num_validation_samples: Draws by which an epoch is judged.
+        checkpoint_seconds: Least time between two checkpoints.
+    """
+
+    epochs: int
+    batch_size: int
+    min_steps_per_epoch: int = 1
+    scale_learning_rate: bool = False
+    momentum: float = 0.9
+    warmup_epochs: float = 0.0
+    num_validation_samples: int = 2
+    checkpoint_seconds: float = 60.0
