@@ -12,13 +12,17 @@ _SIGNS = ({"config.json", ".lock"}, {"config.json", "history.csv"}, {"saved_mode
 _NAMELESS = {"report"}  # directories among runs that have no sign of their own
 
 
-def mark_own_output(directory: Path) -> None:
-    """Marks a directory that holds nothing yet; one that holds something may be the user's, with images in it.
+def mark_own_output(directory: Path, written: Collection[str] = ()) -> None:
+    """Marks a directory that holds nothing but what was just written; one that holds more may be the user's, with images.
 
     Where the mark cannot be written, there is none: whoever writes more than a mark will say what is wrong.
+
+    Args:
+        directory: The directory.
+        written: Names of files that this program has written there.
     """
     with contextlib.suppress(OSError):
-        if not os.listdir(directory):
+        if set(written).issuperset(os.listdir(directory)):
             (directory / MARKER_NAME).write_text(_MARKER_TEXT)
 
 

@@ -129,11 +129,11 @@ def _write_cache(path: Path, ids: tuple[str, ...], images: Iterable[bytes]) -> N
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        mark_own_output(path.parent)
         with zipfile.ZipFile(unfinished, "w") as archive:
             for member, image in zip(ids, images, strict=True):
                 archive.writestr(zipfile.ZipInfo(member), image)
         os.replace(unfinished, path)
+        mark_own_output(path.parent, [path.name])
     except OSError as error:
         raise InputError(
             f"{path.parent}: cannot keep the drawn insects here ({error}). Make this directory writable, or free some "

@@ -112,7 +112,7 @@ def _places_with_parts(inner: Mapping[str, Sequence[str]]) -> dict[str, Place] |
     for part_at, class_at in ((0, 1), (1, 0)):
         names = {parts[part_at] for parts in inner.values() if len(parts) > part_at + 1}
         known = {name: PART_OF_FOLDER.get(name.lower(), "") for name in names}
-        is_nested = any(len(parts) > 2 for parts in inner.values() if known.get(parts[part_at]))
+        is_nested = any(len(parts) > 2 and known[parts[part_at]] for parts in inner.values())
         if TRAIN not in known.values() or len(set(known.values()) - {""}) < 2 or not is_nested:
             continue
         _require_only_parts(inner, known, part_at)
