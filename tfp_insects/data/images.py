@@ -31,7 +31,9 @@ def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
     is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
     checks = [
         tf.debugging.Assert(is_jpeg | is_png, ["Neither JPEG nor PNG."]),
-        tf.debugging.Assert(~is_png | (_png_pixels(encoded) <= MAX_PIXELS), [f"Too large: over {MAX_PIXELS:,} pixels."]),
+        tf.debugging.Assert(
+            ~is_png | (_png_pixels(encoded) <= MAX_PIXELS), [f"Too large: over {MAX_PIXELS:,} pixels."]
+        ),
     ]
     with tf.control_dependencies(checks):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)

@@ -1,8 +1,8 @@
 """Which way up a photograph is: the EXIF orientation of a JPEG or PNG, read and applied by TensorFlow operations alone.
 
-A camera that is held upright stores its pixels lying on their side and says so in a tag (EXIF 3.0, CIPA DC-008, section 4.6.5.1:
-tag 0x0112 in the first directory of a TIFF header). TensorFlow decodes pixels as they are stored. These functions run in
-an input pipeline and in an exported graph. What is malformed counts as upright: a picture is worth more than its tags.
+A camera that is held upright stores its pixels lying on their side and says so in a tag (EXIF 3.0, CIPA DC-008, section
+4.6.5.1: tag 0x0112 in the first directory of a TIFF header). TensorFlow decodes pixels as they are stored. These functions
+run in an input pipeline and in an exported graph. What is malformed counts as upright: a picture is worth more than its tags.
 """
 
 import numpy as np

@@ -71,7 +71,7 @@ def content_digests(source: ImageSource) -> tuple[bytes, ...]:
 
 
 def fingerprint(source: ImageSource) -> str:
-    """Returns the SHA-256 in hex of class names, example ids, labels, groups, contents and a given split, but not of the name.
+    """Returns the SHA-256 in hex of class names, example ids, labels, groups, contents and a given split, not of the name.
 
     So a folder and a zip of it have the same fingerprint, and so has a folder that was renamed.
     """

@@ -69,7 +69,7 @@ def _decode_all(
                 yield index, content
 
     for group in in_groups(promising(), NUM_AT_ONCE):
-        bad |= {index: "truncated or damaged" for index in _undecodable(group)}
+        bad |= dict.fromkeys(_undecodable(group), "truncated or damaged")
         if on_progress:
             on_progress(group[-1][0] + 1, num_examples)
     if on_progress:
@@ -131,9 +131,7 @@ def _describe_conflicts(source: ImageSource) -> str:
     pairs = _pairs(source, [source.class_names[label] for label in source.labels])
     if not pairs:
         return ""
-    return (
-        f"{len(pairs):,} images are in two classes alike, so that one of their labels is wrong: {_listed(source, pairs)}."
-    )
+    return f"{len(pairs):,} images are in two classes alike, so that one of their labels is wrong: {_listed(source, pairs)}."
 
 
 def _describe_leaks(source: ImageSource) -> str:
@@ -142,8 +140,8 @@ def _describe_leaks(source: ImageSource) -> str:
     if not pairs:
         return ""
     return (
-        f"{len(pairs):,} images are in two parts of the given split; they are not trained on, nor used for validation if they "
-        f"are test images: {_listed(source, pairs)}."
+        f"{len(pairs):,} images are in two parts of the given split; they are not trained on, nor used for validation if "
+        f"they are test images: {_listed(source, pairs)}."
     )
 
 

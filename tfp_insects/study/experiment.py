@@ -140,9 +140,7 @@ def open_ood_images(spec: str, data_config: Mapping[str, Any], cache_dir: Path) 
     if not spec:
         return None
     if not Path(spec).expanduser().exists():
-        raise InputError(
-            f"--ood_data={spec}: no such file or folder; expected a zip or folder of images"
-        )
+        raise InputError(f"--ood_data={spec}: no such file or folder; expected a zip or folder of images")
     source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS, needs_classes=False)
     return verify_images(source, data_config["on_bad_image"])
 

@@ -86,7 +86,9 @@ def test_tensors_outside_the_wrapped_model_are_left_out(write: Write) -> None:
 
 
 def test_names_that_would_be_one_without_wrappers_are_kept(write: Write) -> None:
-    assert_is(write(lambda tensor: {"fc.weight": tensor(), "module.fc.weight": tensor()}), "fc.weight", "module.fc.weight")
+    assert_is(
+        write(lambda tensor: {"fc.weight": tensor(), "module.fc.weight": tensor()}), "fc.weight", "module.fc.weight"
+    )
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -122,7 +124,9 @@ def test_objects_that_no_tensor_needs_are_inert(checkpoints: Any, tmp_path: Path
 
 def test_an_unknown_key_is_named_with_what_to_save(write: Write) -> None:
     path = write(lambda tensor: {"epoch": 3, "generator": {"fc.weight": tensor()}, "critic": {"fc.weight": tensor()}})
-    message = r"none of its keys epoch \(int\), generator \(dict\), critic \(dict\) .* under generator, critic: save that"
+    message = (
+        r"none of its keys epoch \(int\), generator \(dict\), critic \(dict\) .* under generator, critic: save that"
+    )
     with pytest.raises(InputError, match=message):
         read_state_dict(path)
 
@@ -143,7 +147,9 @@ class _Wrapped:
     def __init__(self, torch: Any) -> None:
         nn = torch.nn
         self.torch = torch
-        self.model = nn.Sequential(collections.OrderedDict(features=nn.Sequential(nn.Conv2d(3, 4, 3)), fc=nn.Linear(4, 2)))
+        self.model = nn.Sequential(
+            collections.OrderedDict(features=nn.Sequential(nn.Conv2d(3, 4, 3)), fc=nn.Linear(4, 2))
+        )
         self.expected = {name: tensor.numpy() for name, tensor in self.model.state_dict().items()}
 
     def forms(self) -> dict[str, Any]:

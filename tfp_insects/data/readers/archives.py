@@ -1,15 +1,12 @@
 """A zip of class folders, read in memory and never unpacked to disk, whoever made it."""
 
-import lzma
 import stat
-import struct
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from tfp_insects.data.readers import folders, names
+from tfp_insects.data.readers import folders, names, zip_content
 from tfp_insects.data.readers.zip_names import is_folder, member_name, objection_to_name
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
@@ -20,13 +17,7 @@ MAX_IMAGE_BYTES = 2**28
 # Images hardly shrink in a zip. A megabyte of one colour, which is no photograph, shrinks to a thousandth.
 MAX_RATIO = 200
 MAX_BYTES_OF_ANY_RATIO = 2**22
-CHUNK_BYTES = 2**12
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-_ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
-    *(NotImplementedError, RuntimeError),
-)
 _OTHER_ARCHIVES = ((0, b"Rar!"), (0, b"7z\xbc\xaf"), (0, b"\x1f\x8b"), (0, b"BZh"), (0, b"\xfd7zXZ"), (257, b"ustar"))
 
 
@@ -82,7 +73,7 @@ def open_archive(
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except _ZIP_ERRORS as error:
+    except zip_content.ERRORS as error:
         raise InputError(f"{path}: {_what_it_is(path, error)}") from error
 
 
@@ -132,7 +123,7 @@ def _objection(info: zipfile.ZipInfo, name: str) -> str | None:
         return "is encrypted. Pack the zip again without a password"
     if not names.is_image(name):
         return None
-    if info.compress_type not in _METHODS:
+    if info.compress_type not in zip_content.READABLE:
         return f"is compressed by method {info.compress_type}. Pack the zip again with deflate, the usual method"
     if info.file_size > MAX_IMAGE_BYTES:
         return f"unpacks to {info.file_size:,} bytes, too much for an image"
@@ -165,10 +156,6 @@ def _folders_of(name: str) -> list[str]:
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> bytes:
     try:
-        with archive.open(info) as member:
-            if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                return member.read(info.file_size + 1)  # read() without a size would unpack a bomb before it is cut
-            # Of other methods zipfile unpacks all that it has read, so it gets to read little at a time.
-            return b"".join(iter(lambda: member.read(CHUNK_BYTES), b""))
-    except _ZIP_ERRORS as error:
+        return zip_content.read_member(archive, info)
+    except zip_content.ERRORS as error:
         raise InputError(f"{path}: member {name!r} is damaged ({error}).") from error

@@ -51,7 +51,12 @@ def folder_source(path: Path, *, needs_classes: bool = True) -> ImageSource:
 
 
 def labelled_source(
-    path: Path, files: Iterable[str], folders: Iterable[str], read: Callable[[str], bytes], *, needs_classes: bool = True
+    path: Path,
+    files: Iterable[str],
+    folders: Iterable[str],
+    read: Callable[[str], bytes],
+    *,
+    needs_classes: bool = True,
 ) -> ImageSource:
     """Finds classes and examples among relative paths.
 
@@ -106,7 +111,9 @@ def _files_by_id(layout: Layout) -> dict[str, str]:
     for file in layout.places:
         example_id = readable(file[len(layout.top) :])
         if example_id in file_of:
-            raise InputError(f"two images are called {example_id!r} once their names are read as text; rename one of them")
+            raise InputError(
+                f"two images are called {example_id!r} once their names are read as text; rename one of them"
+            )
         file_of[example_id] = file
     return file_of
 

@@ -1,5 +1,6 @@
 """Names of files as strangers choose them: which are images, which a system left behind, and how they are shown."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,11 +9,20 @@ from tfp_insects.data.images import IMAGE_ENDINGS
 
 NUM_NAMED = 8  # endings or names that a sentence lists
 # What macOS, Synology, QNAP, Windows and Linux put among a person's files, lower case.
-_SYSTEM_FOLDERS = {"__macosx", "@eadir", "#recycle", "@recycle", "$recycle.bin", "system volume information", "lost+found"}
+_SYSTEM_FOLDERS = {
+    "__macosx",
+    "@eadir",
+    "#recycle",
+    "@recycle",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+}
 _SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # categories of Unicode: controls, surrogates, ends of lines and paragraphs
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # Text behind them is shown in another order.
 # Files that accompany images and are none, so that nobody misses them.
-_COMPANIONS = {"txt", "md", "rst", "csv", "tsv", "json", "jsonl", "xml", "yaml", "yml", "toml", "html", "htm", "pdf", "log", "ini", "py"}  # fmt: skip
+_COMPANIONS = re.compile(r"\.(txt|md|rst|csv|tsv|jsonl?|xml|ya?ml|toml|html?|pdf|log|ini|py)")
 
 
 def is_visible(file: str) -> bool:
@@ -39,7 +49,7 @@ def ending(file: str) -> str:
 def count_left_out(files: Iterable[str]) -> Counter[str]:
     """Counts the visible files that are no JPEG or PNG, by ending, without those that accompany images."""
     endings = Counter(ending(file) for file in files if not is_image(file))
-    return Counter({name: count for name, count in endings.items() if name.removeprefix(".") not in _COMPANIONS})
+    return Counter({name: count for name, count in endings.items() if not _COMPANIONS.fullmatch(name)})
 
 
 def describe_left_out(left_out: Counter[str]) -> str:
@@ -57,18 +67,20 @@ def describe_left_out(left_out: Counter[str]) -> str:
 
 
 def readable(name: str) -> str:
-    """A name that can be shown, stored and encoded anywhere.
+    r"""A name that can be shown, stored and encoded anywhere.
 
     Bytes that are no UTF-8, which Python keeps as lone surrogates, are read as Windows-1252, the commonest code page of
-    Western systems; control characters become escapes such as `\\n`.
+    Western systems; control characters become escapes such as `\n`.
     """
     return name if name.isprintable() else "".join(map(_readable_letter, name))
 
 
 def _readable_letter(letter: str) -> str:
     if "\udc80" <= letter <= "\udcff":  # PEP 383: the byte behind it
-        letter = bytes([ord(letter) - 0xDC00]).decode("cp1252", "backslashreplace")
-    return letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _UNPRINTABLE else letter
+        byte = bytes([ord(letter) - 0xDC00])
+        letter = byte.decode("cp1252", "ignore") or byte.decode("latin-1")
+    is_shown = unicodedata.category(letter) not in _UNPRINTABLE and letter not in _TURNING
+    return letter if is_shown else letter.encode("unicode_escape").decode()
 
 
 def describe_renamed(names: Iterable[str]) -> str:

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.torch_files.pickles import Storage, StoredTensor, TensorUnpickler
+from tfp_insects.models.torch_files.pickles import TensorUnpickler
 from tfp_insects.models.torch_files.state_dicts import find_state_dict
+from tfp_insects.models.torch_files.stored_tensors import Storage, StoredTensor
 
 # A tensor takes about 100 bytes of pickle: enough for many thousands beside an optimiser's and the lists of a long training,
 # little enough for a hostile file to take seconds and megabytes.
@@ -152,7 +153,9 @@ def _locate_blocks(file: BinaryIO, start: int, storages: Sequence[Storage]) -> d
             raise ValueError(f"storage {storage.key[:100]!r} has {numel} elements, expected {storage.numel}")
         left = _num_bytes(file) - file.tell()
         if left < storage.num_bytes:
-            raise EOFError(f"storage {storage.key[:100]!r} has {left} bytes left, expected {storage.num_bytes}: truncated")
+            raise EOFError(
+                f"storage {storage.key[:100]!r} has {left} bytes left, expected {storage.num_bytes}: truncated"
+            )
         places[storage.key] = file.tell()
         start = file.tell() + storage.num_bytes
     return places

@@ -7,58 +7,20 @@ knows the opcodes that `torch.save` writes, imports nothing and calls nothing: t
 
 import dataclasses
 import enum
-import math
 import pickle
 import pickletools
 from typing import Any, BinaryIO
 
-import numpy as np
+from tfp_insects.models.torch_files.stored_tensors import (
+    STORAGE_DTYPES,
+    Storage,
+    StoredTensor,
+    is_size,
+    make_tensor,
+    require,
+)
 
-# Element type of each storage class. NumPy has no bfloat16: its bits are read as integers and widened later.
-STORAGE_DTYPES: dict[str, np.dtype[Any]] = {
-    "FloatStorage": np.dtype("<f4"),
-    "HalfStorage": np.dtype("<f2"),
-    "BFloat16Storage": np.dtype("<u2"),
-    "DoubleStorage": np.dtype("<f8"),
-    "LongStorage": np.dtype("<i8"),
-    "IntStorage": np.dtype("<i4"),
-    "ShortStorage": np.dtype("<i2"),
-    "CharStorage": np.dtype("i1"),
-    "ByteStorage": np.dtype("u1"),
-    "BoolStorage": np.dtype("?"),
-}
 MAX_NAME_LENGTH = 200
-MAX_DIMENSIONS = 64  # NumPy's limit, and torch's
-MAX_INTEGER = 2**63 - 1  # sizes, strides and offsets are int64 in torch
-
-
-@dataclasses.dataclass(frozen=True)
-class Storage:
-    """A flat run of `numel` elements that the checkpoint keeps under `key`, apart from its pickle."""
-
-    type_name: str
-    key: str
-    numel: int
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Element type; uint16 stands for bfloat16."""
-        return STORAGE_DTYPES[self.type_name]
-
-    @property
-    def num_bytes(self) -> int:
-        """Size of the whole storage in bytes."""
-        return self.numel * self.dtype.itemsize
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredTensor:
-    """A view of a storage. `offset` and `stride` count elements; every element lies inside the storage."""
-
-    storage: Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
 
 
 @dataclasses.dataclass(eq=False)
@@ -141,7 +103,7 @@ class TensorUnpickler:
     def _execute(self, opcode: str, argument: Any) -> None:
         match opcode:
             case "PROTO":
-                _require(2 <= argument <= 5, f"its pickle protocol is {argument}, but torch writes 2 to 5")
+                require(2 <= argument <= 5, f"its pickle protocol is {argument}, but torch writes 2 to 5")
             case "FRAME":
                 pass
             case "NONE" | "NEWTRUE" | "NEWFALSE":
@@ -206,7 +168,7 @@ class TensorUnpickler:
                 raise pickle.UnpicklingError(f"its pickle has the opcode {opcode}, refused")
 
     def _pop(self, count: int) -> list[Any]:
-        _require(len(self._stack) >= count, "its pickle is damaged (empty stack)")
+        require(len(self._stack) >= count, "its pickle is damaged (empty stack)")
         items = self._stack[-count:]
         del self._stack[-count:]
         return items
@@ -218,13 +180,13 @@ class TensorUnpickler:
 
     def _append(self, items: list[Any]) -> None:
         target = self._stack[-1]
-        _require(isinstance(target, list | Inert), "its pickle is damaged (appends to what is no list)")
+        require(isinstance(target, list | Inert), "its pickle is damaged (appends to what is no list)")
         if isinstance(target, list):
             target.extend(items)
 
     def _set_items(self, items: list[Any]) -> None:
         target, keys = self._stack[-1], items[::2]
-        _require(isinstance(target, dict | Inert) and len(items) % 2 == 0, "its pickle is damaged (odd dict)")
+        require(isinstance(target, dict | Inert) and len(items) % 2 == 0, "its pickle is damaged (odd dict)")
         mapping = target.items if isinstance(target, Inert) else target
         # Tensors have names. A deeply nested tuple as a key would overflow the C stack when it is hashed.
         mapping.update((key, item) for key, item in zip(keys, items[1::2], strict=True) if type(key) in (str, int))
@@ -234,30 +196,17 @@ class TensorUnpickler:
         entries = persistent_id if isinstance(persistent_id, tuple) else ()
         if len(entries) == 4 and entries[0] == "module" and isinstance(entries[1], Inert):
             return entries[1]  # A legacy file keeps the source text of a whole model's classes behind their names.
-        _require(len(entries) in (5, 6) and entries[0] == "storage", "its pickle has a persistent id of no storage")
+        require(len(entries) in (5, 6) and entries[0] == "storage", "its pickle has a persistent id of no storage")
         _, storage_type, key, _, numel, *view = entries
         if isinstance(storage_type, Inert):  # of a type that NumPy does not have, such as complex or quantised numbers
             return storage_type
-        _require(isinstance(storage_type, _StorageType) and type(key) is str, "its pickle has a damaged storage")
-        _require(_is_size(numel), "its pickle has a storage of impossible size")
-        _require(view in ([], [None]), "it has storage views, as torch before 0.4 wrote them; load and save it anew")
+        require(isinstance(storage_type, _StorageType) and type(key) is str, "its pickle has a damaged storage")
+        require(is_size(numel), "its pickle has a storage of impossible size")
+        require(view in ([], [None]), "it has storage views, as torch before 0.4 wrote them; load and save it anew")
         storage = Storage(storage_type.name, key, numel)
         known = self.storages.setdefault(key, storage)
-        _require(known == storage, f"its storage {key[:100]!r} is declared twice, differently")
+        require(known == storage, f"its storage {key[:100]!r} is declared twice, differently")
         return storage
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise pickle.UnpicklingError(message)
-
-
-def _is_size(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_INTEGER
-
-
-def _is_sizes(value: Any) -> bool:
-    return type(value) is tuple and len(value) <= MAX_DIMENSIONS and all(map(_is_size, value))
 
 
 def _global(name: str) -> Any:
@@ -267,15 +216,15 @@ def _global(name: str) -> Any:
 
 def _apply(function: Any, arguments: Any) -> Any:
     """Stands for a call: of an ordered dict, a tensor, a parameter (which is its tensor), or of what is not called."""
-    _require(isinstance(arguments, tuple), "its pickle is damaged (arguments are no tuple)")
+    require(isinstance(arguments, tuple), "its pickle is damaged (arguments are no tuple)")
     if function is _Function.ORDERED_DICT:
         return _dict_of(arguments)
     if function is _Function.REBUILD_PARAMETER:
         return arguments[0] if arguments and isinstance(arguments[0], StoredTensor) else Inert(function.value)
     if function is _Function.REBUILD_TENSOR:
         is_known = bool(arguments) and isinstance(arguments[0], Storage)
-        return _tensor(arguments) if is_known else Inert(function.value)
-    _require(isinstance(function, Inert), f"its pickle calls an object ({type(function).__name__}), refused")
+        return make_tensor(arguments) if is_known else Inert(function.value)
+    require(isinstance(function, Inert), f"its pickle calls an object ({type(function).__name__}), refused")
     return Inert(function.name)
 
 
@@ -287,19 +236,3 @@ def _dict_of(arguments: tuple[Any, ...]) -> dict[str | int, Any]:
 
 def _is_item(pair: Any) -> bool:
     return len(pair) == 2 and type(pair[0]) in (str, int)
-
-
-def _tensor(arguments: tuple[Any, ...]) -> StoredTensor:
-    """Checks `(storage, offset, size, stride, requires_grad, hooks[, metadata])` and returns the tensor."""
-    _require(len(arguments) in (6, 7), "its pickle has a damaged tensor")
-    storage, offset, size, stride = arguments[:4]  # hooks behind them are not called
-    _require(
-        _is_size(offset) and _is_sizes(size) and _is_sizes(stride) and len(size) == len(stride),
-        "its pickle has a tensor with an impossible offset, size or stride",
-    )
-    if 0 not in size:
-        last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
-        # A stride of 0 would let a few bytes stand for a tensor of any size.
-        inside = last < storage.numel and math.prod(size) <= storage.numel
-        _require(inside, f"its pickle has a tensor of shape {size} that reaches outside its storage")
-    return StoredTensor(storage, offset, size, stride)

@@ -7,7 +7,8 @@ model while it is trained leaves its name before those of the tensors.
 from collections.abc import Mapping
 from typing import Any
 
-from tfp_insects.models.torch_files.pickles import Inert, StoredTensor
+from tfp_insects.models.torch_files.pickles import Inert
+from tfp_insects.models.torch_files.stored_tensors import StoredTensor
 
 # Keys under which scripts save a model, the surest first.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module")
