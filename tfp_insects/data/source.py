@@ -3,9 +3,12 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
+
+Value = TypeVar("Value")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,17 +48,19 @@ def select(source: ImageSource, indices: np.ndarray) -> ImageSource:
         indices: int64 `[num_kept]`, increasing.
     """
     kept = [int(index) for index in indices]
-    per_example = {
-        name: None if values is None else tuple(values[index] for index in kept)
-        for name, values in (("groups", source.groups), ("parts", source.parts), ("digests", source.digests))
-    }
     return dataclasses.replace(
         source,
         example_ids=tuple(source.example_ids[index] for index in kept),
         labels=source.labels[kept],
+        groups=_picked(source.groups, kept),
+        parts=_picked(source.parts, kept),
+        digests=_picked(source.digests, kept),
         read=lambda position: source.read(kept[position]),
-        **per_example,
     )
+
+
+def _picked(values: tuple[Value, ...] | None, indices: Sequence[int]) -> tuple[Value, ...] | None:
+    return None if values is None else tuple(values[index] for index in indices)
 
 
 def content_digest(encoded: bytes) -> bytes:

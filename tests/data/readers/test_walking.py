@@ -1,10 +1,12 @@
 """Folders on disk: links, loops, names of any bytes, and what this program wrote itself."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from tfp_insects.data.readers.archives import archive_source
 from tfp_insects.data.readers.folders import folder_source
 from tfp_insects.data.readers.walking import MAX_DEPTH, walk
 from tfp_insects.errors import InputError
@@ -45,12 +47,10 @@ def test_depth_is_bounded(tmp_path):
     assert [name[-5:] for name in found(tmp_path)] == ["1.jpg"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all folders")
 def test_a_folder_that_cannot_be_read_is_named(tmp_path):
-    write(tmp_path, "a/1.jpg")
-    (tmp_path / "a").chmod(0)
-    with pytest.raises(InputError, match=r"/a: the folder cannot be read \(Permission denied\)"):
-        found(tmp_path)
+    write(tmp_path, "a")
+    with pytest.raises(InputError, match=r"/a: the folder cannot be read \(Not a directory\)"):
+        found(tmp_path / "a")
 
 
 def test_names_of_any_bytes_are_read(tmp_path):
@@ -69,7 +69,7 @@ def test_two_files_that_are_one_as_text_are_named(tmp_path):
     write(tmp_path, "ant/é.jpg", "bee/1.jpg")
     with open(os.fsencode(tmp_path) + b"/ant/\xe9.jpg", "wb"):
         pass
-    with pytest.raises(InputError, match="two images are called 'ant/é.jpg' once their names are read as text"):
+    with pytest.raises(InputError, match=r"two images are called 'ant/é\.jpg' once their names are read as text"):
         folder_source(tmp_path)
 
 
@@ -80,7 +80,7 @@ OWN = {
     "a work directory with a report of pictures": [f"runs/bnn-n5-seed0/{name}" for name in RUN] + ["runs/report/a.png"],
     "a run alone": [f"cnn-n5-seed0/{name}" for name in RUN],
     "a run from a zip that left hidden files out": ["old/config.json", "old/history.csv", "old/a.png"],
-    "exported models": ["models/1/saved_model.pb", "models/1/model_card.json", "models/2/saved_model.pb", "models/2/model_card.json"],
+    "exported models": [f"models/{i}/{name}" for i in (1, 2) for name in ("saved_model.pb", "model_card.json", "a.png")],
     "a version": ["model/saved_model.pb", "model/model_card.json", "model/a.png"],
     "a marked folder": [f"new/{MARKER_NAME}", "new/a.png", "new/deeper/b.png"],
 }  # fmt: skip
@@ -114,10 +114,6 @@ def test_a_folder_that_is_named_is_read_whatever_it_is(tmp_path):
 
 @pytest.mark.parametrize("own", OWN.values(), ids=OWN)
 def test_own_output_in_a_zip_is_no_data_either(tmp_path, own):
-    import zipfile
-
-    from tfp_insects.data.readers.archives import archive_source
-
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in (*CLASSES, *own):
             archive.writestr(f"insects/{name}", name)

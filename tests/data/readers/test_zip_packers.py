@@ -80,7 +80,7 @@ PACKERS = {
             *(member(name) for name in (b"insects/.DS_Store", b"__MACOSX/", b"__MACOSX/insects/")),
         ],
     ),
-    "Dropbox and Python: UTF-8 with its flag": (ACCENTS, [member(b"/".join([b""])), *images(ACCENTS, flags=UTF8)][1:]),
+    "Dropbox and Python: UTF-8 with its flag": (ACCENTS, [*images(ACCENTS, flags=UTF8)]),
     "Explorer in Europe: the old code page": (ACCENTS, [*images(ACCENTS, "cp437")]),
     "7-Zip: folders told by their attribute alone": (
         ("ant", "bee"),

@@ -56,7 +56,7 @@ def _module_tensors(module: Inert, prefix: str, seen: set[int], depth: int) -> d
     """The parameters and buffers of a saved `torch.nn.Module` by their names, as its own `state_dict` gives them."""
     state = _dict(module.state)
     named = {**_dict(state.get("_parameters")), **_dict(state.get("_buffers"))}
-    tensors = {f"{prefix}{name}": tensor for name, tensor in named.items()}
+    tensors: dict[str | int, Any] = {f"{prefix}{name}": tensor for name, tensor in named.items()}
     for name, child in _dict(state.get("_modules")).items():
         if isinstance(child, Inert) and id(child) not in seen and depth > 0:
             seen.add(id(child))
