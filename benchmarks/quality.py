@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
     del argv
     from rich.console import Console
 
-    from tfp_insects.cli.run import parse_numbers
+    from tfp_insects.cli.numbers import parse_numbers
     from tfp_insects.compare.benchmark import Benchmark, run_benchmark
 
     benchmark = Benchmark(

@@ -3,21 +3,7 @@
 python scripts/convert_weights.py --input=alexnet-owt-7be5be79.pth --output=alexnet.npz
 """
 
-from absl import flags
-
-from tfp_insects.cli.app import run_main
-
-_INPUT = flags.DEFINE_string("input", None, "Checkpoint of torch (.pth or .pt) to read.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "File (.npz) to write, for --weights=PATH.", required=True)
-
-
-def main(_: list[str]) -> None:
-    """Converts the file and prints each weight's name and shape in both layouts."""
-    from tfp_insects.models.architecture_table import DEFAULT, find_architecture
-    from tfp_insects.models.pretrained_files import convert_file
-
-    print(convert_file(_INPUT.value, _OUTPUT.value, find_architecture(DEFAULT)))
-
+from tfp_insects.cli.main import start
 
 if __name__ == "__main__":
-    run_main(main)
+    start("convert-weights")

@@ -3,30 +3,7 @@
 python scripts/export.py --run=runs/bnn-n500-seed0 --output=models/insects
 """
 
-from pathlib import Path
-
-from absl import flags
-
-from tfp_insects.cli.app import run_main
-
-RUN = flags.DEFINE_string("run", None, "directory of a finished run", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "the model's directory; versions in it count up", required=True)
-NUM_SAMPLES = flags.DEFINE_integer(
-    "num_samples", None, "Monte Carlo draws of each answer; default: the run's own number"
-)
-RISK = flags.DEFINE_float(
-    "risk", 0.05, "share of wrong answers allowed among accepted ones; the threshold is chosen on validation images"
-)
-
-
-def main(argv: list[str]) -> None:
-    """Exports the run and says what was written."""
-    del argv
-    from tfp_insects.serving.export import describe, export_run
-
-    export = export_run(Path(RUN.value).expanduser(), Path(OUTPUT.value).expanduser(), NUM_SAMPLES.value, RISK.value)
-    print(describe(export))
-
+from tfp_insects.cli.main import start
 
 if __name__ == "__main__":
-    run_main(main)
+    start("export")

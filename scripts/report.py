@@ -5,27 +5,7 @@ python scripts/report.py --workdir=runs
 Runs of several splits, as those of benchmarks/quality.py, whose seeds have each their own, need --seeds.
 """
 
-from pathlib import Path
-
-from absl import flags
-
-from tfp_insects.cli.app import run_main
-
-WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs were written; the page goes to report/index.html there")
-SEEDS = flags.DEFINE_list("seeds", None, "seeds of the runs that it shows; all by default")
-
-
-def main(argv: list[str]) -> None:
-    """Passes the flag on."""
-    del argv
-    from rich.console import Console
-
-    from tfp_insects.cli.run import parse_numbers
-    from tfp_insects.report.page import write_report
-
-    seeds = None if SEEDS.value is None else parse_numbers("seeds", SEEDS.value)
-    write_report(Path(WORKDIR.value).expanduser(), Console(), seeds)
-
+from tfp_insects.cli.main import start
 
 if __name__ == "__main__":
-    run_main(main)
+    start("report")

@@ -1,4 +1,4 @@
-"""The main job from end to end: `scripts/run.py` on a few drawn insects, as a user runs it."""
+"""The main job from end to end: `scripts/run.py` and `tfp-insects run` on a few drawn insects, as a user runs them."""
 
 import csv
 import json
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from tfp_insects.data.painted.species_study import STUDY_SPECIES
 ROOT = Path(__file__).resolve().parent.parent
 CLASSES = 3
 IMAGES_PER_CLASS = 14
+SCRIPT = (str(ROOT / "scripts" / "run.py"),)
+COMMAND = ("-m", "tfp_insects", "run")
 SMALL = (
     "--config.model.width_multiplier=0.05",
     "--config.model.image_size=63",
@@ -29,7 +32,7 @@ SMALL = (
     "--config.training.checkpoint_seconds=0.0",
     "--weights=none",
 )
-TIMES = {"train_seconds", "seconds_to_best_epoch", "seconds_per_step"}
+TIMES = {"train_seconds", "seconds_to_best_epoch", "seconds_per_step", "predict_seconds"}
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +56,14 @@ def finished(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workdir
 
 
-def command(images: Path, workdir: Path, *flags: str) -> list[str]:
-    script = [sys.executable, str(ROOT / "scripts" / "run.py"), f"--data={images}", f"--workdir={workdir}"]
-    return [*script, f"--cache_dir={workdir / 'cache'}", *SMALL, *flags]
+def command(images: Path, workdir: Path, *flags: str, program: Sequence[str] = SCRIPT) -> list[str]:
+    called = [sys.executable, *program, f"--data={images}", f"--workdir={workdir}"]
+    return [*called, f"--cache_dir={workdir / 'cache'}", *SMALL, *flags]
 
 
-def run(images: Path, workdir: Path, *flags: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(images, workdir, *flags), capture_output=True, text=True, check=False, timeout=300)
+def run(images: Path, workdir: Path, *flags: str, program: Sequence[str] = SCRIPT) -> subprocess.CompletedProcess[str]:
+    called = command(images, workdir, *flags, program=program)
+    return subprocess.run(called, capture_output=True, text=True, check=False, timeout=300)
 
 
 def record(workdir: Path, cell: str) -> dict:
@@ -111,14 +115,17 @@ def test_the_comparison_has_a_row_a_cell_and_a_picture_a_model(finished: Path) -
         assert (finished / f"accuracy-{model}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_finished_cell_is_skipped_and_another_configuration_refused(images: Path, finished: Path) -> None:
-    flags = ("--model=cnn", "--n_per_class=2,4")
+def test_the_command_skips_what_the_script_has_finished(images: Path, finished: Path) -> None:
+    flags = ("--model=cnn", "--n_per_class=2,4", "--config.training.epochs=3")
     before = (finished / "cnn-n2-seed0" / "record.json").stat().st_mtime_ns
-    again = run(images, finished, *flags, "--config.training.epochs=3")
+    again = run(images, finished, *flags, program=COMMAND)
     assert again.returncode == 0, again.stderr
     assert "cnn-n2-seed0: already finished" in again.stdout
     assert (finished / "cnn-n2-seed0" / "record.json").stat().st_mtime_ns == before
-    other = run(images, finished, *flags, "--config.training.epochs=4")
+
+
+def test_another_configuration_is_refused(images: Path, finished: Path) -> None:
+    other = run(images, finished, "--model=cnn", "--n_per_class=2,4", "--config.training.epochs=4")
     assert other.returncode == 1
     assert "config.training.epochs was 3; now it is 4" in other.stderr
     assert "Traceback" not in other.stderr

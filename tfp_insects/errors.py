@@ -2,8 +2,23 @@
 
 
 class InputError(ValueError):
-    """Bad input: a file, flag or value that the user gave.
+    """Bad input: a file, field or value that the user gave.
 
-    The message names what was given, what was expected and what to do. The scripts print it without a traceback and exit
+    The message names what was given, what was expected and what to do. The commands print it without a traceback and exit
     with code 1; every other exception is a defect of the project and keeps its traceback.
+
+    Attributes:
+        fields: What the user can set to another value, by the names that they have in code: parts of the configuration such
+            as `data.num_test_per_class`, or arguments such as `weights`. The command line adds how they are set there. Empty
+            where nothing can be set, as for a damaged file.
     """
+
+    def __init__(self, message: str, *, field: str | tuple[str, ...] = ()) -> None:
+        """Makes an error.
+
+        Args:
+            message: What the user reads.
+            field: Name of the field that can be set to another value, or names of several.
+        """
+        super().__init__(message)
+        self.fields = (field,) if isinstance(field, str) else field

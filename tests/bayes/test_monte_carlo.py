@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.flipout import DenseFlipout
+from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET

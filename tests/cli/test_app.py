@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
-import logging
+import logging, os, signal
 from absl import flags
 from tfp_insects.cli import app as cli
 from tfp_insects.errors import InputError
 
 SIZE = flags.DEFINE_integer("size", 1, "how large", lower_bound=1)
-RAISES = flags.DEFINE_enum("raises", "", ["", "InputError", "KeyboardInterrupt", "KeyError"], "what to raise")
+FIELDS = flags.DEFINE_list("fields", [], "fields of the error")
+RAISES = flags.DEFINE_enum("raises", "", ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "KeyError"], "what to raise")
 CONFIG = cli.define_config_file("config", {config!r}, "the config")
 
 
@@ -24,10 +25,10 @@ def main(argv):
     logging.getLogger("tensorflow").warning("5 calls triggered tf.function retracing")
     if RAISES.value == "KeyError":
         raise KeyError("a defect")
-    if RAISES.value == "KeyboardInterrupt":
-        raise KeyboardInterrupt
+    if RAISES.value.startswith("SIG"):
+        os.kill(os.getpid(), getattr(signal, RAISES.value))
     if RAISES.value == "InputError":
-        raise InputError("--data=nix: no such file")
+        raise InputError("data=nix: no such file", field=tuple(FIELDS.value))
     print(argv[1:], SIZE.value, CONFIG.value.data.num_test_per_class)
 
 
@@ -52,10 +53,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return start(folder, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def start(folder: Path, *arguments: str, stdout: int, stderr: int) -> subprocess.CompletedProcess[str]:
     repository = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(repository)])}
     command = [sys.executable, str(folder / "script.py"), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=environment, stdout=stdout, stderr=stderr, text=True, check=False)
 
 
 def test_runs_main_with_the_parsed_flags_and_without_the_noise_of_tensorflow(folder):
@@ -67,13 +72,30 @@ def test_runs_main_with_the_parsed_flags_and_without_the_noise_of_tensorflow(fol
 def test_an_input_error_is_one_line_and_exit_code_1(folder):
     done = run(folder, "--raises=InputError")
     assert done.returncode == 1
-    assert done.stderr.endswith("\nerror: --data=nix: no such file\n")
+    assert done.stderr.endswith("\nerror: data=nix: no such file\n")
     assert "Traceback" not in done.stderr
 
 
-def test_an_interrupt_is_exit_code_130_without_traceback(folder):
-    done = run(folder, "--raises=KeyboardInterrupt")
-    assert (done.returncode, "Traceback" in done.stderr) == (130, False)
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ("size", " (set with --size)"),
+        ("data.num_test_per_class", " (set with --config.data.num_test_per_class)"),
+        ("size,data.num_test_per_class", " (set with --size or --config.data.num_test_per_class)"),
+        ("data", " (set with --config.data)"),
+        ("data.num_tests,nix.field", ""),
+    ],
+)
+def test_an_input_error_says_how_its_fields_are_set_on_the_command_line(folder, fields, hint):
+    done = run(folder, "--raises=InputError", f"--fields={fields}")
+    assert done.stderr.endswith(f"\nerror: data=nix: no such file{hint}\n")
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGHUP", 129), ("SIGTERM", 143)])
+def test_a_signal_is_one_line_and_its_exit_code(folder, name, code):
+    done = run(folder, f"--raises={name}")
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert done.stderr.endswith(f"error: interrupted by {name}; the same command goes on where this one was\n")
 
 
 def test_a_defect_keeps_its_traceback(folder):
@@ -97,7 +119,11 @@ def test_a_defect_keeps_its_traceback(folder):
             "Did you mean 'num_test_per_class'?",
         ),
         ("--config.data.num_test_per_class=few", "error: flag --config.data.num_test_per_class=few: "),
-        ("--config=nix.py", "error: the config file cannot be read: [Errno 2] No such file or directory: 'nix.py'"),
+        (
+            "--config=nix.py",
+            "error: the config file cannot be read: [Errno 2] No such file or directory: 'nix.py'; "
+            "configs with a name: drawn, quickstart, study, study_2025",
+        ),
     ],
 )
 def test_a_bad_flag_is_named_and_exit_code_2(folder, argument, message):
@@ -112,6 +138,14 @@ def test_help_lists_the_flags_and_ends_well(folder):
     assert done.returncode == 0
     assert "--config: the config" in done.stdout
     assert "--size: how large" in done.stdout
+
+
+def test_help_ends_quietly_where_nobody_reads_it(folder):
+    read, write = os.pipe()
+    os.close(read)
+    done = start(folder, "--help", stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_a_broken_tensorflow_shows_what_it_printed(folder):

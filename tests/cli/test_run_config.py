@@ -1,6 +1,7 @@
-"""Which configuration `scripts/run.py` uses, asked in processes of its own, as absl's flags are global."""
+"""Which configuration `run` uses, asked in processes of its own, as absl's flags are global."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,20 +9,24 @@ from typing import Any
 
 import pytest
 
+from tfp_insects.cli.config_files import config_names, find_config, load_config
+
 ROOT = Path(__file__).resolve().parents[2]
-ASK = f"""
-import json, runpy, sys
+ASK = """
+import json, sys
 from absl import flags
-script = runpy.run_path({str(ROOT / "scripts" / "run.py")!r})
+from tfp_insects.cli.commands import run
 flags.FLAGS(sys.argv)
-print(json.dumps([script["config_for"](is_drawn) for is_drawn in (True, False)]))
+print(json.dumps([run.config_for(is_drawn) for is_drawn in (True, False)]))
 """
-DRAWN, STUDY = 4, 16  # Epochs in configs/drawn.py and configs/study.py.
+DRAWN, STUDY, QUICKSTART = 4, 16, 12  # Epochs in configs/drawn.py, configs/study.py and configs/quickstart.py.
 
 
-def configs(*arguments: str) -> list[dict[str, Any]]:
+def configs(*arguments: str, folder: Path = ROOT) -> list[dict[str, Any]]:
     """What drawn and what other images get."""
-    done = subprocess.run([sys.executable, "-c", ASK, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", ASK, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
@@ -32,6 +37,8 @@ def configs(*arguments: str) -> list[dict[str, Any]]:
         (("--config.training.batch_size=7",), [DRAWN, STUDY]),
         (("--config=configs/study.py", "--config.training.batch_size=7"), [STUDY, STUDY]),
         (("--config", "configs/study.py"), [STUDY, STUDY]),
+        (("--config=quickstart", "--config.training.batch_size=7"), [QUICKSTART, QUICKSTART]),
+        (("--config", "study"), [STUDY, STUDY]),
     ],
 )
 def test_drawn_images_have_a_configuration_of_their_own_where_none_is_given(
@@ -43,8 +50,18 @@ def test_drawn_images_have_a_configuration_of_their_own_where_none_is_given(
     assert [config["training"]["batch_size"] for config in found] == [batch_size, batch_size]
 
 
-def test_a_file_of_the_same_name_is_not_taken_for_the_study(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["study.py", "study"])
+def test_a_file_of_the_same_name_is_not_taken_for_the_study(tmp_path: Path, name: str) -> None:
     own = (ROOT / "configs" / "study.py").read_text().replace("section.epochs = 16", "section.epochs = 9")
-    (tmp_path / "study.py").write_text(own)
-    found = configs(f"--config={tmp_path / 'study.py'}")
+    (tmp_path / name).write_text(own)
+    found = configs(f"--config={name}", folder=tmp_path)
     assert [config["training"]["epochs"] for config in found] == [9, 9]
+
+
+def test_configs_are_found_by_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config_names() == sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
+    assert [find_config(name) for name in config_names()] == sorted((ROOT / "configs").glob("*.py"))
+    assert load_config("quickstart").training.epochs == QUICKSTART
+    for path in ("nix", "nix.py", "configs/study.py", "study.py"):
+        assert find_config(path) == Path(path)

@@ -114,5 +114,5 @@ def test_a_log_uniform_head_is_refused() -> None:
 
 
 def test_an_unknown_scope_is_refused() -> None:
-    with pytest.raises(InputError, match="bayesian_layers 'some' is unknown"):
+    with pytest.raises(InputError, match="layers='some' is unknown"):
         build("bnn", make_config("some"))

@@ -14,7 +14,7 @@ from tfp_insects.data.pipeline import Examples, evaluation_dataset
 from tfp_insects.data.source import ImageSource
 from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.models.alexnet.sampling import weights_of
-from tfp_insects.runs.finished_run import read_finished_run
+from tfp_insects.runs.reading import open_run
 from tfp_insects.serving.graph import ServedModel, ServingOptions
 
 Get = Callable[[str], Path]
@@ -54,7 +54,7 @@ def test_encoded_images_get_the_answer_of_the_training_pipeline(
     loaded: Callable[[str], Any], run_of: Get, runs: Any
 ) -> None:
     encoded = files()
-    model = read_finished_run(run_of("cnn")).build_model()
+    model = open_run(run_of("cnn")).build_model()
     expected = FewImagesPredictor(model).predict(pipeline_batches(encoded, runs), 1, seed=0)[0]
     found = loaded("cnn").signatures["serving_default"](image_bytes=tf.constant(encoded))["probabilities"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -64,7 +64,7 @@ def test_encoded_images_get_the_answer_of_the_training_pipeline(
 def test_encoded_images_get_the_answer_of_the_training_pipeline_under_one_seed(
     run_of: Get, runs: Any, tmp_path: Path
 ) -> None:
-    encoded, run = files(), read_finished_run(run_of("all"))
+    encoded, run = files(), open_run(run_of("all"))
     model = run.build_model()
     expected = FewImagesPredictor(model).predict(pipeline_batches(encoded, runs), 3, 5, 2).mean(0)
     (tmp_path / "names.txt").touch()

@@ -37,6 +37,11 @@ def test_time_is_the_median_of_an_images_times_the_images_of_the_run(
         directory = Cell("cnn", size, 0).directory(tmp_path)
         directory.mkdir()
         write_json(directory / "record.json", {"seconds_per_step": seconds, "batch_size": batch_size})
+        num_samples = 2 if size == 2 else 3
+        prediction = {**tiny_experiment.config["prediction"], "num_samples": num_samples}
+        write_json(directory / "config.json", {"model": "cnn", "config": {"prediction": prediction}})
+    again = planned([Cell("cnn", 2, 0)], tiny_experiment, tmp_path)
+    assert again["cnn-n2-seed0"] == ["trained,", "to", "predict", "anew", "6", "0.0"]
     found = planned([Cell("cnn", 3, 0), Cell("cnn", 4, 0), Cell("bnn", 4, 0)], tiny_experiment, tmp_path)
     assert found["cnn-n3-seed0"] == ["finished", "6", "0.0"]
     # 5, 25 and 10 seconds an image: 10 s x 8 images x 6 steps.

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfp_insects.models.architecture import NetworkSpec
+from tfp_insects.models.architecture import Architecture, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.study import pretraining as pretrained
@@ -20,7 +20,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     weights = {f"{one.name}/{kind}": getattr(one, kind).numpy() for one in layers for kind in ("kernel", "bias")}
     given: list[dict[str, Any]] = []
 
-    def pretrain(settings: dict[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
+    def pretrain(architecture: Architecture, settings: dict[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
         given.append(settings)
         return weights
 

@@ -1,4 +1,4 @@
-"""What every script shares: flags parsed, user mistakes told in one line, TensorFlow kept quiet."""
+"""What every command shares: flags parsed, user mistakes told in one line, TensorFlow kept quiet."""
 
 import contextlib
 import logging
@@ -8,16 +8,18 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
+import ml_collections
 from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
+from tfp_insects.cli.config_files import config_names, find_config
 from tfp_insects.errors import InputError
+from tfp_insects.interruption import Interrupted, interruptible
 from tfp_insects.startup import import_tensorflow_quietly
 
 EXIT_INPUT_ERROR = 1
 EXIT_BAD_FLAGS = 2
-EXIT_INTERRUPTED = 130
 
 flags.disclaim_key_flags()  # so that --help lists a flag defined here under the script that asked for it
 
@@ -26,38 +28,93 @@ def define_config_file(name: str, default: str, help_text: str) -> flags.FlagHol
     """Defines a flag for a config file whose fields `--<name>.field=value` overrides.
 
     A file that cannot be loaded and an override of a field that the config does not have end the process with code 2.
+
+    Args:
+        name: The flag's name.
+        default: The file where the flag is not given. Like the flag's value, it is the name of a configuration that comes
+            with the project, or a path.
+        help_text: Words of `--help`.
     """
     with _stopping_on_config_errors(sys.argv):
-        holder = config_flags.DEFINE_config_file(name, default, help_text)
+        holder = config_flags.DEFINE_config_file(name, str(find_config(default)), help_text)
+    flag = flags.FLAGS[name]
+    flag.parser = _NamedConfigParser(flag.parser)
+    flag.default_as_str = repr(default)
     flags.register_validator(holder, _is_loaded)
     return holder
 
 
-def run_main(main: Callable[[list[str]], None]) -> NoReturn:
-    """Runs a script's `main(argv)` after parsing the absl flags.
+class _NamedConfigParser(flags.ArgumentParser):
+    """Reads configs by name, too, where another parser knows paths alone."""
 
-    The process ends with code 0, with 1 after an `InputError` (printed as `error: ...` on stderr), with 2 after a bad
-    flag, and with 130 when interrupted. Every other exception keeps its traceback. Scripts import what needs TensorFlow
-    inside `main`, so that `--help` and bad flags answer at once, and TensorFlow's start-up messages are caught here.
+    def __init__(self, parser: flags.ArgumentParser) -> None:
+        self._parser = parser
+
+    def parse(self, argument: str) -> Any:
+        return self._parser.parse(str(find_config(argument)))
+
+    def flag_type(self) -> str:
+        return self._parser.flag_type()
+
+
+def run_main(main: Callable[[list[str]], None]) -> NoReturn:
+    """Runs a command's `main(argv)` after parsing the absl flags.
+
+    The process ends with code 0, with 1 after an `InputError` (printed as `error: ...` on stderr, with the flags of its
+    fields), with 2 after a bad flag, and with 128 + n when signal n interrupts it. Every other exception keeps its
+    traceback. Commands import what needs TensorFlow inside `main`, so that `--help` and bad flags answer at once, and
+    TensorFlow's start-up messages are caught here.
 
     Args:
-        main: The script's function. It gets the program's name alone, because arguments that are no flags are refused.
+        main: The command's function. It gets the program's name alone, because arguments that are no flags are refused.
     """
 
     def guarded_main(argv: list[str]) -> None:
         try:
-            _set_up_logging()
-            import_tensorflow_quietly()
-            main(argv)
+            with interruptible():
+                _set_up_logging()
+                import_tensorflow_quietly()
+                main(argv)
         except InputError as error:
-            _stop(str(error), EXIT_INPUT_ERROR)
+            stop(_with_flags(error), EXIT_INPUT_ERROR)
         except app.UsageError as error:
-            _stop(str(error), EXIT_BAD_FLAGS)
-        except KeyboardInterrupt:
-            _stop("interrupted", EXIT_INTERRUPTED)
+            stop(str(error), EXIT_BAD_FLAGS)
+        except Interrupted as interrupted:
+            stop(str(interrupted), interrupted.exit_code)
 
     app.run(guarded_main, flags_parser=_parse_flags)
     raise AssertionError("app.run ends the process.")
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Ends the process with `error: <message>` on stderr and an exit code."""
+    sys.stdout.flush()
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _with_flags(error: InputError) -> str:
+    """The error's message, and the flags that set its fields where it does not name them itself."""
+    message = str(error)
+    known = [flag for field in error.fields if (flag := _flag_of_field(field))]
+    found = [flag for flag in known if not re.search(rf"{re.escape(flag)}\b", message)]
+    return f"{message} (set with {' or '.join(found)})" if found else message
+
+
+def _flag_of_field(field: str) -> str | None:
+    """The flag that sets a field: one of the field's name, or an override of that field of a config."""
+    if field in flags.FLAGS:
+        return f"--{field}"
+    values = flags.FLAGS.flag_values_dict()
+    return next((f"--{name}.{field}" for name, value in values.items() if _has_field(value, field)), None)
+
+
+def _has_field(config: Any, field: str) -> bool:
+    for name in field.split("."):
+        if not (isinstance(config, ml_collections.ConfigDict) and name in config):
+            return False
+        config = config[name]
+    return True
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
@@ -65,11 +122,14 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         with _stopping_on_config_errors(argv):
             arguments = flags.FLAGS(argv)
     except flags.Error as error:
-        _stop(f"{error}\nPass --help for the list of flags.", EXIT_BAD_FLAGS)
+        stop(f"{error}\nPass --help for the list of flags.", EXIT_BAD_FLAGS)
     except SystemExit as end:
         sys.exit(0 if end.code == 1 else end.code)  # absl ends --help with code 1
+    except BrokenPipeError:  # as of `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # What is left to write goes there.
+        sys.exit(EXIT_INPUT_ERROR)
     if len(arguments) > 1:
-        _stop(f"unexpected argument {arguments[1]!r}: every option has the form --name=value.", EXIT_BAD_FLAGS)
+        stop(f"unexpected argument {arguments[1]!r}: every option has the form --name=value.", EXIT_BAD_FLAGS)
     if flags.FLAGS["verbosity"].using_default_value:
         flags.FLAGS.verbosity = absl_logging.WARNING
     return arguments
@@ -80,6 +140,8 @@ def _stopping_on_config_errors(argv: Sequence[str]) -> Iterator[None]:
     """Turns what ml_collections raises for a bad config flag into an error that names it."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         _stop_without_config(error)
     except (AttributeError, KeyError) as error:
@@ -89,7 +151,7 @@ def _stopping_on_config_errors(argv: Sequence[str]) -> Iterator[None]:
             raise
         suggestion = re.search(r'Did you mean "(\w+)"', str(error))
         hint = f" Did you mean {suggestion[1]!r}?" if suggestion else ""
-        _stop(f"{overrides[0]}: the config has no such field.{hint}", EXIT_BAD_FLAGS)
+        stop(f"{overrides[0]}: the config has no such field.{hint}", EXIT_BAD_FLAGS)
 
 
 def _is_loaded(config: Any) -> bool:
@@ -102,13 +164,8 @@ def _is_loaded(config: Any) -> bool:
 
 def _stop_without_config(error: OSError) -> NoReturn:
     cause = str(error).rpartition("\n")[2].strip()  # the line before it is ml_collections' own account of its attempts
-    _stop(f"the config file cannot be read: {cause}", EXIT_BAD_FLAGS)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    sys.stdout.flush()
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(code)
+    names = ", ".join(config_names())
+    stop(f"the config file cannot be read: {cause}; configs with a name: {names}", EXIT_BAD_FLAGS)
 
 
 def _set_up_logging() -> None:

@@ -1,4 +1,4 @@
-"""What `scripts/run.py` does: from the user's words to records, table and pictures."""
+"""What `run` does: from the user's words to records, table and pictures."""
 
 import dataclasses
 import functools
@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tfp_insects.cli.numbers import parse_numbers
 from tfp_insects.compare.record_table import print_table, write_comparison
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
@@ -25,7 +26,7 @@ ConfigFor = Callable[[bool], Mapping[str, Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What the user asked for, as in the flags of `scripts/run.py`.
+    """What the user asked for, as in the flags of `cli/commands/run.py`.
 
     Attributes:
         models: Names of models.
@@ -106,14 +107,3 @@ def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) 
         write_report(workdir, console)
     except InputError as error:  # Older runs in the same directory may not be comparable; these runs are finished.
         console.print(f"No report: {error}", soft_wrap=True, markup=False, highlight=False)
-
-
-def parse_numbers(flag: str, words: Sequence[str]) -> list[int]:
-    """Reads a flag's numbers; `InputError` names the flag where they are none."""
-    try:
-        numbers = [int(word) for word in words]
-    except ValueError as error:
-        raise InputError(f"--{flag}={','.join(words)}: expected numbers separated by commas") from error
-    if not numbers:
-        raise InputError(f"--{flag}: expected at least one number")
-    return numbers

@@ -10,8 +10,7 @@ import numpy as np
 from tfp_insects.files import read_arrays
 from tfp_insects.metrics.scores import mean_probabilities
 from tfp_insects.runs.cells import Cell
-from tfp_insects.study.cell_predictions import OOD_NAME, TEST_NAME, VALIDATION_NAME
-from tfp_insects.study.member import HISTORY_NAME
+from tfp_insects.runs.layout import HISTORY_NAME, OOD_NAME, TEST_NAME, VALIDATION_NAME
 from tfp_insects.training.history import read_history, seconds_to_best_epoch
 
 Split = Literal["validation", "test"]

@@ -10,8 +10,8 @@ from tfp_insects.files import read_arrays
 from tfp_insects.metrics.bootstrap import Interval, seeds_interval
 from tfp_insects.metrics.intervals import out_of_distribution_statistics
 from tfp_insects.metrics.scores import predictive_entropy
+from tfp_insects.runs.layout import OOD_NAME
 from tfp_insects.runs.run_set import Run, Study
-from tfp_insects.study.cell_predictions import OOD_NAME
 
 SCORES = ("predictive_entropy", "mutual_information")
 

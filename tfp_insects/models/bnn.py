@@ -7,9 +7,11 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.flipout import Convolution2DFlipout, DenseFlipout, VariationalKernel
+from tfp_insects.bayes.convolution_flipout import Convolution2DFlipout
+from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.noise import NoiseTable
 from tfp_insects.bayes.priors import LOG_UNIFORM
+from tfp_insects.bayes.variational_kernel import VariationalKernel
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet.network import build_sequential
 from tfp_insects.models.architecture import Group, NetworkSpec

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from tfp_insects.files import written_whole
 from tfp_insects.runs.cells import Cell
-from tfp_insects.study.member import HISTORY_NAME
+from tfp_insects.runs.layout import HISTORY_NAME
 from tfp_insects.training.history import read_history
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfp_insects.metrics.scores import example_correct, expected_entropy, mutual_information, predictive_entropy
+from tfp_insects.runs.layout import THUMBNAILS_NAME
 from tfp_insects.runs.run_set import Run, Study
-from tfp_insects.runs.thumbnails import THUMBNAILS_NAME, read_thumbnails
+from tfp_insects.runs.thumbnails import read_thumbnails
 
 NUM_IMAGES = 4
 NUM_BARS = 4

@@ -18,7 +18,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import read_arrays, written_whole
 from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.report.posterior_pictures import PosteriorPicture
-from tfp_insects.study.cell_predictions import TEST_NAME
+from tfp_insects.runs.layout import TEST_NAME
 
 Row = Mapping[str, Any]
 

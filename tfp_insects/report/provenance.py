@@ -30,7 +30,7 @@ def provenance(study: Study) -> list[tuple[str, str]]:
         ("Images a class", enumerate_words([str(size) for size in study.sizes])),
         ("Seeds", enumerate_words([str(seed) for seed in study.seeds])),
         ("Weights to start from", _values(study, "weights")),
-        ("Monte Carlo draws", _by_model(study, lambda run: run.record["num_samples"])),
+        ("Monte Carlo draws", _by_model(study, lambda run: run.num_draws)),
         ("Parameters", _by_model(study, lambda run: f"{run.record['num_parameters']:,}")),
         ("Precision", _values(study, "precision")),
         ("Hardware", enumerate_words(_unique(_hardware(run.record["hardware"]) for run in study.runs))),

@@ -11,8 +11,8 @@ from tfp_insects.bayes.log_uniform_prior import LogUniformState
 from tfp_insects.bayes.normal_prior import NormalState
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
+from tfp_insects.runs.layout import WEIGHTS_PATH
 from tfp_insects.runs.run_set import Run, Study
-from tfp_insects.training.checkpoints import WEIGHTS_PATH
 
 # Full AlexNet has 57 million weights; this many of each layer show its distribution.
 MAX_WEIGHTS = 200_000

@@ -9,7 +9,6 @@ from tfp_insects.data.small_copies import small_copy
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 
-THUMBNAILS_NAME = "test_images.zip"
 MAX_SIZE = 160  # pixels
 QUALITY = 90
 

@@ -14,7 +14,8 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_p
 from tfp_insects.data.images import decode_image
 from tfp_insects.files import read_json
 from tfp_insects.models.alexnet.few_images import FewImagesPredictor
-from tfp_insects.runs.finished_run import FinishedRun, read_finished_run
+from tfp_insects.runs.run import Run
+from tfp_insects.serving.export import open_exportable
 from tfp_insects.serving.layout import MODEL_CARD_NAME
 from tfp_insects.serving.loaded_model import newest_version
 
@@ -41,7 +42,7 @@ def check_server(run: Path, model: Path, image: Path, rest: str, grpc_address: s
     Raises:
         AssertionError: An answer differs by more than rounding, or, where the noise is fresh, more than noise does.
     """
-    finished, encoded, name = read_finished_run(run), image.read_bytes(), model.resolve().name
+    finished, encoded, name = open_exportable(run), image.read_bytes(), model.resolve().name
     card = read_json(newest_version(model) / MODEL_CARD_NAME)
     num_samples, num_last = card["num_samples"], card.get("num_last_layer_samples", 1)
     fresh = np.array(ask_rest(f"{rest}/v1/models/{name}:predict", encoded)["probabilities"])
@@ -83,7 +84,7 @@ def ask_grpc(address: str, model_name: str, encoded: bytes, seed: int) -> dict[s
     return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
 
 
-def _own_draws(run: FinishedRun, encoded: bytes, num_samples: int, seed: int, num_last: int = 1) -> np.ndarray:
+def _own_draws(run: Run, encoded: bytes, num_samples: int, seed: int, num_last: int = 1) -> np.ndarray:
     """The run's own prediction of one image, `[num_samples * num_last, num_classes]`."""
     image = run.preprocessing(decode_image(tf.constant(encoded), run.preprocessing.image_size))
     predictor = FewImagesPredictor(run.build_model())

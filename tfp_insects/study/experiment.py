@@ -101,13 +101,13 @@ class Recipe:
     """From which any process makes the same experiment.
 
     Attributes:
-        data: `--data`.
-        weights: `--weights`.
+        data: `auto`, `insect_detect`, `synthetic` or a path.
+        weights: `auto`, `imagenet`, `none` or a path.
         sizes: Numbers of training images of each class.
         config: Plain configuration.
         cache_dir: Where drawn images and weights are kept.
         data_dir: Where TFDS keeps prepared data.
-        ood_data: `--ood_data`; empty without.
+        ood_data: Path of images of other things; empty without.
     """
 
     data: str
@@ -128,7 +128,7 @@ class Recipe:
 def open_images(
     spec: str, sizes: Sequence[int], data_config: Mapping[str, Any], cache_dir: Path, data_dir: Path | None
 ) -> ImageSource:
-    """Opens the images that `--data` names and decodes each once, so that a bad one is found before any training."""
+    """Opens the images that `data` names and decodes each once, so that a bad one is found before any training."""
     num_held_out = data_config["num_test_per_class"] + data_config["num_validation_per_class"]
     num_drawn = max(MIN_DRAWN_PER_CLASS, *sizes) + num_held_out
     source = open_source(spec, cache_dir, num_synthetic_per_class=num_drawn, data_dir=data_dir)
@@ -136,11 +136,14 @@ def open_images(
 
 
 def open_ood_images(spec: str, data_config: Mapping[str, Any], cache_dir: Path) -> ImageSource | None:
-    """Opens the zip or folder that `--ood_data` names, in the same way; none if nothing is named."""
+    """Opens the zip or folder that `ood_data` names, in the same way; none if nothing is named."""
     if not spec:
         return None
     if not Path(spec).expanduser().exists():
-        raise InputError(f"--ood_data={spec}: no such file or folder; expected a zip or folder of images")
+        raise InputError(
+            f"ood_data={spec}: no such file or folder; expected a zip or folder of images",
+            field="ood_data",
+        )
     source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS, needs_classes=False)
     return verify_images(source, data_config["on_bad_image"])
 
@@ -163,7 +166,7 @@ def make_experiment(
         config: Plain configuration.
         cache_dir: Where downloaded and pretrained weights are kept.
         say: Tells the user in one line.
-        ood: Images of other things, verified; `config.data.ood_classes` names classes of the source instead.
+        ood: Images of other things, verified; `data.ood_classes` names classes of the source instead.
 
     Raises:
         InputError: A number of the configuration, the weights or the images cannot be used; the message names them.
@@ -201,7 +204,8 @@ def _apart(source: ImageSource, ood: ImageSource | None, ood_classes: str) -> tu
         return source, ood
     if ood is not None:
         raise InputError(
-            "--ood_data and --config.data.ood_classes both name out-of-distribution images; give one of them"
+            "ood_data and data.ood_classes both name out-of-distribution images; give one of them",
+            field=("ood_data", "data.ood_classes"),
         )
     return hold_out_classes(source, ood_classes)
 
@@ -210,7 +214,8 @@ def _split(source: ImageSource, sizes: Sequence[int], data: Mapping[str, Any]) -
     max_n_per_class = data["max_n_per_class"] or max(sizes)
     if max_n_per_class < max(sizes):
         raise InputError(
-            f"--config.data.max_n_per_class={max_n_per_class} is less than the largest --n_per_class={max(sizes)}"
+            f"data.max_n_per_class={max_n_per_class} is less than the largest n_per_class={max(sizes)}",
+            field=("data.max_n_per_class", "n_per_class"),
         )
     return make_split(
         source,

@@ -18,6 +18,7 @@ from tfp_insects.metrics.scores import per_class_accuracy, summarize
 from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method
+from tfp_insects.runs.predictions import num_passes
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
 from tfp_insects.training.schedules import annealed_kl_weight
@@ -50,6 +51,7 @@ def make_record(
     labels: np.ndarray,
     num_parameters: int,
     steps_per_epoch: int,
+    predict_seconds: float,
     ood: OutOfDistribution | None = None,
     temperature: float | None = None,
 ) -> dict[str, Any]:
@@ -63,16 +65,19 @@ def make_record(
         labels: int32 `[num_examples]`.
         num_parameters: Numbers that the networks predict with.
         steps_per_epoch: Training steps of one epoch of all networks.
+        predict_seconds: Time that the test predictions took, all draws of all networks.
         ood: Predictions for out-of-distribution images, or none.
         temperature: By which logits were divided; none where none was fitted.
     """
+    num_last = identity["config"]["prediction"]["num_last_layer_samples"]
     history = joint_history(histories)
     best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
     record = {
         **{key: value for key, value in identity.items() if key not in ("config", "preprocessing")},
         "num_classes": len(identity["class_names"]),
         "num_test_examples": len(labels),
-        "num_samples": len(probabilities),
+        "num_samples": num_passes(len(probabilities), len(histories), num_last),
+        "num_draws": len(probabilities),
         **_quality(probabilities, labels, identity["class_names"]),
         "best_epoch": best_epoch,
         "validation_nll": validation.nll,
@@ -81,6 +86,7 @@ def make_record(
         "train_seconds": sum(row.seconds for row in history),
         "seconds_to_best_epoch": sum(map(seconds_to_best_epoch, histories)),
         "seconds_per_step": float(np.median([row.seconds for row in history])) / steps_per_epoch,
+        "predict_seconds": predict_seconds,
         "num_parameters": num_parameters,
         "precision": identity["config"]["model"]["precision"],
         "hardware": hardware(),
@@ -89,6 +95,16 @@ def make_record(
     if temperature is not None:
         record["temperature"] = temperature
     return record if ood is None else _with_ood(record, probabilities, ood)
+
+
+def with_training_of(before: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of new predictions that says of its training what the record of before said.
+
+    Where the machine or the versions that predict are others than those that trained, it names both.
+    """
+    trained_on = {name: before[name] for name in ("hardware", "versions")}
+    others = {f"prediction_{name}": record[name] for name, value in trained_on.items() if record[name] != value}
+    return {**record, **trained_on, **others}
 
 
 def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.flipout import DenseFlipout, VariationalKernel
+from tfp_insects.bayes.dense_flipout import DenseFlipout
+from tfp_insects.bayes.variational_kernel import VariationalKernel
 from tfp_insects.models.alexnet import table as alexnet
 from tfp_insects.models.pooling import adaptive_average
 

@@ -1,4 +1,4 @@
-"""TFP's Flipout layers with a posterior that trains fast, in any precision, from plain configuration.
+"""The base of both Flipout layers: a kernel whose posterior trains fast, in any precision, from plain configuration.
 
 TFP's own `DenseFlipout` and `Convolution2DFlipout` stay the base classes. What changes is how the posterior is stored and
 drawn (see `mean_field`, and `priors` for what priors there are), and what a call means:
@@ -14,6 +14,8 @@ Biases are point estimates.
 """
 
 import functools
+import operator
+import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +25,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfp_insects.bayes import mean_field
+from tfp_insects.bayes.layer_arguments import label_of
 from tfp_insects.bayes.noise import NoiseTable
 from tfp_insects.bayes.prior_weights import add_prior
 from tfp_insects.bayes.priors import Variational
@@ -33,11 +36,43 @@ tfd = tfp.distributions
 class VariationalKernel(tf_keras.layers.Layer):
     """A kernel with a mean-field normal posterior; mixed into TFP's Flipout layers."""
 
-    def _init_variational(self, variational: Mapping[str, Any], kernel_initializer: Any) -> None:
-        self.variational = Variational.from_config(variational)
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any,
+        use_bias: bool,
+        variational: Variational | Mapping[str, Any] | None,
+        seed: int | None,
+        kernel_initializer: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            activity_regularizer=tf_keras.regularizers.get(activity_regularizer),
+            kernel_posterior_fn=self._make_posterior,
+            kernel_prior_fn=self._make_prior,
+            bias_posterior_fn=self._make_bias if use_bias else None,
+            # `tf_keras.utils.set_random_seed` sets this generator too.
+            seed=random.randrange(1 << 31) if seed is None else operator.index(seed),
+            **kwargs,
+        )
+        self.use_bias = use_bias
+        self.bias: tf.Variable | None = None
+        self.variational = Variational.of(variational)
         self.kernel_initializer = tf_keras.initializers.get(kernel_initializer)
-        self._noise_table: NoiseTable | None = None
+        self._shared_table: NoiseTable | None = None
+        self._own_table: NoiseTable | None = None
         self._noise_position = 0
+
+    def build(self, input_shape: Any) -> None:
+        """Adds the weights for inputs `[batch, ..., channels]`, of which the channels must be known."""
+        if tf.TensorShape(input_shape)[-1] is None:
+            raise ValueError(f"{label_of(self)}: the last dimension of the inputs must be known; got {input_shape}")
+        super().build(input_shape)
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Adds the weights of a layer that is loaded from a file, under the names that they have in a new model."""
+        with tf.name_scope(self.name):
+            super().build_from_config(config)
 
     def _make_posterior(
         self, dtype: tf.DType, shape: list[int], name: str, trainable: bool, add_variable: Callable
@@ -109,24 +144,39 @@ class VariationalKernel(tf_keras.layers.Layer):
     def _full_scale(self) -> tf.Tensor:
         return tf.broadcast_to(self.posterior_scale(), self.loc.shape)
 
-    def centre_on(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+    def centre_on(self, kernel: np.ndarray, bias: np.ndarray | None = None) -> None:
         """Starts at pretrained weights; a `pretrained` prior is centred on them.
 
         Args:
             kernel: float32, the kernel's shape.
-            bias: float32 `[units]`.
+            bias: float32 `[units]`; none for a layer without one.
+
+        Raises:
+            ValueError: A bias for a layer without one, or none for a layer with one.
         """
+        if (bias is None) == self.use_bias:
+            given = "none" if bias is None else "one"
+            raise ValueError(f"{label_of(self)}: bias: got {given}, but the layer has use_bias={self.use_bias}")
         self.loc.assign(kernel)
-        self.bias.assign(bias)
+        if self.bias is not None:
+            self.bias.assign(bias)
         self.prior_weights.centre_on(kernel)
 
     def use_noise_table(self, table: NoiseTable, position: int) -> None:
         """Shares a table with other layers; `position` keeps their reads apart."""
-        self._noise_table = table
+        self._shared_table = table
         self._noise_position = position
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Applies the layer: a Flipout pass in training, the posterior's mean otherwise."""
+        """Applies the layer: a Flipout pass in training, the posterior's mean otherwise.
+
+        Raises:
+            TypeError: `training` is a tensor.
+        """
+        if tf.is_tensor(training):
+            raise TypeError(
+                f"{label_of(self)}: training: expected a Python bool, which decides what is traced; got a tensor"
+            )
         inputs = tf.cast(inputs, self.compute_dtype)
         if not training:
             return self.apply_kernel(inputs, tf.cast(self.loc, self.compute_dtype))
@@ -175,10 +225,12 @@ class VariationalKernel(tf_keras.layers.Layer):
         return tuple(mean_field.draw_kernel(state, noise, sign * multiplier, dtype) for sign in (1.0, -1.0))
 
     def _table(self) -> NoiseTable:
-        if self._noise_table is None:
+        if self._shared_table is not None:
+            return self._shared_table
+        if self._own_table is None:
             length = self.loc.shape.num_elements()
-            self._noise_table = NoiseTable(length, length, self.seed, self.compute_dtype)
-        return self._noise_table
+            self._own_table = NoiseTable(length, length, self.seed, self.compute_dtype)
+        return self._own_table
 
     def _noise(self, step: tf.Tensor) -> tf.Tensor:
         noise = self._table().read(step, self._noise_position, self.loc.shape.as_list())
@@ -206,96 +258,34 @@ class VariationalKernel(tf_keras.layers.Layer):
         raise NotImplementedError
 
     def _finish(self, outputs: tf.Tensor) -> tf.Tensor:
-        outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
+        if self.bias is not None:
+            outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _variational_config(self) -> dict[str, Any]:
-        # TFP's own configuration stores functions; this class sets those itself.
+    def get_config(self) -> dict[str, Any]:
+        """The layer's plain configuration, from which `from_config` makes the same again, weights apart."""
         return {
+            # TFP's own configuration stores functions; this class sets those itself.
             **tf_keras.layers.Layer.get_config(self),
             "activation": tf_keras.activations.serialize(self.activation),
+            "activity_regularizer": tf_keras.regularizers.serialize(self.activity_regularizer),
+            "use_bias": self.use_bias,
             "variational": self.variational.to_config(),
             "seed": self.seed,
             "kernel_initializer": tf_keras.initializers.serialize(self.kernel_initializer),
+            "noise_table": tf_keras.saving.serialize_keras_object(self._shared_table),
+            "noise_position": self._noise_position,
         }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "VariationalKernel":
         """Makes a layer from its plain configuration."""
-        return cls(**config)
-
-
-class DenseFlipout(VariationalKernel, tfp.layers.DenseFlipout):
-    """`tfp.layers.DenseFlipout` on a `VariationalKernel`; the kernel is `[inputs, units]`."""
-
-    def __init__(
-        self,
-        units: int,
-        *,
-        activation: Any = None,
-        variational: Mapping[str, Any],
-        seed: int,
-        kernel_initializer: Any = "he_normal",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            units=units,
-            activation=activation,
-            kernel_posterior_fn=self._make_posterior,
-            kernel_prior_fn=self._make_prior,
-            bias_posterior_fn=self._make_bias,
-            seed=seed,
-            **kwargs,
-        )
-        self._init_variational(variational, kernel_initializer)
-
-    def _linear(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(inputs, kernel)
-
-    def get_config(self) -> dict[str, Any]:
-        """The layer's plain configuration."""
-        return {**self._variational_config(), "units": self.units}
-
-
-class Convolution2DFlipout(VariationalKernel, tfp.layers.Convolution2DFlipout):
-    """`tfp.layers.Convolution2DFlipout` on a `VariationalKernel`; the kernel is `[height, width, channels, filters]`."""
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int,
-        *,
-        strides: int = 1,
-        padding: str = "valid",
-        activation: Any = None,
-        variational: Mapping[str, Any],
-        seed: int,
-        kernel_initializer: Any = "he_normal",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            activation=activation,
-            kernel_posterior_fn=self._make_posterior,
-            kernel_prior_fn=self._make_prior,
-            bias_posterior_fn=self._make_bias,
-            seed=seed,
-            **kwargs,
-        )
-        self._init_variational(variational, kernel_initializer)
-
-    def _linear(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper())
-
-    def get_config(self) -> dict[str, Any]:
-        """The layer's plain configuration."""
-        return {
-            **self._variational_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size[0],
-            "strides": self.strides[0],
-            "padding": self.padding,
-        }
+        arguments = dict(config)
+        table, position = arguments.pop("noise_table", None), arguments.pop("noise_position", 0)
+        layer = cls(**arguments)
+        if table is not None:
+            known = {
+                NoiseTable.__name__: NoiseTable
+            }  # Keras' older file formats do not look for registered names here.
+            layer.use_noise_table(tf_keras.saving.deserialize_keras_object(table, known), position)
+        return layer

@@ -1,0 +1,25 @@
+"""Exports a finished run as a SavedModel that TensorFlow Serving and tfp-insects predict load.
+
+tfp-insects export --run=runs/bnn-n500-seed0 --output=models/insects
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+RUN = flags.DEFINE_string("run", None, "directory of a finished run", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "the model's directory; versions in it count up", required=True)
+NUM_SAMPLES = flags.DEFINE_integer(
+    "num_samples", None, "Monte Carlo draws of each answer; default: the run's own number"
+)
+RISK = flags.DEFINE_float(
+    "risk", 0.05, "share of wrong answers allowed among accepted ones; the threshold is chosen on validation images"
+)
+
+
+def main() -> None:
+    """Exports the run and says what was written."""
+    from tfp_insects.serving.export import describe, export_run
+
+    export = export_run(Path(RUN.value).expanduser(), Path(OUTPUT.value).expanduser(), NUM_SAMPLES.value, RISK.value)
+    print(describe(export))

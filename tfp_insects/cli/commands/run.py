@@ -1,0 +1,71 @@
+"""Trains AlexNet and its Bayesian twin on few images of each class, and compares them.
+
+tfp-insects run --model=bnn --n_per_class=500
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import config_flags
+
+from tfp_insects.cli.app import define_config_file
+from tfp_insects.cli.config_files import config_names, load_config
+from tfp_insects.models.method_table import method_names
+
+MODEL = flags.DEFINE_list("model", ["cnn", "bnn"], f"one or more of {', '.join(method_names())}")
+N_PER_CLASS = flags.DEFINE_list("n_per_class", ["5"], "training images of each class; one or more numbers")
+DATA = flags.DEFINE_string(
+    "data",
+    "auto",
+    "auto (Insect Detect if it is prepared, else drawn insects), insect_detect, synthetic, "
+    "or a zip or folder of class folders",
+)
+WEIGHTS = flags.DEFINE_string("weights", "auto", "auto, imagenet, none, or a .pth or .npz file")
+OOD_DATA = flags.DEFINE_string(
+    "ood_data", "", "a zip or folder of class folders of other things: are they told from those of known classes?"
+)
+SEEDS = flags.DEFINE_list("seeds", ["0"], "one or more seeds")
+WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs are written")
+CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where drawn images and weights are kept")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "where TensorFlow Datasets keeps prepared data; default: its own place"
+)
+JOBS = flags.DEFINE_integer("jobs", 1, "cells run at the same time, the cores shared out", lower_bound=1)
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "say what would be done, and how long it would take")
+CONFIG = define_config_file(
+    "config",
+    "study",
+    f"one of {', '.join(config_names())}, or a file like those in configs/; --config.field=value overrides a field",
+)
+
+
+def config_for(is_drawn: bool) -> Mapping[str, Any]:
+    """The configuration asked for; without a --config, drawn images get `drawn` with the same overrides."""
+    flag = flags.FLAGS["config"]
+    if not (is_drawn and flag.using_default_value):
+        return CONFIG.value.to_dict()
+    config = load_config("drawn")
+    config.update_from_flattened_dict(config_flags.get_override_values(flag))
+    return config.to_dict()
+
+
+def main() -> None:
+    """Passes the flags on."""
+    from tfp_insects.cli.run import Command, run_command
+
+    command = Command(
+        models=MODEL.value,
+        sizes=N_PER_CLASS.value,
+        seeds=SEEDS.value,
+        data=DATA.value,
+        weights=WEIGHTS.value,
+        workdir=Path(WORKDIR.value).expanduser(),
+        cache_dir=Path(CACHE_DIR.value).expanduser(),
+        data_dir=Path(DATA_DIR.value).expanduser() if DATA_DIR.value else None,
+        ood_data=OOD_DATA.value,
+        num_jobs=JOBS.value,
+        dry_run=DRY_RUN.value,
+    )
+    run_command(command, config_for)
