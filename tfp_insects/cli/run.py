@@ -77,8 +77,12 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
         say("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
     else:
         say(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
+    for note in source.notes:
+        say(note)
     config = _typed(config_for(source.drawn))
     ood = open_ood_images(command.ood_data, config.data, command.cache_dir)
+    for note in ood.notes if ood else ():
+        say(f"Images of unknown classes: {note}")
     if command.dry_run:
         split = split_images(source, ood, sizes, config.data, say)[-1]
         print_plan(cells, split, config, command.workdir, console)

@@ -142,10 +142,10 @@ def open_ood_images(spec: str, data_config: DataConfig, cache_dir: Path) -> Imag
         return None
     if not Path(spec).expanduser().exists():
         raise InputError(
-            f"ood_data={spec}: no such file or folder; expected a zip or folder of class folders of images",
+            f"ood_data={spec}: no such file or folder; expected a zip or folder of images",
             field="ood_data",
         )
-    source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS)
+    source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS, needs_classes=False)
     return verify_images(source, data_config.on_bad_image)
 
 
