@@ -14,6 +14,7 @@ from tfp_insects.files import (
     write_json,
     written_whole,
 )
+from tfp_insects.own_output import MARKER_NAME
 
 
 def test_arrays_are_read_by_name(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_commands_that_check_a_directory_at_the_same_time_do_not_disturb_each_ot
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(require_writable, directory) for _ in range(400)]:
             future.result()
-    assert list(directory.iterdir()) == []
+    assert [path.name for path in directory.iterdir()] == [MARKER_NAME]
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.errors import InputError
+from tfp_insects.own_output import mark_own_output
 
 PARTIAL = ".partial-"  # How the name of a file begins that is being written.
 # What a system says where it does not let a file be written: no room, no right, no such place, a broken disk.
@@ -109,6 +110,7 @@ def require_writable(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        mark_own_output(directory)
         with tempfile.TemporaryFile(dir=directory):  # A name of its own: several commands may share the directory.
             pass
     except OSError as error:

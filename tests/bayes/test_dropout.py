@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tf_keras
 
@@ -36,6 +37,18 @@ def test_masks_are_a_function_of_seed_and_step() -> None:
     assert not np.array_equal(steps[0], steps[1])
     assert not np.array_equal(steps[0][0], steps[0][1])  # Each example has a mask of its own.
     assert not np.array_equal(steps[0], other(ONES, training=True))
+
+
+@pytest.mark.parametrize("kind", [SeededDropout, MonteCarloDropout])
+def test_a_mask_is_the_same_along_shared_axes(kind: type[SeededDropout]) -> None:
+    layer, maps = kind(0.5, seed=5, noise_shape=(None, 1, 1, 500)), tf.ones([2, 3, 4, 500])
+    masks = [layer(maps, training=True).numpy()]
+    if kind is MonteCarloDropout:
+        masks += [layer.apply_kernel(maps, mask).numpy() for mask in layer.sample_pair(tf.constant([1, 2]))]
+    for mask in masks:
+        np.testing.assert_array_equal(mask, np.broadcast_to(mask[:, :1, :1], maps.shape))
+        assert abs((mask[0, 0, 0] > 0).mean() - 0.5) < 5 * np.sqrt(0.25 / 500)
+    assert not np.array_equal(masks[0][0], masks[0][1])
 
 
 def test_a_restored_layer_goes_on_where_it_was(tmp_path: Path) -> None:

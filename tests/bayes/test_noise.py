@@ -1,8 +1,10 @@
+import json
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from tfp_insects.bayes.noise import NoiseTable
 
@@ -113,3 +115,14 @@ def test_a_table_first_read_in_a_graph_serves_others() -> None:
 def test_a_read_longer_than_promised_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \[3, 17\] has 51 elements; the table was made for reads of 50"):
         tiny_table().read(tf.constant(0, tf.int64), 0, [3, 17])
+
+
+@pytest.mark.parametrize(("minimum_size", "dtype"), [(1, tf.float32), (1 << 10, tf.bfloat16)])
+def test_the_configuration_makes_an_equal_table_again(minimum_size: int, dtype: tf.DType) -> None:
+    table = NoiseTable(77, 50, 3, dtype, minimum_size)
+    again = tf_keras.saving.deserialize_keras_object(
+        json.loads(json.dumps(tf_keras.saving.serialize_keras_object(table)))
+    )
+    assert again.size == table.size
+    for step in range(10):
+        np.testing.assert_array_equal(read(again, step, 20, 50), read(table, step, 20, 50))

@@ -3,6 +3,7 @@ import json
 import math
 from typing import Any
 
+import ml_collections
 import numpy as np
 import pytest
 
@@ -80,3 +81,18 @@ def test_configuration_makes_the_same_again() -> None:
 def test_bad_configuration_is_refused_by_name(config: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Variational.from_config(config)
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert Variational.from_config({}) == Variational() == Variational(Prior("scaled_normal"), 1, 0.1)
+    partial = Variational.from_config({"prior": {"kind": "normal"}, "num_train_examples": 7})
+    assert partial == Variational(Prior("normal", scale=1.0, floor=0.1), num_train_examples=7)
+
+
+@pytest.mark.parametrize("given", [Variational(Prior("normal")), Variational(Prior("normal")).to_config()])
+def test_a_specification_is_given_as_itself_or_as_its_mapping(given: Any) -> None:
+    assert Variational.of(given) == Variational(Prior("normal"))
+    assert Variational.of(ml_collections.ConfigDict({"prior": {"kind": "normal"}})) == Variational(Prior("normal"))
+    assert Variational.of(None) == Variational()
+    with pytest.raises(TypeError, match="variational: expected a Variational or a mapping of its fields; got 3"):
+        Variational.of(3)

@@ -53,10 +53,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return start(folder, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def start(folder: Path, *arguments: str, stdout: int, stderr: int) -> subprocess.CompletedProcess[str]:
     repository = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(repository)])}
     command = [sys.executable, str(folder / "script.py"), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=environment, stdout=stdout, stderr=stderr, text=True, check=False)
 
 
 def test_runs_main_with_the_parsed_flags_and_without_the_noise_of_tensorflow(folder):
@@ -134,6 +138,14 @@ def test_help_lists_the_flags_and_ends_well(folder):
     assert done.returncode == 0
     assert "--config: the config" in done.stdout
     assert "--size: how large" in done.stdout
+
+
+def test_help_ends_quietly_where_nobody_reads_it(folder):
+    read, write = os.pipe()
+    os.close(read)
+    done = start(folder, "--help", stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_a_broken_tensorflow_shows_what_it_printed(folder):

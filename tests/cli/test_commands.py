@@ -13,6 +13,7 @@ import pytest
 
 import tfp_insects
 from tfp_insects.cli import main as cli
+from tfp_insects.cli.config_files import config_names
 from tfp_insects.models.method_table import method_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +124,7 @@ def test_the_installed_command_is_this_one() -> None:
     assert project["scripts"] == {cli.PROGRAM: f"{cli.__name__}:{cli.main.__name__}"}
 
 
-def test_the_help_of_run_names_all_methods() -> None:
-    words = (cli.COMMANDS / "run.py").read_text()
-    assert f'"one or more of {", ".join(method_names())}"' in words
+def test_the_help_of_run_names_all_methods_and_configs(folder: Path) -> None:
+    words = " ".join(help_of(folder, "-m", "tfp_insects", "run").split())
+    assert f"--model: one or more of {', '.join(method_names())} (default: 'cnn,bnn')" in words
+    assert f"--config: one of {', '.join(config_names())}, or a file" in words

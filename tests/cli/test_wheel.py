@@ -82,8 +82,7 @@ def test_a_config_is_found_by_name_and_its_fields_are_known(site: Path, tmp_path
 
 def test_the_installed_command_writes_a_report(site: Path, tmp_path: Path, make_run: MakeRun) -> None:
     workdir = tmp_path / "runs"
-    for model in ("cnn", "bnn"):
-        make_run(workdir, model, 5)
+    make_run(workdir, "bnn", 5, num_examples=24)
     done = run(site, tmp_path, "-c", PROGRAM.format(site=str(site)), "report", "--workdir=runs")
     assert done.returncode == 0, done.stderr
     page = (workdir / "report" / "index.html").read_text()

@@ -5,11 +5,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import kl_divergence, layers_with_prior, set_kl_weight
 from tfp_insects.bayes.elbo import loss_and_logits
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, kl_divergence, layers_with_prior, set_kl_weight
+from tfp_insects.models.bnn import Bayesian
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.l2sp import PenalisedDense, build_l2sp

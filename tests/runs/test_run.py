@@ -9,7 +9,6 @@ from tfp_insects.files import write_json
 from tfp_insects.runs.predictions import Predictions, num_passes, read_predictions, write_predictions
 from tfp_insects.runs.reading import load_run
 from tfp_insects.runs.run import Run
-from tfp_insects.runs.run_set import RunSet
 
 
 def as_0_1_0(directory: Path) -> None:
@@ -25,7 +24,7 @@ def test_a_run_is_read_as_it_is_asked(make_run, tmp_path):
     directory = make_run(tmp_path, "bnn", 5, 3, has_ood=True)
     run = Run(directory)
     assert (run.model, run.n_per_class, run.seed, run.num_networks) == ("bnn", 5, 3, 1)
-    assert set(vars(run)) == {"directory", "config"}
+    assert set(vars(run)) == {"directory", "config", "settings"}
     assert run.class_names == tuple(run.record["class_names"])
     assert run.probabilities is run.probabilities
     assert run.test.probabilities.shape == (8, 120, 4)
@@ -112,13 +111,3 @@ def test_predictions_are_of_one_set_of_images(tmp_path):
 
 def named(model: str, size: int, seed: int) -> Run:
     return Run(Path(f"{model}-{size}-{seed}"), record={"model": model, "n_per_class": size, "seed": seed})
-
-
-def test_pairs_at_all_sizes_are_of_the_seeds_that_both_have_everywhere():
-    cells = [("cnn", 5, 0), ("cnn", 5, 1), ("cnn", 10, 0), ("cnn", 10, 1), ("bnn", 5, 0), ("bnn", 5, 1), ("bnn", 10, 1)]
-    runs = RunSet(Path(), [named(*cell) for cell in [*cells, ("bnn", 50, 0)]])
-    found = runs.pairs_at_all_sizes(("cnn", "bnn"))
-    assert [[(a.directory.name, b.directory.name) for a, b in pairs] for pairs in found] == [
-        [("cnn-5-1", "bnn-5-1"), ("cnn-10-1", "bnn-10-1")]
-    ]
-    assert runs.pairs_at_all_sizes(("cnn", "ensemble")) == []

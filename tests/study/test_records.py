@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfp_insects.metrics.scores import summarize
+from tfp_insects.metrics.summary import summarize
 from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow
@@ -97,6 +97,9 @@ def test_every_metric_has_an_interval() -> None:
         "aurc",
         "accuracy_at_80_coverage",
         "coverage_at_5_risk",
+        "mean_predictive_entropy",
+        "mean_expected_entropy",
+        "mean_mutual_information",
     }
     for name in ("accuracy", "nll", "brier"):
         low, high = found["intervals"][name]

@@ -9,10 +9,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import kl_divergence
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, build_bnn, kl_divergence
+from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
 from tfp_insects.training.fit import Schedule, Training, Validation

@@ -1,9 +1,15 @@
 """Dropout that repeats under a seed, and dropout that is drawn at prediction too."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.draws import given_kernel
 
+
+@tf_keras.utils.register_keras_serializable(package="tfp_insects")
 class SeededDropout(tf_keras.layers.Dropout):
     """`tf_keras.layers.Dropout` whose masks are a function of (seed, step), so that a resumed run repeats them.
 
@@ -12,6 +18,7 @@ class SeededDropout(tf_keras.layers.Dropout):
     Args:
         rate: Share of the inputs that is dropped in training; the others are divided by `1 - rate`.
         seed: Integer.
+        **kwargs: Those of Keras' layer, such as `noise_shape`, along whose axes of size 1 a mask is the same.
     """
 
     def __init__(self, rate: float, *, seed: int, **kwargs: object) -> None:
@@ -22,19 +29,25 @@ class SeededDropout(tf_keras.layers.Dropout):
         self.step = self.add_weight("step", [], tf.int64, "zeros", trainable=False)
         super().build(input_shape)
 
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Adds the step of a layer that is loaded from a file, under the name that it has in a new model."""
+        with tf.name_scope(self.name):
+            super().build_from_config(config)
+
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Drops inputs in training and leaves them as they are otherwise."""
         if not training:
             return inputs
         seed = tf.stack([tf.constant(self.seed, tf.int64), self.step.assign_add(1)])
-        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, noise_shape=self._get_noise_shape(inputs))
 
 
+@tf_keras.utils.register_keras_serializable(package="tfp_insects")
 class MonteCarloDropout(SeededDropout):
     """Dropout as a posterior (Gal and Ghahramani 2016): a draw keeps or drops each input of the next layer.
 
     The variational distribution there is W = diag(z) M with z Bernoulli and M the trained weights, so a draw of the mask z
-    is a draw of the weights. `uncertainty.monte_carlo` draws one mask for all images, as it draws one kernel of a Bayesian
+    is a draw of the weights. `monte_carlo` draws one mask for all images, as it draws one kernel of a Bayesian
     layer for all of them: a draw is one network, and an image's answer does not depend on its batch. For each image by
     itself the distribution over draws is the same as with masks of its own.
     """
@@ -42,7 +55,14 @@ class MonteCarloDropout(SeededDropout):
     def build(self, input_shape: tf.TensorShape) -> None:
         """Remembers the shape of a mask."""
         super().build(input_shape)
-        self._mask_shape = tf.TensorShape(input_shape)[1:]
+        sizes = tf.TensorShape(input_shape)[1:]
+        shared = self.noise_shape[1:] if self.noise_shape else [None] * sizes.rank
+        self._mask_shape = [size if one is None else one for size, one in zip(sizes, shared, strict=True)]
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Applies the mask that `drawn_kernels` gives, if any; else drops inputs in training."""
+        mask = given_kernel(self)
+        return super().call(inputs, training) if mask is None else self.apply_kernel(inputs, mask)
 
     def sample_pair(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws two masks of zeros and `1 / (1 - rate)`, in the layer's compute type and one input's shape.

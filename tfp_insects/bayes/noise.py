@@ -1,8 +1,19 @@
 """Normal noise at the price of reading memory."""
 
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
 import tensorflow as tf
+import tf_keras
 
 
+def layer_seed(name: str, seed: int) -> int:
+    """A seed for one layer, so that layers of equal shape differ; below 2**28."""
+    return (zlib.crc32(name.encode()) + 7919 * seed) % (1 << 28)
+
+
+@tf_keras.utils.register_keras_serializable(package="tfp_insects")
 class NoiseTable:
     """A table of standard normals, read cyclically from a random place that depends on (seed, step) alone.
 
@@ -26,6 +37,21 @@ class NoiseTable:
         self._seed = seed
         self._dtype = tf.as_dtype(dtype)
         self._table: tf.Tensor | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        """Plain configuration, from which `from_config` makes an equal table; layers hold it in theirs."""
+        return {
+            "size": self.size,
+            "longest": self._longest,
+            "seed": self._seed,
+            "dtype": self._dtype.name,
+            "minimum_size": self.size,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "NoiseTable":
+        """Makes a table from its plain configuration."""
+        return cls(**config)
 
     def start(self, step: tf.Tensor) -> tf.Tensor:
         """Where the reads of a step begin: int32 scalar, uniform over the table."""

@@ -74,7 +74,8 @@ class Variational:
 
     Attributes:
         prior: The prior.
-        num_train_examples: Number of training images, by which the divergence is divided.
+        num_train_examples: Number of training images, by which the divergence is divided; 1 leaves it whole, as
+            stock TFP does.
         posterior_ratio: Initial scale of the posterior in units of the prior's scale, where 1 starts at the prior's scale;
             under a log-uniform prior, in units of each weight's |loc|.
         scale_per_weight: Whether each weight has a ratio of its own, or all weights of the layer share one.
@@ -82,20 +83,25 @@ class Variational:
         temperature: Factor of the posterior's variance in predictions; 1 is the posterior itself, less is surer of the mean
             than it is (a cold posterior: Wenzel et al. 2020). Training is the same with all.
         covariance_scale: Of a dense layer's prior in the unit of `scaled_normal`, if its predictions come from a posterior in
-            which the weights of a unit depend on one another, see `uncertainty.head_covariance`; 0 for independent weights.
+            which the weights of a unit depend on one another, see `head_covariance`; 0 for independent weights.
         noise_multiplier: Factor of the noise; 0 gives the deterministic twin (for tests).
+        starts_at_zero: Whether `to_bayesian` has the kernel's mean start at zero, as befits a new last layer, and not at the
+            model's weights; without meaning elsewhere.
     """
 
-    prior: Prior
-    num_train_examples: int
-    posterior_ratio: float = 1.0
+    prior: Prior = Prior("scaled_normal")
+    num_train_examples: int = 1
+    posterior_ratio: float = 0.1
     scale_per_weight: bool = True
     learn_scale: bool = True
     temperature: float = 1.0
     covariance_scale: float = 0.0
     noise_multiplier: float = 1.0
+    starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.prior, Prior):
+            raise TypeError(f"prior: expected a Prior or a mapping of its fields; got {self.prior!r}")
         if not self.posterior_ratio > 0.0:
             raise InputError(f"posterior_ratio must be positive; got {self.posterior_ratio}")
         if self.num_train_examples < 1:
@@ -111,11 +117,27 @@ class Variational:
         return dataclasses.asdict(self)
 
     @classmethod
+    def of(cls, value: "Variational | Mapping[str, Any] | None") -> "Variational":
+        """What a layer was given: a `Variational`, a mapping of its fields, or none for the default.
+
+        Raises:
+            TypeError: Anything else.
+        """
+        if isinstance(value, Variational):
+            return value
+        if value is not None and not hasattr(value, "keys"):  # A ConfigDict is no `Mapping`, but serves as one.
+            raise TypeError(f"variational: expected a Variational or a mapping of its fields; got {value!r}")
+        return cls.from_config(value or {})
+
+    @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Variational":
-        """Reads plain configuration; an unknown field is an `InputError`."""
-        _refuse_unknown(Prior, config["prior"])
+        """Reads plain configuration, where what is left out has its default; an unknown field is an `InputError`."""
         _refuse_unknown(cls, config)
-        return cls(**{**config, "prior": Prior(**config["prior"])})
+        fields = dict(config)
+        if hasattr(fields.get("prior"), "keys"):
+            _refuse_unknown(Prior, fields["prior"])
+            fields["prior"] = Prior(**fields["prior"])
+        return cls(**fields)
 
 
 def _refuse_unknown(kind: type, config: Mapping[str, Any]) -> None:

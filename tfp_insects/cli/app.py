@@ -125,6 +125,9 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         stop(f"{error}\nPass --help for the list of flags.", EXIT_BAD_FLAGS)
     except SystemExit as end:
         sys.exit(0 if end.code == 1 else end.code)  # absl ends --help with code 1
+    except BrokenPipeError:  # as of `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # What is left to write goes there.
+        sys.exit(EXIT_INPUT_ERROR)
     if len(arguments) > 1:
         stop(f"unexpected argument {arguments[1]!r}: every option has the form --name=value.", EXIT_BAD_FLAGS)
     if flags.FLAGS["verbosity"].using_default_value:
@@ -137,6 +140,8 @@ def _stopping_on_config_errors(argv: Sequence[str]) -> Iterator[None]:
     """Turns what ml_collections raises for a bad config flag into an error that names it."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         _stop_without_config(error)
     except (AttributeError, KeyError) as error:

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 
+@tf_keras.utils.register_keras_serializable(package="tfp_insects")
 class AdaptiveAveragePooling2D(tf_keras.layers.Layer):
     """Averages a feature map of any size to a fixed one, as `torch.nn.AdaptiveAvgPool2d` does.
 

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
-from tfp_insects.models.alexnet.sampling import weights_of
 from tfp_insects.models.method_table import find_method, methods
 from tfp_insects.runs.reading import open_run
 from tfp_insects.runs.run import Run
@@ -76,11 +75,11 @@ def save_model(run: Run, card: dict[str, Any], directory: Path) -> None:
         card["num_last_layer_samples"],
         math.inf if threshold is None else threshold,
     )
-    weights = weights_of(run.build_model())
+    model = run.build_model()
     with tempfile.TemporaryDirectory() as scratch:
         class_names_file = Path(scratch) / CLASS_NAMES_NAME
         class_names_file.write_text("".join(f"{name}\n" for name in run.class_names), encoding="utf-8")
-        served = ServedModel(weights, options, class_names_file)
+        served = ServedModel(model, options, class_names_file)
         signatures = {
             "serving_default": served.predict_bytes,
             "predict_images": served.predict_images,

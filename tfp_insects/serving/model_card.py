@@ -8,8 +8,8 @@ import uuid
 from typing import Any
 
 from tfp_insects.metrics.counts import confusion_matrix
-from tfp_insects.metrics.intervals import metric_intervals
 from tfp_insects.metrics.scores import mean_probabilities
+from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
@@ -73,15 +73,15 @@ def make_model_card(run: Run, num_samples: int, risk: float) -> dict[str, Any]:
 
 
 def _training(run: Run) -> dict[str, Any]:
-    identity, config = run.config, run.config["config"]
+    identity, config = run.config, run.settings
     names = ("data", "data_fingerprint", "drawn", "n_per_class", "num_train_examples", "seed", "weights")
     return {
         "run": run.directory.resolve().name,
         **{name: identity[name] for name in names},
         "weights_fingerprint": identity["weights_fingerprint"],
         "bayesian_layers": find_method(identity["model"]).bayesian_layers(config) or "none",
-        "width_multiplier": config["model"]["width_multiplier"],
-        "precision": config["model"]["precision"],
+        "width_multiplier": config.model.width_multiplier,
+        "precision": config.model.precision,
         "best_epoch": run.record["best_epoch"],
         "is_tempered": run.record["is_tempered"],
     }

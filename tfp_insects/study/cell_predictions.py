@@ -97,8 +97,8 @@ def _answers_of(
     """One network's draws for each part with their time, and the number of its parameters; the network itself can go."""
     model = member.trained(on_step)
     predictor = MonteCarloPredictor(model)
-    section = task.experiment.config["prediction"]
-    numbers = section["num_samples"], section["num_last_layer_samples"]
+    section = task.experiment.config.prediction
+    numbers = section.num_samples, section.num_last_layer_samples
     answers = {}
     for name, part in parts.items():
         started = time.perf_counter()

@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import kl_divergence, set_kl_weight
 from tfp_insects.errors import InputError
-from tfp_insects.models.bnn import kl_divergence, set_kl_weight
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
 from tfp_insects.training.history import EpochRow, History
 from tfp_insects.training.optimiser import LearningRates, TrainStep, make_train_step

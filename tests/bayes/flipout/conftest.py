@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_insects.bayes.flipout import Convolution2DFlipout, DenseFlipout, VariationalKernel
+from tfp_insects.bayes.convolution_flipout import Convolution2DFlipout
+from tfp_insects.bayes.dense_flipout import DenseFlipout
+from tfp_insects.bayes.variational_kernel import VariationalKernel
 
 
 class Layers:

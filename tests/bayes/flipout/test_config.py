@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow_probability as tfp
 
-from tfp_insects.bayes.flipout import Convolution2DFlipout, DenseFlipout
+from tfp_insects.bayes import Convolution2DFlipout, DenseFlipout
 from tfp_insects.errors import InputError
 
 

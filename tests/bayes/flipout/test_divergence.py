@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_insects.bayes.flipout import VariationalKernel
+from tfp_insects.bayes.variational_kernel import VariationalKernel
 
 PRIORS = ("standard_normal", "normal", "scaled_normal", "pretrained")
 

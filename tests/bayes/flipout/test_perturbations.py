@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_insects.bayes.flipout import DenseFlipout, VariationalKernel
+from tfp_insects.bayes.dense_flipout import DenseFlipout
+from tfp_insects.bayes.variational_kernel import VariationalKernel
 
 
 def outputs_over_steps(layer: VariationalKernel, inputs: tf.Tensor, num_steps: int) -> np.ndarray:
@@ -91,3 +92,25 @@ def test_training_repeats_under_a_seed(kind: str, layers: Any) -> None:
     np.testing.assert_array_equal(results[0], results[1])
     assert not np.allclose(results[0], results[2])
     assert not np.allclose(results[0][0], results[0][1])
+
+
+# Losses of three steps of gradient descent and the first weights of a drawn kernel, of this project's version 0.1.0.
+RECORDED = {
+    ("dense", "pretrained"): ([117.7225418, 99.8207474, 96.9548492], [-1.3747325, -1.3370773]),
+    ("dense", "log_uniform"): ([127.1487274, 94.5572510, 91.2572937], [-1.3438886, -1.3552538]),
+    ("convolution", "pretrained"): ([1291.0869141, 1304.0181885, 1071.1788330], [-0.9743619, -1.7244145]),
+    ("convolution", "log_uniform"): ([1493.7440186, 1370.1907959, 1114.0147705], [-0.9647365, -1.6958539]),
+}
+
+
+def test_training_and_draws_are_those_of_version_0_1_0(kind: str, prior: str, layers: Any) -> None:
+    layer, inputs = layers.trained(kind, layers.variational(prior), activation="relu"), layers.random_inputs(kind)
+    variables, losses = layer.trainable_variables, []
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            losses.append(tf.reduce_sum(layer(inputs, training=True) ** 2) + tf.add_n(layer.losses))
+        for variable, gradient in zip(variables, tape.gradient(losses[-1], variables), strict=True):
+            variable.assign_sub(1e-3 * gradient)
+    kernel = layer.sample_pair(tf.constant([7, 3]))[0].numpy()
+    for found, expected in zip((losses, kernel.ravel()[:2]), RECORDED[kind, prior], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -12,12 +12,9 @@ from ml_collections import config_flags
 
 from tfp_insects.cli.app import define_config_file
 from tfp_insects.cli.config_files import config_names, load_config
+from tfp_insects.models.method_table import method_names
 
-MODEL = flags.DEFINE_list(
-    "model",
-    ["cnn", "bnn"],
-    "one or more of cnn, bnn, bnn_head, bnn_classifier, cnn_temperature, cnn_l2sp, mc_dropout, ensemble",
-)
+MODEL = flags.DEFINE_list("model", ["cnn", "bnn"], f"one or more of {', '.join(method_names())}")
 N_PER_CLASS = flags.DEFINE_list("n_per_class", ["5"], "training images of each class; one or more numbers")
 DATA = flags.DEFINE_string(
     "data",
