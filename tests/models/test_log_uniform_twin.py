@@ -99,11 +99,11 @@ def test_training_steps_move_mean_and_scale_together(precision: str, learn_scale
 
 def test_moments_have_the_mean_and_spread_of_draws() -> None:
     model, batches = make_bnn("all"), [random_batch()]
-    drawn = MonteCarloPredictor(model).predict(batches, 200, 0, 2)
-    found = MomentsPredictor(model).predict(batches, 40, 1, 16)
+    drawn = MonteCarloPredictor(model).predict(batches, 100, 0, 4)
+    found = MomentsPredictor(model).predict(batches, 20, 1, 16)
     assert drawn.std(0).max() > 0.005
-    np.testing.assert_allclose(found.mean(0), drawn.mean(0), atol=0.02)
-    np.testing.assert_allclose(found.std(0), drawn.std(0), atol=0.02)
+    np.testing.assert_allclose(found.mean(0), drawn.mean(0), atol=0.06)
+    np.testing.assert_allclose(found.std(0), drawn.std(0), atol=0.06)
 
 
 def test_signal_to_noise_is_one_number_a_layer() -> None:

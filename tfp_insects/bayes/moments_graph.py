@@ -71,7 +71,7 @@ def _random_layers(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
     return [layer for layer in all_layers(model) if hasattr(layer, "sample_pair")]
 
 
-def _random_run(model: tf_keras.Model, num_samples: int, num_draws: int, activation: Activation) -> Run:
+def _random_run(model: tf_keras.Model, num_samples: int, num_last_layer_samples: int, activation: Activation) -> Run:
     tail = find_tail(model)
     finish, moments_of = finisher(tail, activation), TailMoments(tail)
     moments_of.refresh()
@@ -80,6 +80,7 @@ def _random_run(model: tf_keras.Model, num_samples: int, num_draws: int, activat
     def run(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         inputs = inputs_of_tail(images, seed)
         num_bodies = inputs.shape[0]
+        num_draws = num_samples * num_last_layer_samples // num_bodies
         # As one batch, so that the weights are read once for all.
         moments = moments_of(tf.reshape(inputs, [-1, inputs.shape[-1]]))
         samples = zip(*(tf.split(one, num_bodies) for one in moments), strict=True)

@@ -74,7 +74,7 @@ class MomentsPredictor:
         Args:
             batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
             num_samples: Draws of what lies before the dense layers, in mirrored pairs; 1 stands for the posterior's mean
-                instead. If nothing before them is random there is one, whatever is asked for.
+                instead. If nothing before them is random it is run once, and has the draws of the logits of all.
             seed: Integer; equal seeds give equal draws.
             num_last_layer_samples: Draws of the logits for each of these. With at least twice as many as there are classes,
                 their mean and covariance have no sampling error.
@@ -84,8 +84,9 @@ class MomentsPredictor:
             makes of the outputs.
         """
         moments = self.logit_moments(batches, num_samples, seed)
+        num_draws = num_samples * num_last_layer_samples // len(moments.mean)
         draws = [
-            self._sample(LogitMoments(*sample), num_last_layer_samples, tf.constant([seed, place], tf.int64)).numpy()
+            self._sample(LogitMoments(*sample), num_draws, tf.constant([seed, place], tf.int64)).numpy()
             for place, sample in enumerate(zip(*moments, strict=True))
         ]
         return np.concatenate(draws)
@@ -96,7 +97,8 @@ class MomentsPredictor:
         The arguments are those of `predict`.
 
         Returns:
-            float32 `[num_samples, num_examples, num_classes]` and `[num_samples, num_examples, num_classes, num_classes]`.
+            float32 `[num_samples, num_examples, num_classes]` and `[num_samples, num_examples, num_classes, num_classes]`; one
+            sample if nothing before the dense layers is random.
         """
         self._tail.refresh()
         if num_samples > 1:

@@ -132,12 +132,8 @@ class VariationalKernel(tf_keras.layers.Layer):
 
         None where the weights are independent.
         """
-        if self.covariance_factor is None:
-            return None
-        factor, multiplier = tf.convert_to_tensor(self.covariance_factor), self._predictive_multiplier
-        return (
-            factor if multiplier == 1.0 else multiplier * factor
-        )  # The usual 1 must not cost a pass over all numbers.
+        factor, multiplier = self.covariance_factor, self._predictive_multiplier
+        return factor if factor is None or multiplier == 1.0 else multiplier * factor  # A usual 1 must not cost a pass.
 
     @property
     def _predictive_multiplier(self) -> float:
