@@ -68,7 +68,7 @@ def test_a_corrupt_image_among_good_ones_is_named(content, reason):
         verify_images(source)
     assert str(caught.value) == (
         f"crops.zip: 1 of 3 images cannot be decoded: ant/001.jpg ({reason}). "
-        "Mend or remove them, or pass --config.data.on_bad_image=skip to leave them out."
+        "Mend or remove them, or set data.on_bad_image to skip to leave them out."
     )
 
 
@@ -112,7 +112,7 @@ def test_a_class_must_keep_an_image():
 
 
 def test_an_unknown_choice_names_the_field():
-    with pytest.raises(InputError, match=r"--config\.data\.on_bad_image=ignore: expected error or skip"):
+    with pytest.raises(InputError, match=r"^data\.on_bad_image=ignore: expected error or skip"):
         verify_images(source_of([GOOD, GOOD]), on_bad_image="ignore")
 
 

@@ -218,5 +218,5 @@ def test_the_newest_version_is_found_by_number(tmp_path: Path) -> None:
             (tmp_path / name / file).touch()
     assert newest_version(tmp_path) == tmp_path / "10"
     assert newest_version(tmp_path / "2") == tmp_path / "2"
-    with pytest.raises(InputError, match=r"--model=.*: there is no exported model \(no saved_model.pb in "):
+    with pytest.raises(InputError, match=r"^model=.*: there is no exported model \(no saved_model.pb in "):
         newest_version(tmp_path / "3")

@@ -39,10 +39,10 @@ def verify_images(
         InputError: An image cannot be decoded and is not to be skipped, or a class has no image left.
     """
     if on_bad_image not in ("error", "skip"):
-        raise InputError(f"--config.data.on_bad_image={on_bad_image}: expected error or skip.")
+        raise InputError(f"data.on_bad_image={on_bad_image}: expected error or skip.", field="data.on_bad_image")
     bad, digests = _decode_all(source, on_progress)
     if bad and on_bad_image == "error":
-        raise InputError(_describe(source, bad))
+        raise InputError(_describe(source, bad), field="data.on_bad_image")
     for index, reason in sorted(bad.items()):
         _logger.warning("%s: left out %s: %s", source.name, source.example_ids[index], reason)
     known = dataclasses.replace(source, digests=tuple(digests))
@@ -113,7 +113,7 @@ def _describe(source: ImageSource, bad: dict[int, str]) -> str:
     named = [f"{source.example_ids[index]} ({bad[index]})" for index in sorted(bad)]
     return (
         f"{source.name}: {len(bad)} of {len(source.example_ids)} images cannot be decoded: {listing(named, NUM_NAMED)}. "
-        "Mend or remove them, or pass --config.data.on_bad_image=skip to leave them out."
+        "Mend or remove them, or set data.on_bad_image to skip to leave them out."
     )
 
 

@@ -94,7 +94,8 @@ def _tell_what_is_there(
     if images.is_whole and num_written == 0:
         raise InputError(
             f"{table.path}: none of its {table.num_rows:,} rows is of an image that is in {images.origin} now. Name another "
-            "output, or remove the file to start anew"
+            "output, or remove the file to start anew",
+            field="output",
         )
     if num_written:
         say(f"Going on after {num_written:,} of {images.count:,} images.")

@@ -62,7 +62,8 @@ def newest_version(path: Path) -> Path:
     for name in (SAVED_MODEL_NAME, MODEL_CARD_NAME):
         if not (directory / name).is_file():
             raise InputError(
-                f"--model={path}: there is no exported model (no {name} in {directory}); make one with scripts/export.py"
+                f"model={path}: there is no exported model (no {name} in {directory}); make one with the command export",
+                field="model",
             )
     return directory
 

@@ -111,18 +111,22 @@ def _claim(path: Path, origin: Mapping[str, Any]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(note, origin)
         except OSError as error:
-            raise InputError(f"--output={path}: cannot be written ({error.strerror}); give another one") from error
+            raise InputError(
+                f"output={path}: cannot be written ({error.strerror}); give another one", field="output"
+            ) from error
         return
     if not note.exists():
         raise InputError(
-            f"--output={path} exists and is no table of this program (no {note.name}): give another --output"
+            f"output={path} exists and is no table of this program (no {note.name}): give another output",
+            field="output",
         )
     before = read_json(note)
     for name, value in origin.items():
         if before.get(name) != value:
             raise InputError(
-                f"--output={path} was begun with {name} {before.get(name)!r}; now it is {value!r}. Give another --output, or "
-                "remove the file to start anew"
+                f"output={path} was begun with {name} {before.get(name)!r}; now it is {value!r}. Give another output, or "
+                "remove the file to start anew",
+                field="output",
             )
 
 
@@ -130,7 +134,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise InputError(f"--output={path}: another process is writing this file") from error
+        raise InputError(f"output={path}: another process is writing this file", field="output") from error
 
 
 def _append(file: BinaryIO, rows: Iterable[list[str]]) -> None:

@@ -72,6 +72,12 @@ def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Pat
     return _resolve_auto(is_drawn, config, cache_dir, say)
 
 
+def require_readable_weights(spec: str, config: RunConfig) -> None:
+    """Raises `InputError` for a path whose weights cannot be read; what would be downloaded or trained is not looked at."""
+    if spec not in ("auto", "imagenet", "none"):
+        load_pretrained(Path(spec).expanduser(), architecture_of(config))
+
+
 def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
     if config.model.width_multiplier == 1.0:
         try:
