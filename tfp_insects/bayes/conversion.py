@@ -1,7 +1,7 @@
 """Which layers of a model become Bayesian, and why others stay as they are."""
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tf_keras
 
@@ -9,7 +9,7 @@ from tfp_insects.bayes.divergence import refuse_stock_layers
 from tfp_insects.bayes.graph import is_graph
 from tfp_insects.bayes.variational_kernel import VariationalKernel
 
-Layer = tf_keras.layers.Layer
+Layer: TypeAlias = tf_keras.layers.Layer
 Choice = str | Collection[str] | Callable[[Layer], bool]
 
 CHOICES = ("all", "last")

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tf_keras
@@ -17,7 +17,7 @@ from tfp_insects.bayes.noise import NoiseTable, layer_seed
 from tfp_insects.bayes.priors import LOG_UNIFORM, Prior, Variational
 from tfp_insects.bayes.variational_kernel import VariationalKernel
 
-Layer = tf_keras.layers.Layer
+Layer: TypeAlias = tf_keras.layers.Layer
 Specification = Variational | Callable[[Layer], Variational]
 
 # A prior ten times as wide as each weight, so that it holds no weight back, and noise of a tenth of it.
