@@ -11,7 +11,7 @@ import tf_keras
 from fixtures.any_models import branches, nested, random_images, randomised, sequential
 
 from tfp_insects.bayes.convert import to_bayesian
-from tfp_insects.bayes.divergence import kl_divergence
+from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence
 from tfp_insects.bayes.monte_carlo import predict_samples
 from tfp_insects.bayes.priors import Prior, Variational
 
@@ -28,5 +28,6 @@ def test_a_twin_from_a_file_gives_the_same_samples(make: Callable[[], tf_keras.M
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(kl_divergence(twin), kl_divergence(loaded))
+    assert len({id(layer._table()) for layer in bayesian_layers(loaded)}) == 1  # It is as large as all kernels.
     for one, other in zip(*(tf.nest.flatten(m(random_images(), training=True)) for m in (twin, loaded)), strict=True):
         np.testing.assert_array_equal(one, other)

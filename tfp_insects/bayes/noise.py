@@ -1,5 +1,6 @@
 """Normal noise at the price of reading memory."""
 
+import weakref
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -50,8 +51,15 @@ class NoiseTable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "NoiseTable":
-        """Makes a table from its plain configuration."""
-        return cls(**config)
+        """Finds or makes the table of a plain configuration.
+
+        Each layer in a file holds that of the table that they share, and tables of equal configuration are equal.
+        """
+        key = tuple(sorted(config.items()))
+        table = _TABLES_IN_USE.get(key)
+        if table is None:
+            table = _TABLES_IN_USE[key] = cls(**config)
+        return table
 
     def start(self, step: tf.Tensor) -> tf.Tensor:
         """Where the reads of a step begin: int32 scalar, uniform over the table."""
@@ -74,3 +82,6 @@ class NoiseTable:
                 repeats = -(-self._longest // self.size)
                 self._table = tf.concat([normals, tf.tile(normals, [repeats])[: self._longest]], 0)
         return self._table
+
+
+_TABLES_IN_USE: weakref.WeakValueDictionary[tuple, NoiseTable] = weakref.WeakValueDictionary()
