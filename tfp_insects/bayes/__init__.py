@@ -6,7 +6,8 @@
 | layers | `DenseFlipout`, `Convolution2DFlipout`, `SeededDropout`, `MonteCarloDropout` |
 | what a layer's posterior is | `Variational`, `Prior` |
 | divergence and loss | `kl_divergence`, `set_kl_weight`, `bayesian_layers`, `loss_and_logits` |
-| predictions | `predict_samples`, `MonteCarloPredictor`, `MomentsPredictor`, `make_predictor`, `drawn_kernels`, `output_activations`, `to_probabilities` |
+| predictions | `predict_samples`, `MonteCarloPredictor`, `MomentsPredictor`, `make_predictor` |
+| under predictions | `drawn_kernels`, `output_activations`, `to_probabilities` |
 | after training | `fit_head_covariance`, `layer_posteriors`, `predictions_when_pruned` |
 
 Names are imported when they are first used, so that what needs only a specification of a prior does not wait for TensorFlow.
