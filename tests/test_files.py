@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_arrays, require_writable, write_arrays, written_whole
+from tfp_insects.files import (
+    read_arrays,
+    remove_partial_files,
+    require_writable,
+    write_arrays,
+    write_json,
+    written_whole,
+)
+from tfp_insects.own_output import MARKER_NAME
 
 
 def test_arrays_are_read_by_name(tmp_path: Path) -> None:
@@ -63,10 +71,53 @@ def test_commands_that_check_a_directory_at_the_same_time_do_not_disturb_each_ot
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(require_writable, directory) for _ in range(400)]:
             future.result()
-    assert list(directory.iterdir()) == []
+    assert [path.name for path in directory.iterdir()] == [MARKER_NAME]
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"--workdir=.*file/runs: cannot be written \(Not a directory\)"):
         require_writable(tmp_path / "file" / "runs")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which is a disk without room")
+def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path) -> None:
+    for name, write in (
+        ("a.json", lambda path: write_json(path, {"a": 1})),
+        ("a.npz", lambda path: write_arrays(path, a=np.arange(9))),
+    ):
+        path = tmp_path / name
+        write(path)
+        before = path.read_bytes()
+        (tmp_path / f".partial-{os.getpid()}-{name}").symlink_to("/dev/full")
+        with pytest.raises(
+            InputError, match=rf"{name} was not written \(No space left on device\): mend that and give"
+        ):
+            write(path)
+        assert path.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.npz"]
+
+
+def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none/a\.json was not written \(No such file or directory\)"):
+        write_json(tmp_path / "none" / "a.json", {})
+
+
+def test_what_is_no_fault_of_the_system_passes_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="checksum"), written_whole(tmp_path / "a.json"):
+        raise OSError("another checksum")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_that_could_not_be_read_is_named_beside_the_one_to_be_written(tmp_path: Path) -> None:
+    message = r"a\.json was not written \(No such file or directory: .*images/1\.jpg\)"
+    with pytest.raises(InputError, match=message), written_whole(tmp_path / "a.json"):
+        (tmp_path / "images" / "1.jpg").read_bytes()
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    for name in ("a.json", ".partial-1-a.json", "checkpoints/.partial-1-w.h5", ".partial-1.next/.partial-1-b.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    remove_partial_files(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*")} == {"a.json", "checkpoints"}

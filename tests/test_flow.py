@@ -32,7 +32,7 @@ SMALL = (
     "--config.training.checkpoint_seconds=0.0",
     "--weights=none",
 )
-TIMES = {"train_seconds", "seconds_to_best_epoch", "seconds_per_step"}
+TIMES = {"train_seconds", "seconds_to_best_epoch", "seconds_per_step", "predict_seconds"}
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,10 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +13,16 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.errors import InputError
+from tfp_insects.own_output import mark_own_output
+
+PARTIAL = ".partial-"  # How the name of a file begins that is being written.
+# What a system says where it does not let a file be written: no room, no right, no such place, a broken disk.
+CANNOT_WRITE = frozenset(
+    (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE),
+        *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE),
+    )
+)
 
 
 @contextlib.contextmanager
@@ -18,13 +30,44 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`, which takes its place when the block ends without an error.
 
     It has the suffix of `path`, by which some writers choose the format, and the process in its name.
+
+    Raises:
+        InputError: The system cannot write: the disk is full, say, or the directory is gone. What was there before stays.
     """
-    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with told_if_not_written(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def told_if_not_written(path: Path) -> Iterator[None]:
+    """Turns what the system says of a file or directory that the block writes into an `InputError` that names it.
+
+    Errors that are not the system's, such as a server's, pass unchanged.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        other = error.filename if error.filename and Path(error.filename).parent != path.parent else ""
+        # Libraries put a page of detail into their message, and the system's number beside it.
+        raise not_written(path, f"{os.strerror(error.errno)}{other and ': '}{other}") from error
+
+
+def not_written(path: Path, reason: str) -> InputError:
+    """The error for a file that the system did not let be written."""
+    return InputError(f"{path} was not written ({reason}): mend that and give the same command again")
+
+
+def remove_partial_files(directory: Path) -> None:
+    """Removes what processes that were killed left of files they were writing, in a directory that nobody else writes."""
+    for path in sorted(directory.rglob(f"{PARTIAL}*"), reverse=True):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -67,6 +110,7 @@ def require_writable(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        mark_own_output(directory)
         with tempfile.TemporaryFile(dir=directory):  # A name of its own: several commands may share the directory.
             pass
     except OSError as error:

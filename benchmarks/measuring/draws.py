@@ -9,7 +9,7 @@ import numpy as np
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_arrays, read_json
 from tfp_insects.metrics.scores import negative_log_likelihood
-from tfp_insects.runs.cells import CONFIG_NAME
+from tfp_insects.runs.layout import CONFIG_NAME
 
 
 class NllRow(NamedTuple):

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
-import logging
+import logging, os, signal
 from absl import flags
 from tfp_insects.cli import app as cli
 from tfp_insects.errors import InputError
 
 SIZE = flags.DEFINE_integer("size", 1, "how large", lower_bound=1)
 FIELDS = flags.DEFINE_list("fields", [], "fields of the error")
-RAISES = flags.DEFINE_enum("raises", "", ["", "InputError", "KeyboardInterrupt", "KeyError"], "what to raise")
+RAISES = flags.DEFINE_enum("raises", "", ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "KeyError"], "what to raise")
 CONFIG = cli.define_config_file("config", {config!r}, "the config")
 
 
@@ -25,8 +25,8 @@ def main(argv):
     logging.getLogger("tensorflow").warning("5 calls triggered tf.function retracing")
     if RAISES.value == "KeyError":
         raise KeyError("a defect")
-    if RAISES.value == "KeyboardInterrupt":
-        raise KeyboardInterrupt
+    if RAISES.value.startswith("SIG"):
+        os.kill(os.getpid(), getattr(signal, RAISES.value))
     if RAISES.value == "InputError":
         raise InputError("data=nix: no such file", field=tuple(FIELDS.value))
     print(argv[1:], SIZE.value, CONFIG.value.data.num_test_per_class)
@@ -91,9 +91,11 @@ def test_an_input_error_says_how_its_fields_are_set_on_the_command_line(folder, 
     assert done.stderr.endswith(f"\nerror: data=nix: no such file{hint}\n")
 
 
-def test_an_interrupt_is_exit_code_130_without_traceback(folder):
-    done = run(folder, "--raises=KeyboardInterrupt")
-    assert (done.returncode, "Traceback" in done.stderr) == (130, False)
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGHUP", 129), ("SIGTERM", 143)])
+def test_a_signal_is_one_line_and_its_exit_code(folder, name, code):
+    done = run(folder, f"--raises={name}")
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert done.stderr.endswith(f"error: interrupted by {name}; the same command goes on where this one was\n")
 
 
 def test_a_defect_keeps_its_traceback(folder):

@@ -104,17 +104,6 @@ def test_sixteen_bits_become_the_upper_eight(decode: Decode) -> None:
     np.testing.assert_array_equal(found, np.repeat((pixels >> 8)[..., np.newaxis], 3, -1))
 
 
-@ways
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_orientation_tags_are_ignored(decode: Decode, form: str) -> None:
-    image = Image.fromarray(smooth_pixels(20, 30))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # "Rotate by 90 degrees".
-    tagged = encode(image, form, exif=exif)
-    assert Image.open(io.BytesIO(tagged)).getexif()[0x0112] == 6
-    np.testing.assert_array_equal(decode(tagged, 100), decode(encode(image, form), 100))
-
-
 def test_cmyk_becomes_rgb() -> None:
     image = Image.new("CMYK", (10, 10), (0, 255, 255, 0))  # Pure red in inks.
     red = eagerly(encode(image, "JPEG"), 100).reshape(-1, 3).mean(0)

@@ -1,5 +1,7 @@
+import dataclasses
 import io
 import logging
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tfp_insects.data.readers.archives import archive_source
-from tfp_insects.data.source import ImageSource
+from tfp_insects.data.source import ImageSource, content_digests, fingerprint
 from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 
@@ -38,7 +40,7 @@ BAD = {
     "truncated": (GOOD[:-20], "truncated or damaged"),
     "text": (b"no image at all", "neither JPEG nor PNG"),
     "empty": (b"", "the file is empty"),
-    "gif": (encode("P", "gif"), "neither JPEG nor PNG"),
+    "gif": (encode("P", "gif"), "a GIF, neither JPEG nor PNG"),
     "truncated png": (encode("RGB", "png")[:-20], "truncated or damaged"),
 }
 
@@ -54,7 +56,9 @@ def test_good_images_of_every_kind_pass():
         ("RGBA", "png"),
     ]
     source = source_of([encode(*kind) for kind in kinds])
-    assert verify_images(source) is source
+    verified = verify_images(source)
+    assert verified.example_ids == source.example_ids
+    assert verified.notes == ()
 
 
 @pytest.mark.parametrize(("content", "reason"), BAD.values(), ids=BAD)
@@ -115,10 +119,50 @@ def test_an_unknown_choice_names_the_field():
 def test_progress_ends_at_the_number_of_images():
     seen = []
     verify_images(source_of([GOOD] * 130), on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(64, 130), (128, 130), (130, 130)]
+    assert seen == [(64, 130), (128, 130), (130, 130), (130, 130)]
+
+
+def test_images_are_read_once(tmp_path):
+    num_reads = [0]
+
+    def read(index: int) -> bytes:
+        num_reads[0] += 1
+        return GOOD
+
+    source = dataclasses.replace(source_of([GOOD] * 3), read=read)
+    verified = verify_images(source)
+    assert fingerprint(verified) == fingerprint(source_of([GOOD] * 3))
+    assert num_reads == [3]
+
+
+def test_an_image_in_two_classes_is_named():
+    contents = [encode("RGB", "png", colour) for colour in (1, 2, 3, 1, 4, 2)]
+    (note,) = verify_images(source_of(contents, num_bees=3)).notes
+    assert note == (
+        "2 images are in two classes alike, so that one of their labels is wrong: "
+        "ant/000.jpg and bee/003.jpg, ant/001.jpg and bee/005.jpg."
+    )
+    assert verify_images(source_of(contents[:3], num_bees=1)).notes == ()
+
+
+def test_an_image_in_two_parts_of_a_given_split_is_named():
+    contents = [encode("RGB", "png", colour) for colour in (1, 1, 2, 2)]
+    source = dataclasses.replace(source_of(contents, num_bees=2), parts=("train", "test", "train", "train"))
+    (note,) = verify_images(source).notes
+    assert note.startswith("1 images are in two parts of the given split; they are not trained on")
+    assert note.endswith("ant/000.jpg and ant/001.jpg.")
+
+
+def test_an_image_that_would_take_all_memory_is_not_decoded():
+    huge = bytearray(encode("RGB", "png"))
+    struct.pack_into(">II", huge, 16, 20_000, 20_000)
+    with pytest.raises(InputError, match=r"ant/001\.jpg \(too large: 20,000 x 20,000 pixels, at most 134 million"):
+        verify_images(source_of([GOOD, bytes(huge), GOOD]))
 
 
 @pytest.mark.skipif(not REAL_ZIP.exists(), reason="../shared/data/insects10.zip is not there")
 def test_the_real_images_are_all_good():
     source = archive_source(REAL_ZIP)
-    assert verify_images(source) is source
+    verified = verify_images(source)
+    assert verified.example_ids == source.example_ids
+    assert verified.digests == content_digests(source)

@@ -7,6 +7,7 @@ from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.errors import InputError
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.build import build_model
+from tfp_insects.runs.config import RunConfig
 
 CONVOLUTIONS = [f"features_{i}" for i in (0, 3, 6, 8, 10)]
 WIDE = ["classifier_1", "classifier_4"]
@@ -28,7 +29,9 @@ def make_config(scope: str = "head", **model: Any) -> dict[str, Any]:
 
 
 def build(name: str, config: dict[str, Any], is_pretrained: bool = True) -> tf_keras.Sequential:
-    return build_model(name, config, num_classes=6, num_train_examples=50, seed=3, is_pretrained=is_pretrained)
+    return build_model(
+        name, RunConfig.from_plain(config), num_classes=6, num_train_examples=50, seed=3, is_pretrained=is_pretrained
+    )
 
 
 def trainable_layers(model: tf_keras.Sequential) -> list[str]:

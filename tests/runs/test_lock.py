@@ -18,9 +18,11 @@ with locked(Path(sys.argv[1])):
 
 
 def test_is_held_once_at_a_time_and_free_after_an_error(tmp_path: Path) -> None:
-    directory = tmp_path / "new" / "cell"
+    directory = tmp_path / "new" / "run"
     with locked(directory), locked(tmp_path / "other"):
-        refused = pytest.raises(InputError, match=r"new/cell is in use by another command: wait .*--workdir")
+        refused = pytest.raises(
+            InputError, match=r"new/run is in use by another command \(process \d+\): wait .* another work directory"
+        )
         with refused, locked(directory):
             pass
     with pytest.raises(RuntimeError, match="broken"), locked(directory):

@@ -7,7 +7,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_arrays, write_json
-from tfp_insects.runs.reading import REQUIRED, REQUIRED_WITH_OOD, load_study
+from tfp_insects.runs.reading import REQUIRED, REQUIRED_WITH_OOD, load_runs
 
 
 @pytest.fixture(scope="module")
@@ -38,25 +38,25 @@ def change_arrays(directory, **arrays):
 
 def refusal(workdir):
     with pytest.raises(InputError) as caught:
-        load_study(workdir)
+        load_runs(workdir)
     return str(caught.value)
 
 
 def test_reads_runs_twins_first(workdir):
-    study = load_study(workdir)
-    assert study.models == ["cnn", "bnn"]
-    assert study.sizes == [5]
-    assert study.seeds == [0]
-    assert study.pair == ("cnn", "bnn")
-    assert study.runs[1].probabilities.shape == (8, 120, 4)
-    assert study.runs[1].has_draws
-    assert not study.runs[0].has_draws
+    found = load_runs(workdir)
+    assert found.models == ["cnn", "bnn"]
+    assert found.sizes == [5]
+    assert found.seeds == [0]
+    assert found.pair == ("cnn", "bnn")
+    assert found.runs[1].probabilities.shape == (8, 120, 4)
+    assert found.runs[1].has_draws
+    assert not found.runs[0].has_draws
 
 
 def test_empty_workdir_says_what_to_run(tmp_path):
     message = refusal(tmp_path)
     assert str(tmp_path) in message
-    assert "no finished run there; expected folders with a record.json. Run scripts/run.py" in message
+    assert "no finished run there; expected folders with a record.json, as the command" in message
 
 
 def test_missing_workdir_is_an_empty_one(tmp_path):
@@ -71,9 +71,9 @@ def test_counts_runs_that_were_only_started(workdir):
 
 def test_leaves_unfinished_runs_out_by_name(workdir):
     (workdir / "bnn-n5-seed0" / "record.json").unlink()
-    study = load_study(workdir)
-    assert study.unfinished == ("bnn-n5-seed0",)
-    assert study.pair is None
+    found = load_runs(workdir)
+    assert found.unfinished == ("bnn-n5-seed0",)
+    assert found.pair is None
 
 
 def test_record_that_is_cut_off(workdir):
@@ -112,14 +112,14 @@ def test_names_the_field_in_which_runs_differ(workdir, name, value):
 def test_seeds_with_splits_of_their_own_are_reported_one_by_one(workdir, make_run):
     other = make_run(workdir, "cnn", 5, 1)
     change_record(other, split_fingerprint="6" * 64)
-    assert "name the seeds of one split: scripts/report.py --seeds" in refusal(workdir)
+    assert "or name the seeds of one split" in refusal(workdir)
     (make_run(workdir, "bnn", 10, 1) / "record.json").unlink()
-    assert [run.directory.name for run in load_study(workdir, [0]).runs] == ["cnn-n5-seed0", "bnn-n5-seed0"]
-    study = load_study(workdir, [1])
-    assert [run.directory for run in study.runs] == [other]
-    assert study.unfinished == ("bnn-n10-seed1",)
-    with pytest.raises(InputError, match=r"no finished run with --seeds=2,3 there; expected"):
-        load_study(workdir, [2, 3])
+    assert [run.directory.name for run in load_runs(workdir, [0]).runs] == ["cnn-n5-seed0", "bnn-n5-seed0"]
+    found = load_runs(workdir, [1])
+    assert [run.directory for run in found.runs] == [other]
+    assert found.unfinished == ("bnn-n10-seed1",)
+    with pytest.raises(InputError, match=r"no finished run with seeds 2,3 there; expected"):
+        load_runs(workdir, [2, 3])
 
 
 def test_other_classes(workdir):
@@ -132,7 +132,7 @@ def test_runs_without_ood_images_go_with_runs_that_have_them(workdir):
     record = json.loads(path.read_text())
     del record["ood_fingerprint"]
     write_json(path, record)
-    assert len(load_study(workdir).runs) == 2
+    assert len(load_runs(workdir).runs) == 2
 
 
 def test_other_test_images(workdir):
@@ -147,13 +147,13 @@ def test_predictions_that_are_not_those_of_the_record(workdir):
 
 
 def test_predictions_of_another_shape(workdir):
-    change_record(workdir / "bnn-n5-seed0", num_samples=30)
+    change_record(workdir / "bnn-n5-seed0", num_draws=30)
     assert "probabilities have shape (8, 120, 4); the record says (30, 120, 4)" in refusal(workdir)
 
 
 def test_labels_of_another_length(workdir):
     change_arrays(workdir / "bnn-n5-seed0", labels=np.zeros(7, np.int32))
-    assert "labels has 7 entries; the record says num_test_examples 120" in refusal(workdir)
+    assert "labels has 7 entries; its probabilities are of 120 images" in refusal(workdir)
 
 
 @pytest.mark.parametrize("name", ["predictions.npz", "config.json"])
@@ -179,7 +179,7 @@ def test_history_that_is_no_history(workdir, text):
 def test_history_without_epochs(workdir):
     path = workdir / "bnn-n5-seed0" / "history.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
-    assert "bnn-n5-seed0/history.csv holds no epoch" in refusal(workdir)
+    assert "bnn-n5-seed0/history.csv holds 0 epochs; the record says best_epoch" in refusal(workdir)
 
 
 def test_history_that_ends_before_the_best_epoch(workdir):

@@ -13,11 +13,12 @@ import pytest
 import tensorflow as tf
 
 from tfp_insects.bayes.divergence import bayesian_layers
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.data.images import decode_image
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.files import write_arrays, write_json
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.models.build import build_model
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.serving.export import export_run
 
 CLASS_NAMES = ("ant", "bee", "fly", "wasp")
@@ -101,7 +102,9 @@ class Runs:
 
     @classmethod
     def network(cls, identity: dict[str, Any]) -> Any:
-        network = build_model(identity["model"], identity["config"], len(CLASS_NAMES), 20, 0, is_pretrained=True)
+        network = build_model(
+            identity["model"], RunConfig.from_plain(identity["config"]), len(CLASS_NAMES), 20, 0, is_pretrained=True
+        )
         rng = np.random.default_rng(7)
         for layer in network.layers:
             if hasattr(layer, "bias"):
@@ -119,7 +122,7 @@ class Runs:
     @classmethod
     def labelled_predictions(cls, network: Any, seed: int) -> dict[str, np.ndarray]:
         images = cls.prepare(cls.images(NUM_LABELLED, seed=seed))
-        probabilities = FewImagesPredictor(network).predict([(images, None)], NUM_SAMPLES, seed, NUM_LAST_LAYER_SAMPLES)
+        probabilities = make_predictor(network).predict([(images, None)], NUM_SAMPLES, seed, NUM_LAST_LAYER_SAMPLES)
         mean = probabilities.mean(0)
         is_wrong = np.random.default_rng(seed).uniform(size=NUM_LABELLED) > mean.max(-1) ** 0.3
         labels = np.where(is_wrong, (mean.argmax(-1) + 1) % len(CLASS_NAMES), mean.argmax(-1))

@@ -12,7 +12,9 @@ from scipy import stats
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfp_insects.errors import InputError
-from tfp_insects.runs.finished_run import FinishedRun, LabelledPredictions, read_finished_run
+from tfp_insects.runs.predictions import Predictions
+from tfp_insects.runs.reading import open_run
+from tfp_insects.runs.run import Run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 from tfp_insects.serving.export import describe, export_run
 from tfp_insects.serving.loaded_model import newest_version
@@ -97,7 +99,7 @@ def test_warmup_requests_run(version_of: Get) -> None:
 
 def test_the_model_card_says_what_the_model_is(version_of: Get, run_of: Get, runs: Any) -> None:
     card = json.loads((version_of("all") / "model_card.json").read_text())
-    test = read_finished_run(run_of("all")).test_predictions()
+    test = open_run(run_of("all")).test
     predicted = test.probabilities.mean(0).argmax(-1)
     assert card["class_names"] == list(runs.class_names)
     assert (card["model"], card["num_samples"], card["training"]["bayesian_layers"]) == ("bnn", runs.num_samples, "all")
@@ -113,10 +115,10 @@ def test_the_model_card_says_what_the_model_is(version_of: Get, run_of: Get, run
     assert any("MIT" in line for line in card["licences"])
 
 
-def predictions(confidences: list[float], correct: list[bool]) -> LabelledPredictions:
+def predictions(confidences: list[float], correct: list[bool]) -> Predictions:
     first = np.array(confidences, np.float32)
     probabilities = np.stack([first, 1 - first], -1)[np.newaxis]
-    return LabelledPredictions(probabilities, np.where(correct, 0, 1).astype(np.int32))
+    return Predictions(probabilities, np.where(correct, 0, 1).astype(np.int32))
 
 
 def test_the_threshold_keeps_to_the_risk() -> None:
@@ -160,36 +162,39 @@ def test_draws_and_risk_are_fixed_at_export(run_of: Get, tmp_path: Path) -> None
 
 
 def test_a_run_that_cannot_be_exported_is_named(run_of: Get, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--run=.*: there is no run \(no config.json\); expected a directory such as"):
-        read_finished_run(tmp_path)
+    with pytest.raises(InputError, match=r".*: there is no run \(no config.json\); expected a directory such as"):
+        open_run(tmp_path)
     run = tmp_path / "bnn-n5-seed0"
     shutil.copytree(run_of("head"), run)
     for name, message in (
-        ("predictions.npz", "predictions.npz is missing; remove the directory and run the cell again"),
-        ("record.json", r"this run is not finished \(no record.json\); start scripts/run.py again with the same"),
+        ("predictions.npz", "predictions.npz is missing; remove the directory and run again"),
+        ("record.json", r"this run is not finished \(no record.json\); give the command that began it again"),
     ):
         (run / name).unlink()
         with pytest.raises(InputError, match=message):
-            read_finished_run(run)
+            open_run(run)
+    other = shutil.copytree(run_of("cnn"), tmp_path / "mc_dropout-n5-seed0")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "model": "mc_dropout"}))
+    with pytest.raises(InputError, match="a run of mc_dropout; expected one of cnn, bnn, bnn_head, bnn_classifier"):
+        export_run(other, tmp_path / "models", None, 0.05)
 
 
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        ("checkpoints/weights.h5", FinishedRun.build_model),
-        ("validation_predictions.npz", FinishedRun.validation_predictions),
-        ("predictions.npz", FinishedRun.test_predictions),
+        ("checkpoints/weights.h5", Run.build_model),
+        ("validation_predictions.npz", lambda run: run.validation),
+        ("predictions.npz", lambda run: run.test),
     ],
 )
-def test_a_file_that_is_cut_off_is_named(
-    name: str, read: Callable[[FinishedRun], Any], run_of: Get, tmp_path: Path
-) -> None:
+def test_a_file_that_is_cut_off_is_named(name: str, read: Callable[[Run], Any], run_of: Get, tmp_path: Path) -> None:
     path = shutil.copytree(run_of("head"), tmp_path / "bnn-n5-seed0") / name
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(
         InputError, match=rf"bnn-n5-seed0/{name} cannot be read \(.*\): remove .* directory and run again"
     ):
-        read(read_finished_run(tmp_path / "bnn-n5-seed0"))
+        read(open_run(tmp_path / "bnn-n5-seed0"))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
-from tfp_insects.runs.finished_run import read_finished_run
+from tfp_insects.bayes.moments_predictor import make_predictor
+from tfp_insects.runs.reading import open_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORT = """
@@ -83,10 +83,10 @@ def images(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def expected(runs: Any, run_of: Callable[[str], Path]) -> np.ndarray:
     """The model's own prediction under the seed."""
-    model = read_finished_run(run_of("all")).build_model()
+    model = open_run(run_of("all")).build_model()
     batch = runs.prepare(runs.images(3))
     numbers = runs.num_samples, 5, runs.num_last_layer_samples
-    return FewImagesPredictor(model).predict([(batch, None)], *numbers).mean(0)
+    return make_predictor(model).predict([(batch, None)], *numbers).mean(0)
 
 
 def test_fresh_processes_share_seeded_answers_and_no_noise(

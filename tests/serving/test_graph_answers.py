@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.metrics import scores as metrics
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
-from tfp_insects.runs.finished_run import read_finished_run
+from tfp_insects.runs.reading import open_run
 from tfp_insects.serving.graph import summarise
 
 Get = Callable[[str], Path]
@@ -21,8 +21,8 @@ def test_a_seeded_answer_is_the_models_own_prediction(
     model_name: str, seeded: Callable, run_of: Get, runs: Any
 ) -> None:
     encoded = runs.images(6, seed=3)
-    run = read_finished_run(run_of(model_name))
-    predictor, numbers = FewImagesPredictor(run.build_model()), (runs.num_samples, 5, runs.num_last_layer_samples)
+    run = open_run(run_of(model_name))
+    predictor, numbers = make_predictor(run.build_model()), (runs.num_samples, 5, runs.num_last_layer_samples)
     draws = predictor.predict([(runs.prepare(encoded), None)], *numbers)
     answer = seeded(model_name, runs.in_unit_range(encoded))
     np.testing.assert_allclose(answer["probabilities"], draws.mean(0), atol=1e-5)
@@ -45,7 +45,7 @@ def test_fresh_answers_agree_with_draws_of_all_weights(
     name: str, loaded: Callable[[str], Any], run_of: Get, runs: Any
 ) -> None:
     encoded, num_answers, num_draws = runs.images(3, seed=3), 30, 150
-    model = read_finished_run(run_of(name)).build_model()
+    model = open_run(run_of(name)).build_model()
     draws = np.float64(MonteCarloPredictor(model).predict([(runs.prepare(encoded), None)], num_draws, seed=1))
     default = loaded(name).signatures["serving_default"]
     answers = [default(image_bytes=tf.constant(encoded)) for _ in range(num_answers)]

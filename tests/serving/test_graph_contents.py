@@ -7,7 +7,7 @@ from typing import Any
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from tfp_insects.runs.finished_run import read_finished_run
+from tfp_insects.runs.reading import open_run
 
 Get = Callable[[str], Path]
 
@@ -43,7 +43,7 @@ def test_no_seed_is_stored(model_name: str, version_of: Get) -> None:
 
 
 def test_the_export_holds_its_weights_once_and_no_more(model_name: str, version_of: Get, run_of: Get) -> None:
-    model = read_finished_run(run_of(model_name)).build_model()
+    model = open_run(run_of(model_name)).build_model()
     kernels = [weight for weight in model.weights if weight.name.endswith(("kernel:0", "kernel_loc:0"))]
     biases = [weight for weight in model.weights if weight.name.endswith("bias:0")]
     # A scale or variance for each weight, but in the last layer a covariance that all its units share.

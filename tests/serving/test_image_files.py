@@ -40,9 +40,45 @@ def test_a_folder_is_listed_folder_by_folder(tmp_path: Path) -> None:
     assert list(images.names()) == ["a.jpg", "b/10.jpg", "b/2.PNG", "b/c/d/e/3.jpeg"]
 
 
-def test_a_link_to_a_folder_is_not_followed(tmp_path: Path) -> None:
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "images")
     (folder / "b" / "round").symlink_to(folder)
+    (folder / "site").symlink_to(make_folder(tmp_path / "elsewhere"))
+    images = open_image_files(folder)
+    assert sorted(images.names()) == sorted([*NAMES, *(f"site/{name}" for name in NAMES)])
+    assert images.count == 2 * len(NAMES)
+    assert images.read("site/a.jpg") == b"a.jpg"
+
+
+@pytest.mark.parametrize("make", [make_folder, make_zip])
+def test_what_is_left_out_is_counted_as_in_training(make, tmp_path: Path) -> None:
+    assert open_image_files(make(tmp_path)).left_out == (
+        "1 file is left out, since only JPEG and PNG (.jpg, .jpeg, .jpe, .jfif, .png) are read: 1 .gif."
+    )
+
+
+@pytest.mark.parametrize("name", ["bee.jpg", "bee", "bee [1].JFIF"])
+def test_one_image_is_read(name: str, tmp_path: Path) -> None:
+    content = b"\xff\xd8\xff" + bytes(20)
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "another.jpg").write_bytes(content)
+    images = open_image_files(tmp_path / name)
+    assert (list(images.names()), images.count, images.is_whole) == ([name], 1, False)
+    assert images.read(name) == content
+    assert images.origin == tmp_path
+
+
+def test_what_this_program_wrote_is_no_image(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "images")
+    for name in (
+        "runs/cnn-n5-seed0/.lock",
+        "runs/cnn-n5-seed0/config.json",
+        "runs/accuracy.png",
+        "review/.tfp_insects",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "review" / "a.png").touch()
     assert open_image_files(folder).count == len(NAMES)
 
 
@@ -51,9 +87,9 @@ def test_what_holds_no_images_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
     messages = {
-        "nothing": "--images=.*nothing: no such file or folder; expected a folder or a zip of images",
+        "nothing": "--images=.*nothing: no such file or folder; expected an image, or a folder or a zip of images",
         "notes.txt": "notes.txt: not a zip, or a truncated one",
-        "empty": r"--images=.*empty: there is no image in it; expected files ending in .jpg, .jpeg, .png",
+        "empty": r"--images=.*empty: there is no image in it; expected files ending in .jpg, .jpeg, .jpe, .jfif, .png",
     }
     with pytest.raises(InputError, match=messages[name]):
         open_image_files(tmp_path / name)

@@ -6,7 +6,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.serving.answers import COLUMNS, Answer
-from tfp_insects.serving.table import open_table
+from tfp_insects.serving.table import WrittenNames, open_table
 
 ORIGIN = {"model": "abc", "images": "/images"}
 # Names of files can hold anything but a slash and a zero byte.
@@ -36,9 +36,8 @@ def test_rows_are_read_as_they_were_written(path: Path) -> None:
     with open_table(path, ORIGIN) as table:
         assert table.num_rows == len(NAMES)
         assert list(table.rows()) == list(zip(NAMES, ANSWERS, strict=True))
-        names = iter([*NAMES, "next.jpg"])
-        table.skip_written(names)
-        assert list(names) == ["next.jpg"]
+        written = table.written()
+        assert list(written.among([*NAMES, "next.jpg"])) == [True] * len(NAMES) + [False]
 
 
 def test_the_table_is_plain_csv(path: Path) -> None:
@@ -57,9 +56,9 @@ def test_a_table_cut_off_anywhere_is_continued_without_loss_or_repetition(path: 
         path.write_bytes(whole[:end])
         with open_table(path, ORIGIN) as table:
             lengths.add(table.num_rows)
-            names = iter(NAMES)
-            table.skip_written(names)
-            table.append(list(names), ANSWERS[table.num_rows :])
+            is_written = list(table.written().among(NAMES))
+            assert is_written == [number < table.num_rows for number in range(len(NAMES))]
+            table.append(NAMES[table.num_rows :], ANSWERS[table.num_rows :])
         assert path.read_bytes() == whole
     assert lengths == set(range(len(NAMES)))
 
@@ -87,14 +86,16 @@ def test_a_table_of_another_model_or_of_other_images_is_refused(path: Path) -> N
     message = r"was begun with model 'abc'; now it is 'def'. Give another --output, or remove the file"
     with pytest.raises(InputError, match=message), open_table(path, {**ORIGIN, "model": "def"}):
         pass
-    with open_table(path, ORIGIN) as table:
-        with pytest.raises(
-            InputError, match=r"row 2 is of the image .*, where now it is 'x.jpg': the images have changed"
-        ):
-            table.skip_written(iter([NAMES[0], "x.jpg"]))
-        with pytest.raises(InputError, match=r"row 3 is of the image .*, where now there is none"):
-            table.skip_written(iter(NAMES[:2]))
+    with pytest.raises(InputError, match="was begun with images"), open_table(path, {**ORIGIN, "images": "/others"}):
+        pass
     assert path.read_bytes() == whole
+
+
+def test_of_many_names_each_is_found_in_any_order() -> None:
+    names = [f"{i}.jpg" for i in range(20_000)]
+    written = WrittenNames(names[::3])
+    assert list(written.among(reversed(names))) == [i % 3 == 0 for i in reversed(range(len(names)))]
+    assert list(WrittenNames([]).among(names[:2])) == [False, False]
 
 
 def test_a_file_that_is_no_table_is_left_alone(path: Path) -> None:

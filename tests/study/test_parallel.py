@@ -1,36 +1,17 @@
-import functools
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow as tf
 from rich.console import Console
 
 from tfp_insects.runs.cells import Cell
-from tfp_insects.study import grid, parallel
+from tfp_insects.study import grid
 from tfp_insects.study.experiment import Experiment, Recipe
-from tfp_insects.study.parallel import Parallel, run_in_processes
+from tfp_insects.study.parallel import Parallel
 
 
-def test_a_process_that_dies_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "use_threads", abs)  # TensorFlow need not be imported for this.
-    calls = {"dies": functools.partial(os._exit, 1), "lives": functools.partial(pow, 2, 3)}
-    assert dict(run_in_processes(calls, num_jobs=2)) == {"dies": None, "lives": 8}
-
-
-def test_a_process_has_its_share_of_the_cores() -> None:
-    calls = {"threads": tf.config.threading.get_intra_op_parallelism_threads}
-    assert dict(run_in_processes(calls, num_jobs=os.cpu_count() or 1)) == {"threads": 1}
-
-
-def test_a_process_starts_silently(capfd: pytest.CaptureFixture[str]) -> None:
-    assert dict(run_in_processes({"sum": functools.partial(sum, [1, 2])}, num_jobs=1)) == {"sum": 3}
-    assert capfd.readouterr() == ("", "")
-
-
-def test_cells_that_fail_in_other_processes_are_outcomes(
+def test_runs_that_fail_in_other_processes_are_outcomes(
     tiny_experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run_here(calls: Any, num_jobs: int) -> Any:

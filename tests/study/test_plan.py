@@ -10,6 +10,7 @@ from tfp_insects.cli.run import Command, run_command
 from tfp_insects.data.source import ImageSource
 from tfp_insects.files import write_json
 from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.plan import print_plan
 from tfp_insects.study.steps import steps_of_cell
@@ -37,6 +38,11 @@ def test_time_is_the_median_of_an_images_times_the_images_of_the_run(
         directory = Cell("cnn", size, 0).directory(tmp_path)
         directory.mkdir()
         write_json(directory / "record.json", {"seconds_per_step": seconds, "batch_size": batch_size})
+        num_samples = 2 if size == 2 else 3
+        prediction = {**tiny_experiment.config.to_plain()["prediction"], "num_samples": num_samples}
+        write_json(directory / "config.json", {"model": "cnn", "config": {"prediction": prediction}})
+    again = planned([Cell("cnn", 2, 0)], tiny_experiment, tmp_path)
+    assert again["cnn-n2-seed0"] == ["trained,", "to", "predict", "anew", "6", "0.0"]
     found = planned([Cell("cnn", 3, 0), Cell("cnn", 4, 0), Cell("bnn", 4, 0)], tiny_experiment, tmp_path)
     assert found["cnn-n3-seed0"] == ["finished", "6", "0.0"]
     # 5, 25 and 10 seconds an image: 10 s x 8 images x 6 steps.
@@ -45,7 +51,7 @@ def test_time_is_the_median_of_an_images_times_the_images_of_the_run(
 
 
 def test_a_dry_run_neither_downloads_nor_pretrains(
-    insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    insects: ImageSource, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     def fail(*_: Any) -> None:
         raise AssertionError("weights were asked for")
@@ -53,7 +59,7 @@ def test_a_dry_run_neither_downloads_nor_pretrains(
     monkeypatch.setattr(command, "open_images", lambda *_: insects)
     monkeypatch.setattr("tfp_insects.study.experiment.resolve_weights", fail)
     wanted = Command(["bnn"], ["4"], ["0"], "synthetic", "auto", tmp_path / "runs", tmp_path / "cache", dry_run=True)
-    run_command(wanted, lambda is_drawn: tiny_config)
+    run_command(wanted, lambda is_drawn: tiny_config.to_plain())
     assert "bnn-n4-seed0" in capsys.readouterr().out
     assert not (tmp_path / "cache").exists()
     assert not list((tmp_path / "runs").iterdir())

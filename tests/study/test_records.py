@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfp_insects.metrics.scores import summarize
-from tfp_insects.study.records import OutOfDistribution, make_record
+from tfp_insects.metrics.summary import summarize
+from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow
 
@@ -32,7 +32,7 @@ def identity(model: str, kl_weight: float, kl_annealing_epochs: float) -> dict[s
         "model": model,
         "weights_fingerprint": "abc",
         "class_names": ["ant", "bee", "fly"],
-        "config": {"bnn": bnn, "model": {"precision": "float32"}},
+        "config": {"bnn": bnn, "model": {"precision": "float32"}, "prediction": {"num_last_layer_samples": 2}},
         "preprocessing": {},
     }
 
@@ -55,6 +55,7 @@ def record(
         labels=LABELS,
         num_parameters=7,
         steps_per_epoch=4,
+        predict_seconds=1.5,
         **fields,
     )
 
@@ -66,7 +67,8 @@ def test_figures_are_those_of_the_predictions_and_the_history() -> None:
     assert found["per_class_accuracy"] == {"ant": pytest.approx(1 / 3), "bee": 1.0, "fly": None}
     assert (found["best_epoch"], found["validation_nll"], found["validation_accuracy"]) == (2, 0.65, 0.7)
     assert (found["train_seconds"], found["seconds_to_best_epoch"], found["seconds_per_step"]) == (8.0, 6.0, 0.5)
-    assert (found["num_samples"], found["num_test_examples"], found["num_parameters"]) == (2, 4, 7)
+    assert (found["num_samples"], found["num_draws"]) == (1, 2)  # One pass, with two draws of the last layer.
+    assert (found["num_test_examples"], found["num_parameters"], found["predict_seconds"]) == (4, 7, 1.5)
     assert "config" not in found
 
 
@@ -95,6 +97,9 @@ def test_every_metric_has_an_interval() -> None:
         "aurc",
         "accuracy_at_80_coverage",
         "coverage_at_5_risk",
+        "mean_predictive_entropy",
+        "mean_expected_entropy",
+        "mean_mutual_information",
     }
     for name in ("accuracy", "nll", "brier"):
         low, high = found["intervals"][name]
@@ -130,3 +135,13 @@ def test_says_what_was_tempered_and_scaled() -> None:
         assert record("bnn_head", temperatures={part: 0.5})["is_tempered"] == (part == "head")
     assert record("cnn_temperature", temperature=1.5)["temperature"] == 1.5
     assert "temperature" not in record("cnn")
+
+
+def test_predicting_anew_says_where_both_were_done() -> None:
+    new = record()
+    assert with_training_of(new, new) == new
+    before = {**new, "hardware": {"processor": "other"}, "accuracy": 0.0}
+    found = with_training_of(before, new)
+    assert (found["hardware"], found["prediction_hardware"]) == (before["hardware"], new["hardware"])
+    assert (found["accuracy"], found["versions"]) == (new["accuracy"], new["versions"])
+    assert "prediction_versions" not in found

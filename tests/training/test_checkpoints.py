@@ -1,5 +1,8 @@
+import errno
 import os
-from collections.abc import Callable
+import resource
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +10,19 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.errors import InputError
 from tfp_insects.training import checkpoints
-from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState, save_weights
+from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState, load_weights, save_weights
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], None]]:
+    """Limits the size of files that this process writes, as a full disk or a quota does, until the test ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda num_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
 
 MakeModel = Callable[..., tf_keras.Sequential]
 
@@ -122,11 +135,63 @@ def test_a_failed_save_leaves_the_old_weights(
     content = path.read_bytes()
 
     def fail(*_: object) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(os, "replace", fail)
     changed = make_model()
     changed.layers[0].loc.assign_add(tf.ones([6, 5]))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"weights\.h5 was not written \(No space left on device\)"):
         save_weights(changed, path)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("num_bytes", [0, 100, 4000])
+def test_weights_for_which_there_is_no_room_leave_the_old_ones(
+    num_bytes: int, make_model: MakeModel, tmp_path: Path, full_disk: Callable[[int], None]
+) -> None:
+    path = tmp_path / WEIGHTS_NAME
+    save_weights(make_model(), path)
+    content = path.read_bytes()
+    assert len(content) > 4000
+    full_disk(num_bytes)
+    with pytest.raises(
+        InputError, match=r"weights\.h5 was not written \(File too large\): mend that and give the same"
+    ):
+        save_weights(make_model(), path)
+    assert [one.name for one in tmp_path.iterdir()] == [WEIGHTS_NAME]
+    assert path.read_bytes() == content
+
+
+def test_a_checkpoint_for_which_there_is_no_room_leaves_the_old_one(
+    make_model: MakeModel, tmp_path: Path, full_disk: Callable[[int], None]
+) -> None:
+    state = make_state(make_model, num_steps=1)
+    state.epoch.assign(1)
+    manager = Checkpoints(tmp_path, state, min_seconds=0.0)
+    manager.save_if_due()
+    state.epoch.assign(2)
+    full_disk(100)
+    with pytest.raises(InputError, match=r"was not written \(File too large\): mend that"):
+        manager.save_if_due()
+    fresh = make_state(make_model)
+    assert Checkpoints(tmp_path, fresh).restore()
+    assert int(fresh.epoch) == 1
+
+
+def test_damaged_files_are_named(make_model: MakeModel, tmp_path: Path) -> None:
+    state = make_state(make_model, num_steps=1)
+    Checkpoints(tmp_path / "some", state, min_seconds=0.0).save_if_due()
+    (data,) = (tmp_path / "some").glob("ckpt-1.data*")
+    for name, damage in (("cut", data.read_bytes()[:50]), ("changed", bytes(data.stat().st_size))):
+        directory = shutil.copytree(tmp_path / "some", tmp_path / name)
+        (directory / data.name).write_bytes(damage)
+        with pytest.raises(InputError, match=rf"{name}/ckpt-1 cannot be read .*: remove the run's directory"):
+            Checkpoints(directory, make_state(make_model)).restore()
+    other = TrainingState(
+        tf_keras.Sequential([tf_keras.layers.Dense(2, input_shape=[7])]), make_optimiser(0.9, "float32")
+    )
+    with pytest.raises(InputError, match=r"some/ckpt-1 cannot be read"):
+        Checkpoints(tmp_path / "some", other).restore()
+    save_weights(state.model, tmp_path / WEIGHTS_NAME)
+    with pytest.raises(InputError, match=r"weights\.h5 cannot be read .*: remove the run's directory"):
+        load_weights(other.model, tmp_path / WEIGHTS_NAME)

@@ -1,10 +1,12 @@
 import csv
 import dataclasses
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from tfp_insects.errors import InputError
 from tfp_insects.training.history import EpochRow, History, read_history
 
 COLUMNS = "epoch,train_loss,train_nll,train_accuracy,validation_loss,validation_nll,validation_accuracy,kl,seconds"
@@ -58,9 +60,30 @@ def test_a_failed_write_leaves_the_old_rows(tmp_path: Path, monkeypatch: pytest.
     history.append(make_row(1))
 
     def fail(*_: object) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"history\.csv was not written \(No space left on device\)"):
         history.append(make_row(2))
     assert read_history(path) == [make_row(1)]
+
+
+@pytest.mark.parametrize(
+    "text", ["epoch,train_loss\n1,0.5\n", "epoch\nx\n", COLUMNS + "\n1,2\n", COLUMNS + "\n" + "1," * 12 + "\n"]
+)
+def test_what_is_no_history_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(InputError, match=r"history\.csv cannot be read \(.*\): remove the run's directory"):
+        read_history(tmp_path / "history.csv")
+    with pytest.raises(InputError, match=r"none\.csv cannot be read"):
+        read_history(tmp_path / "none.csv")
+
+
+def test_fewer_rows_than_the_checkpoint_has_epochs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    History(path, num_rows=0).append(make_row(1))
+    with pytest.raises(InputError, match=r"history\.csv holds 1 epochs; the checkpoint beside it is of epoch 2"):
+        History(path, num_rows=2)
+    path.unlink()
+    with pytest.raises(InputError, match="holds 0 epochs"):
+        History(path, num_rows=2)

@@ -132,7 +132,8 @@ class VariationalKernel(tf_keras.layers.Layer):
 
         None where the weights are independent.
         """
-        return None if self.covariance_factor is None else self._predictive_multiplier * self.covariance_factor
+        factor, multiplier = self.covariance_factor, self._predictive_multiplier
+        return factor if factor is None or multiplier == 1.0 else multiplier * factor  # A usual 1 must not cost a pass.
 
     @property
     def _predictive_multiplier(self) -> float:

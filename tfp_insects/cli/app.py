@@ -15,11 +15,11 @@ from ml_collections import config_flags
 
 from tfp_insects.cli.config_files import config_names, find_config
 from tfp_insects.errors import InputError
+from tfp_insects.interruption import Interrupted, end_interrupted, interruptible
 from tfp_insects.startup import import_tensorflow_quietly
 
 EXIT_INPUT_ERROR = 1
 EXIT_BAD_FLAGS = 2
-EXIT_INTERRUPTED = 130
 
 flags.disclaim_key_flags()  # so that --help lists a flag defined here under the script that asked for it
 
@@ -61,9 +61,9 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
     """Runs a command's `main(argv)` after parsing the absl flags.
 
     The process ends with code 0, with 1 after an `InputError` (printed as `error: ...` on stderr, with the flags of its
-    fields), with 2 after a bad flag, and with 130 when interrupted. Every other exception keeps its traceback. Commands
-    import what needs TensorFlow inside `main`, so that `--help` and bad flags answer at once, and TensorFlow's start-up
-    messages are caught here.
+    fields), with 2 after a bad flag, and with 128 + n when signal n interrupts it. Every other exception keeps its
+    traceback. Commands import what needs TensorFlow inside `main`, so that `--help` and bad flags answer at once, and
+    TensorFlow's start-up messages are caught here.
 
     Args:
         main: The command's function. It gets the program's name alone, because arguments that are no flags are refused.
@@ -71,15 +71,16 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
 
     def guarded_main(argv: list[str]) -> None:
         try:
-            _set_up_logging()
-            import_tensorflow_quietly()
-            main(argv)
+            with interruptible():
+                _set_up_logging()
+                import_tensorflow_quietly()
+                main(argv)
         except InputError as error:
             stop(_with_flags(error), EXIT_INPUT_ERROR)
         except app.UsageError as error:
             stop(str(error), EXIT_BAD_FLAGS)
-        except KeyboardInterrupt:
-            stop("interrupted", EXIT_INTERRUPTED)
+        except Interrupted as interrupted:
+            end_interrupted(interrupted)
 
     app.run(guarded_main, flags_parser=_parse_flags)
     raise AssertionError("app.run ends the process.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tfp_insects.report.posterior_report import describe_posterior, describe_pruning, examples_tested
-from tfp_insects.runs.finished_run import read_finished_run
+from tfp_insects.runs.reading import open_run
 from tfp_insects.study.experiment import open_images
 
 
@@ -22,11 +22,11 @@ def show_posterior(run: Path, data: str, cache_dir: Path, data_dir: Path | None,
     Raises:
         InputError: The run or its images cannot be read, or the model is not Bayesian.
     """
-    finished = read_finished_run(run)
+    finished = open_run(run)
     model = finished.build_model()
     describe_posterior(model, run, console)
     if data:
-        sizes = [finished.identity["n_per_class"]]
-        source = open_images(data, sizes, finished.identity["config"]["data"], cache_dir, data_dir)
+        sizes = [finished.n_per_class]
+        source = open_images(data, sizes, finished.settings.data, cache_dir, data_dir)
         describe_pruning(model, examples_tested(source, run), finished.preprocessing, run, console)
     console.print(f"Written: posterior.csv, posterior.png{', pruning.csv' if data else ''} in {run}")

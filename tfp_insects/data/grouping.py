@@ -19,7 +19,8 @@ def seeded_order(names: Sequence[str], purpose: str, seed: int) -> np.ndarray:
     Returns:
         int64 `[num_names]`, indices into `names`.
     """
-    keys = [hashlib.sha256(f"{purpose} {seed} {name}".encode()).digest() for name in names]
+    # A name need not be UTF-8, though the readers' are.
+    keys = [hashlib.sha256(f"{purpose} {seed} {name}".encode(errors="surrogatepass")).digest() for name in names]
     return np.array(sorted(range(len(names)), key=keys.__getitem__), np.int64)
 
 

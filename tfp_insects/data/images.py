@@ -4,14 +4,17 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+from tfp_insects.data.image_headers import MAX_PIXELS
+from tfp_insects.data.orientation import orientation, turn_upright
+
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
 
 
 def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
     """Decodes a JPEG or PNG to RGB; grey-scale and palette images become RGB, transparency is dropped.
 
-    Orientation tags (EXIF) are ignored: pixels are taken as they are stored. An image that is larger than `max_size` on both
-    sides is shrunk to `max_size` x `max_size` here, so that a cache of decoded images stays small whatever the camera.
+    A photograph is turned upright by its EXIF orientation. An image that is larger than `max_size` on both sides is shrunk
+    to `max_size` x `max_size` here, so that a cache of decoded images stays small whatever the camera.
 
     Args:
         encoded: Scalar string, the file's content.
@@ -21,14 +24,29 @@ def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
         uint8 `[height, width, 3]`.
 
     Raises:
-        tf.errors.InvalidArgumentError: The content is no JPEG or PNG.
+        tf.errors.InvalidArgumentError: The content is no JPEG or PNG, damaged, or has more than `MAX_PIXELS` pixels (a JPEG:
+            more than TensorFlow decodes).
     """
     is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
     is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
-    with tf.control_dependencies([tf.debugging.Assert(is_jpeg | is_png, ["Neither JPEG nor PNG."])]):
+    checks = [
+        tf.debugging.Assert(is_jpeg | is_png, ["Neither JPEG nor PNG."]),
+        tf.debugging.Assert(
+            ~is_png | (_png_pixels(encoded) <= MAX_PIXELS), [f"Too large: over {MAX_PIXELS:,} pixels."]
+        ),
+    ]
+    with tf.control_dependencies(checks):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     image.set_shape([None, None, 3])
-    return shrink_large(image, max_size)
+    # What is small is turned at less cost; a square of `max_size` stays one.
+    return turn_upright(shrink_large(image, max_size), orientation(encoded))
+
+
+def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:
+    """Width times height by the header of a PNG, whose kilobyte may stand for gigabytes; float64."""
+    header = tf.io.decode_raw(tf.strings.substr(encoded, 0, 24), tf.uint8, fixed_length=24)
+    sides = tf.reshape(tf.cast(header[16:], tf.float64), [2, 4])
+    return tf.reduce_prod(tf.linalg.matvec(sides, tf.constant([2.0**24, 2.0**16, 2.0**8, 1.0], tf.float64)))
 
 
 def shrink_large(image: tf.Tensor, max_size: int) -> tf.Tensor:

@@ -12,7 +12,12 @@ SYNTHETIC_SEED = 0  # the drawn data set is one data set, whatever the seeds of 
 
 
 def open_source(
-    spec: str, cache_dir: Path, *, num_synthetic_per_class: int, data_dir: Path | None = None
+    spec: str,
+    cache_dir: Path,
+    *,
+    num_synthetic_per_class: int,
+    data_dir: Path | None = None,
+    needs_classes: bool = True,
 ) -> ImageSource:
     """Opens the images that `--data` names.
 
@@ -22,6 +27,8 @@ def open_source(
         cache_dir: Where drawn images are kept.
         num_synthetic_per_class: How many insects of each class are drawn.
         data_dir: Where TFDS keeps prepared data sets; None means TFDS's own default.
+        needs_classes: Whether a path must hold class folders; without, any images will do, such as those that are out of
+            distribution.
 
     Raises:
         InputError: There is no such file or folder, it does not hold class folders of images, or Insect Detect is not
@@ -37,9 +44,9 @@ def open_source(
         return synthetic_source(num_synthetic_per_class, SYNTHETIC_SEED, cache_dir)
     path = Path(spec).expanduser()
     if path.is_dir():
-        return folder_source(path)
+        return folder_source(path, needs_classes=needs_classes)
     if path.is_file():
-        return archive_source(path)
+        return archive_source(path, needs_classes=needs_classes)
     raise InputError(
         f"--data={spec}: no such file or folder. Expected auto, insect_detect, synthetic, or the path of a zip or "
         "folder that holds one folder of JPEG or PNG images for each class."

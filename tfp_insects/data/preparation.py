@@ -13,6 +13,7 @@ from rich.progress import DownloadColumn, Progress
 
 from tfp_insects.data.readers import insect_detect
 from tfp_insects.errors import InputError
+from tfp_insects.own_output import mark_own_output
 
 ARCHIVE_NAME = "Insect_Detect_classification_v2.zip"
 ARCHIVE_URL = f"https://zenodo.org/records/8325384/files/{ARCHIVE_NAME}?download=1"
@@ -81,7 +82,9 @@ def check_md5(path: Path, expected: str) -> None:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mark_own_output(path.parent)
+        path.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: the folder cannot be made ({error.strerror}). Pass another --data_dir.") from error
 

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.data.grouping import POOL, TEST, VALIDATION, assign_units, find_units, seeded_order
-from tfp_insects.data.source import ImageSource
+from tfp_insects.data.source import ImageSource, select
 from tfp_insects.errors import InputError
 
 NUM_NAMED = 12  # dropped classes that the error names
+_UNUSED = -1
+_PART_OF_NAME = {"train": POOL, "test": TEST, "validation": VALIDATION}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,11 +23,12 @@ class Split:
     Attributes:
         class_names: The classes kept, sorted.
         labels: int32 `[num_examples]` of the source, index into `class_names`, -1 where the class was dropped.
-        test: int64 indices into the source, sorted; equally many of each class.
+        test: int64 indices into the source, sorted; equally many of each class, unless the part is given.
         validation: The same.
         pool: int64 indices of the images from which training subsets are drawn, sorted.
         dropped: Each class left out, and how many images were left of it for training once its test and validation
             images were cut; 0 where these could not be had.
+        given: Those of 'test' and 'validation' that the data set came with.
     """
 
     class_names: tuple[str, ...]
@@ -34,6 +37,7 @@ class Split:
     validation: np.ndarray
     pool: np.ndarray
     dropped: dict[str, int]
+    given: tuple[str, ...] = ()
 
 
 def make_split(
@@ -52,6 +56,10 @@ def make_split(
     left. So the split is a function of the images, the seed and the classes kept, whatever `max_n_per_class` is; and
     where no groups are known, a class that shares no image with another is split in the same way whatever the others.
 
+    A split that the data set comes with (`ImageSource.parts`) is kept: all of its test and validation images are used, and
+    the pool is its training part, without images that it has in the other parts too. A part that it lacks is cut from its
+    training part, as above.
+
     Args:
         source: All images.
         num_test_per_class: Test images of each class.
@@ -65,22 +73,78 @@ def make_split(
     _check_numbers(num_test_per_class, num_validation_per_class, max_n_per_class)
     needed = np.array([max_n_per_class, num_test_per_class, num_validation_per_class])  # in the order of the parts
     units = find_units(source, split_seed)
+    if source.parts is not None:
+        return _given_split(source, units, needed, split_seed)
     kept, parts, dropped = _assign(source, units, needed)
     if len(kept) < 2:
         raise InputError(_describe_too_few(source, needed, kept, dropped))
 
-    labels = np.full(len(source.class_names), -1, np.int32)
-    labels[kept] = np.arange(len(kept))
-    labels = labels[source.labels]
-    order = seeded_order(source.example_ids, "held out", split_seed)
+    labels = _labels(source, kept)
     return Split(
         class_names=tuple(source.class_names[label] for label in kept),
         labels=labels,
-        test=_first_of_each_class(order[parts[units[order]] == TEST], labels, num_test_per_class),
-        validation=_first_of_each_class(order[parts[units[order]] == VALIDATION], labels, num_validation_per_class),
+        test=_cut(source, labels, parts[units] == TEST, num_test_per_class, split_seed),
+        validation=_cut(source, labels, parts[units] == VALIDATION, num_validation_per_class, split_seed),
         pool=np.flatnonzero((parts[units] == POOL) & (labels >= 0)),
         dropped=dropped,
     )
+
+
+def _given_split(source: ImageSource, units: np.ndarray, needed: np.ndarray, split_seed: int) -> Split:
+    """Keeps the parts that the source comes with, and cuts those that it lacks from its training part."""
+    part_of = _given_parts(source, units)
+    given = tuple(name for name in ("test", "validation") if (part_of == _PART_OF_NAME[name]).any())
+    still_needed = needed * [0 if name in given else 1 for name in ("train", "test", "validation")]
+    pool = np.flatnonzero(part_of == POOL)
+    kept, parts, dropped = _assign(select(source, pool), units[pool], still_needed)
+    if len(kept) < 2:
+        raise InputError(_describe_too_few(source, still_needed, kept, dropped))
+    labels = _labels(source, kept)
+    cut = np.full(len(units), _UNUSED)
+    cut[pool] = parts[units[pool]]
+    held_out = {}
+    for name in ("test", "validation"):
+        part = _PART_OF_NAME[name]
+        is_given = (part_of == part) & (labels >= 0)
+        indices = (
+            np.flatnonzero(is_given) if name in given else _cut(source, labels, cut == part, needed[part], split_seed)
+        )
+        _require_every_class(source, labels, indices, kept, name)
+        held_out[name] = indices
+    return Split(
+        class_names=tuple(source.class_names[label] for label in kept),
+        labels=labels,
+        pool=np.flatnonzero((cut == POOL) & (labels >= 0)),
+        dropped=dropped,
+        given=given,
+        **held_out,
+    )
+
+
+def _given_parts(source: ImageSource, units: np.ndarray) -> np.ndarray:
+    """The part of each example, int `[num_examples]`; of equal images in several parts, those of the less strict are unused.
+
+    Test images come first, then validation images: what is tested on must not be trained on.
+    """
+    assert source.parts is not None
+    part_of = np.array([_PART_OF_NAME[part] for part in source.parts])
+    for strict, others in ((TEST, (POOL, VALIDATION)), (VALIDATION, (POOL,))):
+        is_seen = np.zeros(units.max() + 1, bool)
+        is_seen[units[part_of == strict]] = True
+        part_of[is_seen[units] & np.isin(part_of, others)] = _UNUSED
+    return part_of
+
+
+def _require_every_class(
+    source: ImageSource, labels: np.ndarray, indices: np.ndarray, kept: np.ndarray, part: str
+) -> None:
+    counts = np.bincount(labels[indices], minlength=len(kept))
+    if not counts.all():
+        name = source.class_names[kept[int(np.argmin(counts))]]
+        raise InputError(
+            f"{source.name}: the given split has no {part} image of class {name!r} that is not in another part too. Put "
+            "some there, or remove that class"
+        )
 
 
 def training_subset(split: Split, n_per_class: int, seed: int) -> np.ndarray:
@@ -113,12 +177,13 @@ def training_subset(split: Split, n_per_class: int, seed: int) -> np.ndarray:
 def split_to_json(source: ImageSource, split: Split) -> dict[str, Any]:
     """Returns the split in plain values, by class names and example ids, to be stored with a run and compared.
 
-    Dropped classes are not part of it: they are what a command asked for, not what a run was trained and tested on.
+    Dropped classes are not part of it: they are what a command asked for, not what a run was trained and tested on. Parts
+    that the data set came with are named under `given`.
     """
     parts = {"test": split.test, "validation": split.validation, "pool": split.pool}
-    return {"class_names": list(split.class_names)} | {
-        name: [source.example_ids[index] for index in indices] for name, indices in parts.items()
-    }
+    values = {name: [source.example_ids[index] for index in indices] for name, indices in parts.items()}
+    given = {"given": list(split.given)} if split.given else {}
+    return {"class_names": list(split.class_names), **values, **given}
 
 
 def _check_numbers(num_test_per_class: int, num_validation_per_class: int, max_n_per_class: int) -> None:
@@ -152,6 +217,21 @@ def _assign(
         is_held_out = not missing[[TEST, VALIDATION], worst].any()
         dropped[int(kept[worst])] = int(found[POOL, worst]) if is_held_out else 0
         kept = np.delete(kept, worst)
+
+
+def _labels(source: ImageSource, kept: np.ndarray) -> np.ndarray:
+    """int32 `[num_examples]`, index into the classes kept, -1 where the class is not."""
+    labels = np.full(len(source.class_names), -1, np.int32)
+    labels[kept] = np.arange(len(kept))
+    return labels[source.labels]
+
+
+def _cut(
+    source: ImageSource, labels: np.ndarray, is_part: np.ndarray, num_per_class: int, split_seed: int
+) -> np.ndarray:
+    """Of a part's examples the first few of each class, in a seeded order."""
+    order = seeded_order(source.example_ids, "held out", split_seed)
+    return _first_of_each_class(order[is_part[order]], labels, num_per_class)
 
 
 def _first_of_each_class(indices: np.ndarray, labels: np.ndarray, num_per_class: int) -> np.ndarray:

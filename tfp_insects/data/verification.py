@@ -1,18 +1,22 @@
 """Every image is decoded once before anything is trained, so that a corrupt one is named at the start."""
 
+import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from tfp_insects.data.image_headers import in_groups, objection
 from tfp_insects.data.images import decode_image
-from tfp_insects.data.source import ImageSource, select
+from tfp_insects.data.readers.names import listing
+from tfp_insects.data.source import ImageSource, content_digest, select
 from tfp_insects.errors import InputError
 
 NUM_NAMED = 5  # bad images that the error names
+NUM_PAIRS_NAMED = 3
 NUM_AT_ONCE = 64
-_WITHOUT_SHRINKING = 2**15  # pixels; TensorFlow decodes no image that is larger on both sides
+_WITHOUT_SHRINKING = 2**15  # pixels; no image that is larger on both sides is decoded
 
 _logger = logging.getLogger(__name__)
 
@@ -28,44 +32,64 @@ def verify_images(
         on_progress: Called with (number decoded, number in all) as the images are decoded.
 
     Returns:
-        The source, without the images that cannot be decoded.
+        The source without the images that cannot be decoded, with `digests`, and with a note where one image has two
+        classes or is in two parts of a given split.
 
     Raises:
         InputError: An image cannot be decoded and is not to be skipped, or a class has no image left.
     """
     if on_bad_image not in ("error", "skip"):
         raise InputError(f"--config.data.on_bad_image={on_bad_image}: expected error or skip.")
-    bad = _find_bad_images(source, on_progress)
-    if not bad:
-        return source
-    if on_bad_image == "error":
+    bad, digests = _decode_all(source, on_progress)
+    if bad and on_bad_image == "error":
         raise InputError(_describe(source, bad))
     for index, reason in sorted(bad.items()):
         _logger.warning("%s: left out %s: %s", source.name, source.example_ids[index], reason)
-    return _without(source, bad)
+    known = dataclasses.replace(source, digests=tuple(digests))
+    good = _without(known, bad) if bad else known
+    notes = filter(None, [_describe_conflicts(good), _describe_leaks(good)])
+    return dataclasses.replace(good, notes=(*good.notes, *notes))
 
 
-def _find_bad_images(source: ImageSource, on_progress: Callable[[int, int], None] | None) -> dict[int, str]:
-    """Returns index and reason of each image that cannot be read or decoded."""
+def _decode_all(
+    source: ImageSource, on_progress: Callable[[int, int], None] | None
+) -> tuple[dict[int, str], list[bytes]]:
+    """Returns index and reason of each image that cannot be read or decoded, and the digests of all."""
     num_examples = len(source.example_ids)
     bad: dict[int, str] = {}
-    for start in range(0, num_examples, NUM_AT_ONCE):
-        indices = range(start, min(start + NUM_AT_ONCE, num_examples))
-        contents = [_content(source, index) for index in indices]
-        if not _can_decode(contents):
-            pairs = zip(indices, contents, strict=True)
-            bad |= {index: _reason(source, index) for index, content in pairs if not _can_decode([content])}
+    digests = [b""] * num_examples
+
+    def promising() -> Iterator[tuple[int, bytes]]:
+        for index in range(num_examples):
+            content, reason = _content(source, index)
+            digests[index] = content_digest(content)
+            if reason:
+                bad[index] = reason
+            else:
+                yield index, content
+
+    for group in in_groups(promising(), NUM_AT_ONCE):
+        bad |= dict.fromkeys(_undecodable(group), "truncated or damaged")
         if on_progress:
-            on_progress(indices.stop, num_examples)
-    return bad
+            on_progress(group[-1][0] + 1, num_examples)
+    if on_progress:
+        on_progress(num_examples, num_examples)
+    return bad, digests
 
 
-def _content(source: ImageSource, index: int) -> bytes:
-    """Reads an image; what cannot be read is empty, and so cannot be decoded either."""
+def _content(source: ImageSource, index: int) -> tuple[bytes, str | None]:
+    """An image's bytes, and what is known to be wrong with them before they are decoded."""
     try:
-        return source.read(index)
-    except InputError:
-        return b""
+        content = source.read(index)
+    except InputError as error:
+        return b"", str(error)
+    return content, objection(content)
+
+
+def _undecodable(group: Sequence[tuple[int, bytes]]) -> list[int]:
+    if _can_decode([content for _, content in group]):
+        return []
+    return [index for index, content in group if len(group) == 1 or not _can_decode([content])]
 
 
 def _can_decode(contents: list[bytes]) -> bool:
@@ -85,23 +109,10 @@ def _shapes(contents: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _reason(source: ImageSource, index: int) -> str:
-    try:
-        encoded = source.read(index)
-    except InputError as error:
-        return str(error)
-    if not encoded:
-        return "the file is empty"
-    if not encoded.startswith((b"\xff\xd8\xff", b"\x89PNG")):
-        return "neither JPEG nor PNG"
-    return "truncated or damaged"
-
-
 def _describe(source: ImageSource, bad: dict[int, str]) -> str:
-    named = [f"{source.example_ids[index]} ({bad[index]})" for index in sorted(bad)[:NUM_NAMED]]
-    more = f" and {len(bad) - NUM_NAMED} more" if len(bad) > NUM_NAMED else ""
+    named = [f"{source.example_ids[index]} ({bad[index]})" for index in sorted(bad)]
     return (
-        f"{source.name}: {len(bad)} of {len(source.example_ids)} images cannot be decoded: {', '.join(named)}{more}. "
+        f"{source.name}: {len(bad)} of {len(source.example_ids)} images cannot be decoded: {listing(named, NUM_NAMED)}. "
         "Mend or remove them, or pass --config.data.on_bad_image=skip to leave them out."
     )
 
@@ -113,3 +124,37 @@ def _without(source: ImageSource, bad: dict[int, str]) -> ImageSource:
         name = source.class_names[int(np.argmin(num_kept))]
         raise InputError(f"{source.name}: no image of class {name!r} can be decoded. Mend or remove that class.")
     return select(source, kept)
+
+
+def _describe_conflicts(source: ImageSource) -> str:
+    """Names images that are in two classes; empty where there is none."""
+    pairs = _pairs(source, [source.class_names[label] for label in source.labels])
+    if not pairs:
+        return ""
+    return f"{len(pairs):,} images are in two classes alike, so that one of their labels is wrong: {_listed(source, pairs)}."
+
+
+def _describe_leaks(source: ImageSource) -> str:
+    """Names images that are in two parts of a given split; empty where there is none."""
+    pairs = _pairs(source, source.parts) if source.parts else []
+    if not pairs:
+        return ""
+    return (
+        f"{len(pairs):,} images are in two parts of the given split; they are not trained on, nor used for validation if "
+        f"they are test images: {_listed(source, pairs)}."
+    )
+
+
+def _pairs(source: ImageSource, marks: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of equal images with different marks; each later image is paired with the first one of its kind."""
+    assert source.digests is not None
+    first: dict[bytes, int] = {}
+    for index, digest in enumerate(source.digests):
+        first.setdefault(digest, index)
+    both = [(first[digest], index) for index, digest in enumerate(source.digests)]
+    return [(one, other) for one, other in both if marks[one] != marks[other]]
+
+
+def _listed(source: ImageSource, pairs: Sequence[tuple[int, int]]) -> str:
+    words = [f"{source.example_ids[one]} and {source.example_ids[other]}" for one, other in pairs]
+    return listing(words, NUM_PAIRS_NAMED)

@@ -11,6 +11,8 @@ from tfp_insects.bayes.priors import LOG_UNIFORM, Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Group, NetworkSpec
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.config import BnnConfig
+from tfp_insects.plain import to_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +38,11 @@ class Bayesian:
         return self.features if self.features and group == "features" else self.body
 
 
-def make_bayesian(section: Mapping[str, Any], layers: str, is_pretrained: bool) -> Bayesian:
+def make_bayesian(section: BnnConfig, layers: str, is_pretrained: bool) -> Bayesian:
     """Reads the section `bnn` of a configuration for a scope, with and without pretrained weights."""
     if not is_pretrained:
-        return Bayesian(layers, section["body_from_scratch"], section["head"])
-    return Bayesian(layers, section["body"], section["head"], section.get("features"))
+        return Bayesian(layers, to_plain(section.body_from_scratch), to_plain(section.head))
+    return Bayesian(layers, to_plain(section.body), to_plain(section.head), to_plain(section.features))
 
 
 def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, seed: int) -> tf_keras.Model:

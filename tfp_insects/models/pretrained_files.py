@@ -20,16 +20,19 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.models.architecture import Architecture
 from tfp_insects.models.torch_files.checkpoint import check_stored, read_state_dict
+from tfp_insects.own_output import mark_own_output
 
 CONNECT_SECONDS = 10.0
 CHUNK_BYTES = 2**20
+TORCH_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin")
 
 
 def load_pretrained(path: str | Path, architecture: Architecture) -> dict[str, np.ndarray]:
     """Reads a network's weights from a checkpoint of torch or from what `save_weights` wrote.
 
     Args:
-        path: `.pth` or `.pt` (in either format of torch, any floating-point type), or `.npz`.
+        path: `.pth`, `.pt`, `.pth.tar`, `.ckpt` or `.bin` (in either format of torch, any floating-point type; a state_dict,
+            or a training's checkpoint that holds one), or `.npz`.
         architecture: Whose weights they are to be.
 
     Returns:
@@ -39,11 +42,11 @@ def load_pretrained(path: str | Path, architecture: Architecture) -> dict[str, n
         InputError: the file cannot be read, or holds something else than this network's finite weights.
     """
     path = Path(path)
-    if path.suffix not in (".pth", ".pt", ".npz"):
-        raise InputError(f"{path}: expected weights in a .pth, .pt or .npz file")
-    arrays = _read_npz(path) if path.suffix == ".npz" else read_state_dict(path)
+    if path.suffix.lower() not in (*TORCH_SUFFIXES, ".npz"):
+        raise InputError(f"{path}: expected weights in a file ending in {', '.join(TORCH_SUFFIXES)} or .npz")
+    arrays = _read_npz(path) if path.suffix.lower() == ".npz" else read_state_dict(path)
     try:
-        convert = architecture.check_weights if path.suffix == ".npz" else architecture.convert_state_dict
+        convert = architecture.check_weights if path.suffix.lower() == ".npz" else architecture.convert_state_dict
         return convert(arrays)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -120,6 +123,7 @@ def imagenet_weights(
             received = _download(url, file, connect_seconds)
             if received != sha256:
                 raise OSError(f"the file received has SHA-256 {received}, expected {sha256}")
+        mark_own_output(path.parent, [path.name])
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
             f"{url}: the weights cannot be downloaded to {path}: {error}. Put the file there, name one with "

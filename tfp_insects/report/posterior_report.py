@@ -20,7 +20,8 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import read_arrays, written_whole
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.report.posterior_pictures import PosteriorPicture
-from tfp_insects.study.cell_predictions import TEST_NAME
+from tfp_insects.runs.layout import TEST_NAME
+from tfp_insects.text import plain
 
 Row = Mapping[str, Any]
 
@@ -55,7 +56,9 @@ def describe_posterior(model: tf_keras.Sequential, directory: Path, console: Con
     """
     num_layers = len(bayesian_layers(model))
     if not num_layers:
-        raise InputError(f"--run={directory}: this model has no Bayesian layer; expected a run of --model=bnn")
+        raise InputError(
+            f"{directory}: this run's model has no Bayesian layer; expected a run of model bnn", field="run"
+        )
     picture, rows = PosteriorPicture(num_layers), []
     for i, posterior in enumerate(layer_posteriors(model)):
         rows.append(summarise_layer(posterior))
@@ -115,13 +118,14 @@ def examples_tested(source: ImageSource, directory: Path) -> Examples:
     for example_id in example_ids:
         if example_id not in positions:
             raise InputError(
-                f"{source.name} has no image {example_id}, on which {directory} was tested: give its --data"
+                f"{source.name} has no image {example_id}, on which {directory} was tested: give the run's own data",
+                field="data",
             )
     return Examples(source, np.array([positions[example_id] for example_id in example_ids]), arrays["labels"])
 
 
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:
-    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -133,5 +137,5 @@ def _print_rows(rows: Sequence[Row], columns: Mapping[str, str], console: Consol
         table.add_column(heading, justify="left" if name == "layer" else "right", no_wrap=True)
     for row in rows:
         values = [row[name] for name in columns]
-        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values))
+        table.add_row(*(plain(f"{value:.3g}" if isinstance(value, float) else str(value)) for value in values))
     console.print(table)

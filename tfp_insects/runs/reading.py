@@ -1,6 +1,5 @@
-"""What the report needs of a work directory, and its refusal of records that do not belong together."""
+"""Runs found on disk, and the refusal of files that do not belong together."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_arrays, read_json
 from tfp_insects.metrics.scores import accuracy
-from tfp_insects.runs.cells import CONFIG_NAME, RECORD_NAME
-from tfp_insects.runs.run_set import Run, Study
-from tfp_insects.study.cell_predictions import TEST_NAME
-from tfp_insects.study.member import HISTORY_NAME
-from tfp_insects.training.history import EpochRow, read_history
+from tfp_insects.runs.layout import CONFIG_NAME, HISTORY_NAME, RECORD_NAME, TEST_NAME, VALIDATION_NAME, WEIGHTS_PATH
+from tfp_insects.runs.replacing import settle
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 # Fields of record.json and their types.
 REQUIRED: Mapping[str, type | tuple[type, ...]] = {
@@ -32,6 +29,7 @@ REQUIRED: Mapping[str, type | tuple[type, ...]] = {
     "weights": str,
     "num_test_examples": int,
     "num_samples": int,
+    "num_draws": int,
     "accuracy": (int, float),
     "nll": (int, float),
     "ece": (int, float),
@@ -49,11 +47,10 @@ REQUIRED: Mapping[str, type | tuple[type, ...]] = {
 REQUIRED_WITH_OOD: Mapping[str, type | tuple[type, ...]] = {"ood_data": str, "num_ood_examples": int}
 # Fields in which all records that have them must agree: figures of other images cannot be compared.
 SHARED = ("data_fingerprint", "split_fingerprint", "class_names", "num_test_examples", "ood_fingerprint")
-PREDICTION_ARRAYS = ("probabilities", "labels", "example_ids")
 
 
-def load_study(workdir: Path, seeds: Sequence[int] | None = None) -> Study:
-    """Reads the finished runs of a work directory.
+def load_runs(workdir: Path, seeds: Sequence[int] | None = None) -> RunSet:
+    """Reads the finished runs of a work directory, and checks that they can be compared.
 
     Args:
         workdir: Where they are.
@@ -63,43 +60,63 @@ def load_study(workdir: Path, seeds: Sequence[int] | None = None) -> Study:
         InputError: There is none, a file of one is cut off or lacks a field, or runs differ in data, split or test set. The
             message names the directory and the field.
     """
-    claimed = sorted(path.parent for path in workdir.glob(f"*/{CONFIG_NAME}"))
-    if seeds is not None:
-        claimed = [directory for directory in claimed if read_json(directory / CONFIG_NAME).get("seed") in seeds]
-    finished = [directory for directory in claimed if (directory / RECORD_NAME).exists()]
+    runs = find_runs(workdir, seeds)
+    finished = [load_run(run.directory) for run in runs if run.is_finished]
     if not finished:
-        started = f" ({len(claimed)} started, none finished)" if claimed else ""
-        named = "" if seeds is None else f" with --seeds={','.join(map(str, seeds))}"
+        started = f" ({len(runs)} started, none finished)" if runs else ""
+        named = "" if seeds is None else f" with seeds {','.join(map(str, seeds))}"
         raise InputError(
-            f"--workdir={workdir}: no finished run{named} there{started}; expected folders with a {RECORD_NAME}. "
-            f"Run scripts/run.py with the same --workdir first"
+            f"{workdir}: no finished run{named} there{started}; expected folders with a {RECORD_NAME}, "
+            "as the command that runs a study makes them"
         )
-    runs = [load_run(directory) for directory in finished]
-    _require_one_test_set(runs)
-    return Study(workdir, runs, tuple(path.name for path in claimed if path not in finished))
+    _require_one_test_set(finished)
+    return RunSet(workdir, finished, tuple(run.directory.name for run in runs if not run.is_finished))
+
+
+def find_runs(workdir: Path, seeds: Sequence[int] | None = None) -> list[Run]:
+    """All runs of a work directory, finished or not, by name; nothing but a seed is read and checked."""
+    directories = sorted(path.parent for path in workdir.glob(f"*/{CONFIG_NAME}"))
+    for directory in directories:
+        settle(directory)
+    runs = [Run(directory) for directory in directories]
+    return [run for run in runs if seeds is None or run.config.get("seed") in seeds]
 
 
 def load_run(directory: Path) -> Run:
-    """Reads one finished run.
+    """Reads one finished run and checks that its files belong together.
 
     Raises:
         InputError: A file is cut off, or lacks a field; the message names the file and the field.
     """
-    record = read_json(directory / RECORD_NAME)
-    _require_fields(directory / RECORD_NAME, record)
-    arrays = read_arrays(directory / TEST_NAME, PREDICTION_ARRAYS)
-    run = Run(
-        directory=directory,
-        record=record,
-        config=read_json(directory / CONFIG_NAME),
-        history=_read_history(directory / HISTORY_NAME),
-        probabilities=arrays["probabilities"],
-        labels=arrays["labels"].astype(np.int64),
-        example_ids=tuple(str(name) for name in arrays["example_ids"]),
-    )
+    settle(directory)
+    run = Run(directory)
+    _ = run.config
+    _require_fields(directory / RECORD_NAME, run.record)
     _require_own_predictions(run)
     _require_own_history(run)
     return run
+
+
+def open_run(directory: Path) -> Run:
+    """Finds one finished run that a user named, with all that is needed to use its network.
+
+    Raises:
+        InputError: It is no run, not finished, or incomplete.
+    """
+    if not (directory / CONFIG_NAME).is_file():
+        raise InputError(
+            f"{directory}: there is no run (no {CONFIG_NAME}); expected a directory such as runs/bnn-n500-seed0"
+        )
+    settle(directory)
+    if not (directory / RECORD_NAME).is_file():
+        raise InputError(
+            f"{directory}: this run is not finished (no {RECORD_NAME}); give the command that began it again, "
+            "and it goes on where it was"
+        )
+    for name in (WEIGHTS_PATH, VALIDATION_NAME, TEST_NAME):
+        if not (directory / name).is_file():
+            raise InputError(f"{directory}: {name} is missing; remove the directory and run again")
+    return Run(directory)
 
 
 def _require_fields(path: Path, record: Mapping[str, Any]) -> None:
@@ -116,29 +133,12 @@ def _require_fields(path: Path, record: Mapping[str, Any]) -> None:
             )
 
 
-def _read_history(path: Path) -> list[EpochRow]:
-    """Rows of a run's epochs; none where the run has no such file."""
-    if not path.exists():
-        return []
-    try:
-        rows = read_history(path)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read ({error}): remove its directory and run again") from error
-    if not rows:
-        raise InputError(f"{path} holds no epoch: remove its directory and run again")
-    return rows
-
-
 def _require_own_predictions(run: Run) -> None:
     """Refuses predictions that are not those of the record."""
     record, path = run.record, run.directory / TEST_NAME
-    num_examples, num_classes = record["num_test_examples"], len(record["class_names"])
-    expected = (record["num_samples"], num_examples, num_classes)
+    expected = (record["num_draws"], record["num_test_examples"], len(record["class_names"]))
     if run.probabilities.shape != expected:
         raise InputError(f"{path}: probabilities have shape {run.probabilities.shape}; the record says {expected}")
-    for name, length in (("labels", len(run.labels)), ("example_ids", len(run.example_ids))):
-        if length != num_examples:
-            raise InputError(f"{path}: {name} has {length} entries; the record says num_test_examples {num_examples}")
     measured = accuracy(run.probabilities, run.labels)
     if abs(measured - record["accuracy"]) > 1e-6:
         raise InputError(f"{path} gives an accuracy of {measured:.6f}; the record says {record['accuracy']:.6f}")
@@ -146,11 +146,10 @@ def _require_own_predictions(run: Run) -> None:
 
 def _require_own_history(run: Run) -> None:
     """Refuses epochs that do not reach the record's best."""
-    best, num_epochs = run.record["best_epoch"], len(run.history)
-    if run.history and not 1 <= best <= num_epochs:
+    path, best, num_epochs = run.directory / HISTORY_NAME, run.record["best_epoch"], len(run.history)
+    if path.exists() and not 1 <= best <= num_epochs:
         raise InputError(
-            f"{run.directory / HISTORY_NAME} holds {num_epochs} epochs; the record says best_epoch {best}: "
-            f"remove its directory and run again"
+            f"{path} holds {num_epochs} epochs; the record says best_epoch {best}: remove its directory and run again"
         )
 
 
@@ -169,6 +168,5 @@ def _require_one_test_set(runs: list[Run]) -> None:
 def _difference(first: Run, other: Run, name: str) -> InputError:
     return InputError(
         f"{other.directory} and {first.directory} differ in {name}, so their figures cannot be compared: "
-        f"keep runs of other data or another split in a --workdir of their own, or name the seeds of one split: "
-        f"scripts/report.py --seeds"
+        f"keep runs of other data or another split in a work directory of their own, or name the seeds of one split"
     )

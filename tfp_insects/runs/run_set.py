@@ -1,69 +1,23 @@
-"""Finished runs as the report sees them."""
+"""Several runs, by method, size and seed, and in pairs."""
 
-import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tfp_insects.metrics.arrays import FloatArray, IntArray
 from tfp_insects.models.method_table import find_twin, method_names
-from tfp_insects.training.history import EpochRow
+from tfp_insects.runs.run import Run
 
 REFERENCE = "cnn"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Run:
-    """One finished cell.
-
-    Attributes:
-        directory: Where its files are.
-        record: Its `record.json`.
-        config: Its `config.json`.
-        history: One row an epoch; empty for a model that is not trained by itself.
-        probabilities: float32 `[num_samples, num_examples, num_classes]`, of the test images.
-        labels: int64 `[num_examples]`.
-        example_ids: Of the test images.
-    """
-
-    directory: Path
-    record: Mapping[str, Any]
-    config: Mapping[str, Any]
-    history: list[EpochRow]
-    probabilities: np.ndarray
-    labels: IntArray
-    example_ids: tuple[str, ...]
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self.record["model"]
-
-    @property
-    def n_per_class(self) -> int:
-        """Training images of each class."""
-        return self.record["n_per_class"]
-
-    @property
-    def seed(self) -> int:
-        """The run's seed."""
-        return self.record["seed"]
-
-    @property
-    def has_draws(self) -> bool:
-        """Whether the predictions are several draws, so that epistemic uncertainty is defined."""
-        return len(self.probabilities) > 1
-
-
-class Study:
-    """All finished runs of a work directory, on one data set, split and test set.
+class RunSet:
+    """Runs that are compared: all finished ones of a work directory, say, on one data set.
 
     Args:
         workdir: The work directory.
         runs: One or more.
-        unfinished: Names of cells without a record.
+        unfinished: Names of runs without a record.
     """
 
     def __init__(self, workdir: Path, runs: list[Run], unfinished: tuple[str, ...] = ()) -> None:
@@ -103,7 +57,7 @@ class Study:
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """The CNN and its twin, if both were run at one size and seed at least."""
+        """The CNN and its twin, if both were run with one size and seed at least."""
         pair = (REFERENCE, self.twin or "")
         return pair if self.paired_sizes(pair) else None
 

@@ -3,16 +3,15 @@
 import shutil
 from pathlib import Path
 
-from tfp_insects.files import read_json, written_whole
-from tfp_insects.runs.cells import CONFIG_NAME
-from tfp_insects.study.member import HISTORY_NAME
-from tfp_insects.training.checkpoints import WEIGHTS_PATH
+from tfp_insects.files import written_whole
+from tfp_insects.runs.identity import first_difference, read_identity, trained_with
+from tfp_insects.runs.layout import CONFIG_NAME, HISTORY_NAME, WEIGHTS_PATH
 
 
 def take_over_training(directory: Path, donor: Path) -> None:
     """Copies the history and the weights of a trained run of one network, after which nothing is left to train.
 
-    Nothing is copied where this run is trained already, the other is not, or the two differ in more than the model.
+    Nothing is copied where this run is trained already, the other is not, or the two were trained with something else.
 
     Args:
         directory: This run's, with its `config.json`.
@@ -23,8 +22,8 @@ def take_over_training(directory: Path, donor: Path) -> None:
     """
     if (directory / WEIGHTS_PATH).exists() or not (donor / WEIGHTS_PATH).exists():
         return
-    own, other = (read_json(run / CONFIG_NAME) for run in (directory, donor))
-    if own != {**other, "model": own["model"]}:
+    own, other = (trained_with(read_identity(run / CONFIG_NAME)) for run in (directory, donor))
+    if first_difference(own, {**other, "model": own["model"]}) is not None:
         return
     for name in (HISTORY_NAME, WEIGHTS_PATH):  # The weights last: where they are, training is finished.
         (directory / name).parent.mkdir(parents=True, exist_ok=True)

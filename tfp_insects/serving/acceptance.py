@@ -9,7 +9,7 @@ from scipy import stats
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.scores import example_correct, mean_probabilities
 from tfp_insects.metrics.selective import threshold_at_risk
-from tfp_insects.runs.finished_run import LabelledPredictions
+from tfp_insects.runs.predictions import Predictions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _share(count: int, total: int) -> dict[str, float] | None:
     return {"estimate": count / total, "low": float(interval.low), "high": float(interval.high)}
 
 
-def choose_threshold(validation: LabelledPredictions, risk: float) -> float:
+def choose_threshold(validation: Predictions, risk: float) -> float:
     """The lowest confidence at which the share of wrong answers among accepted validation images is at most `risk`.
 
     Returns:
@@ -57,7 +57,7 @@ def choose_threshold(validation: LabelledPredictions, risk: float) -> float:
     return threshold_at_risk(confidence, example_correct(validation.probabilities, validation.labels), risk)
 
 
-def judge_threshold(predictions: LabelledPredictions, threshold: float) -> Acceptance:
+def judge_threshold(predictions: Predictions, threshold: float) -> Acceptance:
     """Applies a threshold to labelled images."""
     accepted = mean_probabilities(predictions.probabilities).max(axis=-1) >= threshold
     correct = example_correct(predictions.probabilities, predictions.labels)

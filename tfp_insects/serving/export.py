@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
-from tfp_insects.models.alexnet.sampling import weights_of
-from tfp_insects.runs.finished_run import FinishedRun, read_finished_run
+from tfp_insects.models.method_table import find_method, methods
+from tfp_insects.runs.reading import open_run
+from tfp_insects.runs.run import Run
 from tfp_insects.serving.graph import ServedModel, ServingOptions
 from tfp_insects.serving.layout import CLASS_NAMES_NAME, MODEL_CARD_NAME, WARMUP_NAME
 from tfp_insects.serving.model_card import make_model_card
@@ -39,7 +40,7 @@ def export_run(run_directory: Path, output: Path, num_samples: int | None, risk:
     """
     if num_samples is not None and num_samples < 1:
         raise InputError(f"--num_samples={num_samples}: expected a number of at least 1, for example 30")
-    run = read_finished_run(run_directory)
+    run = open_exportable(run_directory)
     num_samples = run.num_samples if num_samples is None or run.num_samples == 1 else num_samples
     card = make_model_card(run, num_samples, risk)
 
@@ -51,7 +52,20 @@ def export_run(run_directory: Path, output: Path, num_samples: int | None, risk:
     return Export(write_version(output, write), card)
 
 
-def save_model(run: FinishedRun, card: dict[str, Any], directory: Path) -> None:
+def open_exportable(run_directory: Path) -> Run:
+    """Opens a finished run whose method can be exported.
+
+    Raises:
+        InputError: There is none, or its method cannot.
+    """
+    run = open_run(run_directory)
+    if not find_method(run.model).is_exportable:
+        expected = ", ".join(method.name for method in methods() if method.is_exportable)
+        raise InputError(f"{run_directory}: a run of {run.model}; expected one of {expected}")
+    return run
+
+
+def save_model(run: Run, card: dict[str, Any], directory: Path) -> None:
     """Writes the SavedModel alone into a directory."""
     threshold = card["accepted"]["threshold"]
     options = ServingOptions(
@@ -61,11 +75,11 @@ def save_model(run: FinishedRun, card: dict[str, Any], directory: Path) -> None:
         card["num_last_layer_samples"],
         math.inf if threshold is None else threshold,
     )
-    weights = weights_of(run.build_model())
+    model = run.build_model()
     with tempfile.TemporaryDirectory() as scratch:
         class_names_file = Path(scratch) / CLASS_NAMES_NAME
         class_names_file.write_text("".join(f"{name}\n" for name in run.class_names), encoding="utf-8")
-        served = ServedModel(weights, options, class_names_file)
+        served = ServedModel(model, options, class_names_file)
         signatures = {
             "serving_default": served.predict_bytes,
             "predict_images": served.predict_images,

@@ -3,12 +3,14 @@
 import csv
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from tfp_insects.data.readers.names import readable
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.progress import progress_bar
@@ -27,7 +29,7 @@ class Command:
 
     Attributes:
         model: A model's directory, or that of one version.
-        images: A folder or a zip.
+        images: An image, or a folder or a zip of them.
         output: The table to write or to continue.
         review: Directory of the page for review, or none.
         batch_size: Images answered at once.
@@ -46,29 +48,59 @@ def predict_images(command: Command, console: Console) -> Summary:
     Raises:
         InputError: Something that the user gave cannot be used; the message names it.
     """
+    say = _speaker(console)
     images = open_image_files(command.images)
+    if images.left_out:
+        say(images.left_out)
     model = LoadedModel(command.model)
-    origin = {"model": model.card["export_id"], "images": str(command.images.resolve())}
+    origin = {"model": model.card["export_id"], "images": str(images.origin.resolve())}
     with open_table(command.output, origin) as table:
         _predict(table, images, model, command.batch_size, console)
         summary = summarise(table.rows(), model.card, MAX_IMAGES)
     _tell(summary, model, command, console)
     if command.review is not None:
         page = write_review(command.review, summary, model.card, images.read, command.output)
-        console.print(f"Images to look at: {page}", soft_wrap=True)
+        say(f"Images to look at: {page}")
     return summary
 
 
+def _speaker(console: Console) -> Callable[[str], None]:
+    """Says a line as it is: names that a stranger chose are neither markup nor more than text."""
+
+    def say(line: str) -> None:
+        console.print(readable(line), soft_wrap=True, markup=False, highlight=False)
+
+    return say
+
+
 def _predict(table: PredictionTable, images: ImageFiles, model: LoadedModel, batch_size: int, console: Console) -> None:
-    names = images.names()
+    written = table.written()
+    num_written = sum(written.among(images.names()))
     if table.num_rows:
-        console.print(f"Going on after {table.num_rows:,} of {images.count:,} images.")
-        table.skip_written(names)
+        _tell_what_is_there(table, images, num_written, _speaker(console))
+    names, is_written = itertools.tee(images.names())
+    names = (name for name, is_done in zip(names, written.among(is_written), strict=True) if not is_done)
     with progress_bar(console) as progress:
-        task = progress.add_task("Images", total=images.count, completed=table.num_rows)
+        task = progress.add_task("Images", total=images.count, completed=num_written)
         for batch in _batches(names, batch_size):
             table.append(batch, _answer(batch, images, model))
             progress.advance(task, len(batch))
+
+
+def _tell_what_is_there(
+    table: PredictionTable, images: ImageFiles, num_written: int, say: Callable[[str], None]
+) -> None:
+    """Says how far an older table goes; refuses it where it has none of the images that are there now."""
+    if images.is_whole and num_written == 0:
+        raise InputError(
+            f"{table.path}: none of its {table.num_rows:,} rows is of an image that is in {images.origin} now. Name another "
+            "output, or remove the file to start anew"
+        )
+    if num_written:
+        say(f"Going on after {num_written:,} of {images.count:,} images.")
+    num_gone = table.num_rows - num_written
+    if images.is_whole and num_gone:
+        say(f"{num_gone:,} rows of the table are of images that are not there any more; they stay, and count.")
 
 
 def _batches(names: Iterator[str], batch_size: int) -> Iterator[list[str]]:
@@ -89,18 +121,19 @@ def _answer(names: Sequence[str], images: ImageFiles, model: LoadedModel) -> lis
 
 
 def _tell(summary: Summary, model: LoadedModel, command: Command, console: Console) -> None:
+    say = _speaker(console)
     if summary.counts:
         path = command.output.with_name(f"{command.output.stem}-counts.csv")
         _write_counts(path, summary.counts)
         console.print(_counts_table(summary.counts))
-        console.print(wording.counts_note(model.card))
-    console.print(wording.review_share(summary, model.card))
+        say(wording.counts_note(model.card))
+    say(wording.review_share(summary, model.card))
     accuracy = wording.expected_accuracy(summary, model.card)
     if accuracy:
-        console.print(accuracy)
+        say(accuracy)
     if summary.num_errors:
-        console.print(f"{wording.unread(summary)}; the column error says why.")
-    console.print(f"Table: {command.output}", soft_wrap=True)
+        say(f"{wording.unread(summary)}; the column error says why.")
+    say(f"Table: {command.output}")
 
 
 def _counts_table(counts: Sequence[ClassCount]) -> Table:
@@ -109,7 +142,7 @@ def _counts_table(counts: Sequence[ClassCount]) -> Table:
         table.add_column(heading, justify="right")
     for count in counts:
         interval = f"{count.low:,.0f} to {count.high:,.0f}"
-        table.add_row(count.name, f"{count.predicted:,}", f"{count.estimate:,.0f}", interval)
+        table.add_row(Text(readable(count.name)), f"{count.predicted:,}", f"{count.estimate:,.0f}", interval)
     return table
 
 

@@ -1,15 +1,21 @@
-"""Images to predict: a folder or a zip of any layout, listed and read one at a time."""
+"""Images to predict: one file, or a folder or a zip of any layout, listed and read one at a time."""
 
 import dataclasses
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tfp_insects.data.image_headers import objection
 from tfp_insects.data.images import IMAGE_ENDINGS
 from tfp_insects.data.readers.archives import MAX_IMAGE_BYTES, open_archive
-from tfp_insects.data.readers.folders import is_image, is_visible
+from tfp_insects.data.readers.names import count_left_out, describe_left_out, is_image, is_visible
+from tfp_insects.data.readers.walking import walk
+from tfp_insects.data.readers.zip_names import is_folder
 from tfp_insects.errors import InputError
+
+_HEAD_BYTES = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,45 +26,72 @@ class ImageFiles:
         names: Lists the names, relative and with slashes, in the same order each time; they are not all kept in memory.
         read: Returns the content of one; raises `InputError` for one that cannot be read.
         count: Number of images.
+        origin: What the names are relative to: a folder or a zip.
+        is_whole: Whether these are all images of the origin.
+        left_out: A sentence on files that are not read; empty where there are none.
     """
 
     names: Callable[[], Iterator[str]]
     read: Callable[[str], bytes]
     count: int
+    origin: Path
+    is_whole: bool = True
+    left_out: str = ""
 
 
 def open_image_files(path: Path) -> ImageFiles:
-    """Opens a zip, or a folder with all folders in it; hidden files and links to folders are left out.
+    """Opens an image, a zip, or a folder with all folders in it, also linked ones; hidden files are left out.
 
     Raises:
         InputError: There is nothing of that name, no image in it, or the zip is refused.
     """
     if path.is_dir():
         files = _folder_files(path)
-    elif path.is_file():
-        files = _archive_files(path)
+    elif not path.is_file():
+        raise InputError(f"--images={path}: no such file or folder; expected an image, or a folder or a zip of images")
+    elif _is_lone_image(path):
+        return ImageFiles(lambda: iter([path.name]), _reader(path.parent), 1, path.parent, is_whole=False)
     else:
-        raise InputError(f"--images={path}: no such file or folder; expected a folder or a zip of images")
+        files = _archive_files(path)
     if files.count == 0:
-        raise InputError(
-            f"--images={path}: there is no image in it; expected files ending in {', '.join(IMAGE_ENDINGS)}"
-        )
+        expected = f"expected files ending in {', '.join(IMAGE_ENDINGS)}"
+        raise InputError(f"--images={path}: there is no image in it; {expected}. {files.left_out}".rstrip())
     return files
+
+
+def _is_lone_image(path: Path) -> bool:
+    """Whether a file is an image by its ending or its first bytes, and no zip."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return not head.startswith(b"PK") and (is_image(path.name) or objection(head) is None)
 
 
 def _folder_files(path: Path) -> ImageFiles:
     def names() -> Iterator[str]:
-        return _walk(path)
+        for listing in walk(path):
+            yield from listing.paths_of([name for name in listing.files if is_image(name)])
 
+    left_out: Counter[str] = Counter()
+    count = 0
+    for listing in walk(path):
+        count += sum(map(is_image, listing.files))
+        left_out += count_left_out(listing.files)
+    return ImageFiles(names, _reader(path), count, path, left_out=describe_left_out(left_out))
+
+
+def _reader(folder: Path) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
-        file = path / name
+        file = folder / name
         try:
             _require_image_file(file.stat())
             return file.read_bytes()
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})") from error
 
-    return ImageFiles(names, read, sum(1 for _ in names()))
+    return read
 
 
 def _require_image_file(status: os.stat_result) -> None:
@@ -69,17 +102,9 @@ def _require_image_file(status: os.stat_result) -> None:
         raise InputError(f"has {status.st_size:,} bytes, too much for an image")
 
 
-def _walk(path: Path) -> Iterator[str]:
-    def stop(error: OSError) -> None:
-        raise InputError(f"{error.filename}: the folder cannot be read ({error.strerror})") from error
-
-    for current, folders, files in os.walk(path, onerror=stop):
-        folders[:] = sorted(folder for folder in folders if is_visible(folder))
-        parent = Path(current).relative_to(path)
-        yield from ((parent / file).as_posix() for file in sorted(files) if is_visible(file) and is_image(file))
-
-
 def _archive_files(path: Path) -> ImageFiles:
     members, read = open_archive(path, max_unpacked_bytes=None)
-    names = sorted(name for name, info in members.items() if not info.is_dir() and is_visible(name) and is_image(name))
-    return ImageFiles(lambda: iter(names), read, len(names))
+    files = [name for name, info in members.items() if not is_folder(info) and is_visible(name)]
+    names = sorted(filter(is_image, files))
+    left_out = describe_left_out(count_left_out(files))
+    return ImageFiles(lambda: iter(names), read, len(names), path, left_out=left_out)

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_insects.data.image_headers import in_groups, objection
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.serving.answers import Answer
@@ -32,15 +33,21 @@ class LoadedModel:
 
     def answer(self, contents: Sequence[bytes]) -> list[Answer]:
         """Answers encoded images; a bad one costs nothing but its own answer."""
-        if not contents:
-            return []
+        answers = {i: Answer(error=objection(content) or "") for i, content in enumerate(contents)}
+        promising = [(i, content) for i, content in enumerate(contents) if not answers[i].error]
+        for group in in_groups(promising, max_images=len(contents)):
+            numbers, images = zip(*group, strict=True)
+            answers |= zip(numbers, self._answer_group(images), strict=True)
+        return [answers[i] for i in range(len(contents))]
+
+    def _answer_group(self, contents: Sequence[bytes]) -> list[Answer]:
         try:
             outputs = self._signature(image_bytes=tf.constant(contents, tf.string))
         except tf.errors.OpError as error:
             if len(contents) == 1:
                 return [Answer(error=_reason(error))]
             middle = len(contents) // 2
-            return self.answer(contents[:middle]) + self.answer(contents[middle:])
+            return self._answer_group(contents[:middle]) + self._answer_group(contents[middle:])
         return _answers({name: value.numpy() for name, value in outputs.items()})
 
 

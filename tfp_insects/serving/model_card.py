@@ -8,10 +8,10 @@ import uuid
 from typing import Any
 
 from tfp_insects.metrics.counts import confusion_matrix
-from tfp_insects.metrics.intervals import metric_intervals
 from tfp_insects.metrics.scores import mean_probabilities
+from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.models.method_table import find_method
-from tfp_insects.runs.finished_run import FinishedRun
+from tfp_insects.runs.run import Run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 
 VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "tensorflow-serving-api", "numpy", "tfp_insects")
@@ -33,7 +33,7 @@ LICENCES = {
 }
 
 
-def make_model_card(run: FinishedRun, num_samples: int, risk: float) -> dict[str, Any]:
+def make_model_card(run: Run, num_samples: int, risk: float) -> dict[str, Any]:
     """Collects all in plain values.
 
     Args:
@@ -44,18 +44,18 @@ def make_model_card(run: FinishedRun, num_samples: int, risk: float) -> dict[str
     Raises:
         InputError: `risk` is no share.
     """
-    validation, test = run.validation_predictions(), run.test_predictions()
+    validation, test = run.validation, run.test
     threshold = choose_threshold(validation, risk)
     intervals = metric_intervals(test.probabilities, test.labels, seed=INTERVAL_SEED)
     predicted = mean_probabilities(test.probabilities).argmax(axis=-1)
     return {
         "export_id": uuid.uuid4().hex,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "model": run.identity["model"],
+        "model": run.config["model"],
         "num_samples": num_samples,
         "num_last_layer_samples": run.num_last_layer_samples,
         "class_names": list(run.class_names),
-        "preprocessing": run.identity["preprocessing"],
+        "preprocessing": run.config["preprocessing"],
         "training": _training(run),
         "metrics": {name: dataclasses.asdict(value) for name, value in intervals.items()},
         "num_test_examples": len(test.labels),
@@ -72,23 +72,23 @@ def make_model_card(run: FinishedRun, num_samples: int, risk: float) -> dict[str
     }
 
 
-def _training(run: FinishedRun) -> dict[str, Any]:
-    identity, config = run.identity, run.identity["config"]
+def _training(run: Run) -> dict[str, Any]:
+    identity, config = run.config, run.settings
     names = ("data", "data_fingerprint", "drawn", "n_per_class", "num_train_examples", "seed", "weights")
     return {
         "run": run.directory.resolve().name,
         **{name: identity[name] for name in names},
         "weights_fingerprint": identity["weights_fingerprint"],
         "bayesian_layers": find_method(identity["model"]).bayesian_layers(config) or "none",
-        "width_multiplier": config["model"]["width_multiplier"],
-        "precision": config["model"]["precision"],
+        "width_multiplier": config.model.width_multiplier,
+        "precision": config.model.precision,
         "best_epoch": run.record["best_epoch"],
         "is_tempered": run.record["is_tempered"],
     }
 
 
-def _licences(run: FinishedRun) -> list[str]:
-    data, is_drawn = run.identity["data"], run.identity["drawn"]
+def _licences(run: Run) -> list[str]:
+    data, is_drawn = run.config["data"], run.config["drawn"]
     images = "insect_detect" if data == "insect_detect" else "drawn" if is_drawn else "photographs"
-    names = [images, "imagenet"] if run.identity["weights"] == "imagenet" else [images]
+    names = [images, "imagenet"] if run.config["weights"] == "imagenet" else [images]
     return [f"Code: {LICENCES['code']}.", *(LICENCES[name] for name in names)]

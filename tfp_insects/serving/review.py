@@ -1,7 +1,6 @@
 """A page with the images that a person should look at, most uncertain first."""
 
 import base64
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,11 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
+from tfp_insects.data.readers.names import readable
+from tfp_insects.data.small_copies import small_copy
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
+from tfp_insects.own_output import mark_own_output
 from tfp_insects.serving import wording
 from tfp_insects.serving.summary import Summary
 
@@ -43,6 +45,7 @@ def write_review(
     page = directory / PAGE_NAME
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        mark_own_output(directory)
         with written_whole(page) as temporary:
             temporary.write_text(render(summary, card, read, table), encoding="utf-8", errors="replace")
     except OSError as error:
@@ -59,25 +62,20 @@ def render(summary: Summary, card: Mapping[str, Any], read: Callable[[str], byte
     return environment.get_template("review.html").render(
         summary=summary,
         card=card,
-        table=table.name,
+        table=readable(table.name),
         share=wording.review_share(summary, card),
         accuracy=wording.expected_accuracy(summary, card),
         unread=wording.unread(summary),
         counts_note=wording.counts_note(card),
         style=Markup((TEMPLATES / "review.css").read_text(encoding="utf-8")),
-        images=[(path, answer, thumbnail(read, path)) for path, answer in summary.to_review],
+        images=[(readable(path), answer, thumbnail(read, path)) for path, answer in summary.to_review],
     )
 
 
 def thumbnail(read: Callable[[str], bytes], path: str) -> str:
-    """A small copy of an image as a data URL; empty if it cannot be made."""
+    """A small upright copy of an image as a data URL; empty if it cannot be made."""
     try:
-        with Image.open(io.BytesIO(read(path))) as image:
-            image.draft("RGB", (MAX_SIZE, MAX_SIZE))
-            small = image.convert("RGB")
+        small = small_copy(read(path), MAX_SIZE, QUALITY)
     except (OSError, ValueError, Image.DecompressionBombError):  # InputError is a ValueError.
         return ""
-    small.thumbnail((MAX_SIZE, MAX_SIZE))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"

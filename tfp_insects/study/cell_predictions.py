@@ -1,5 +1,6 @@
-"""What a cell predicts: its networks trained one after the other, and their answers put together."""
+"""What a run predicts: its networks trained one after the other, and their predictions put together."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +9,9 @@ import numpy as np
 
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples
-from tfp_insects.files import write_arrays
 from tfp_insects.metrics.temperature import fit_to_predictions, scale_predictions
+from tfp_insects.runs.layout import OOD_NAME, TEST_NAME, VALIDATION_NAME
+from tfp_insects.runs.predictions import Predictions, write_predictions
 from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.member import VALIDATION_SEED, Member, Task
 from tfp_insects.study.parameters import count_parameters
@@ -17,9 +19,6 @@ from tfp_insects.training.fit import OnStep
 
 TEST_SEED = 2
 OOD_SEED = 3
-VALIDATION_NAME = "validation_predictions.npz"
-TEST_NAME = "predictions.npz"
-OOD_NAME = "ood_predictions.npz"
 
 
 class Part(NamedTuple):
@@ -29,16 +28,18 @@ class Part(NamedTuple):
     seed: int
 
 
-class Predictions(NamedTuple):
-    """What a trained cell predicts.
+class Predicted(NamedTuple):
+    """What a trained run predicts.
 
     Attributes:
         probabilities: float32 `[num_draws, num_examples, num_classes]` by the name of the part.
+        seconds: Time that each part took, by its name: reading and decoding the images, and all draws of all networks.
         temperature: By which logits were divided; none where none was fitted.
         num_parameters: Numbers that its networks predict with, see `count_parameters`.
     """
 
     probabilities: Mapping[str, np.ndarray]
+    seconds: Mapping[str, float]
     temperature: float | None
     num_parameters: int
 
@@ -53,54 +54,54 @@ def parts_of(task: Task) -> dict[str, Part]:
     return parts if ood is None else {**parts, OOD_NAME: Part(ood, OOD_SEED)}
 
 
-def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str, Part], on_step: OnStep) -> Predictions:
+def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str, Part], on_step: OnStep) -> Predicted:
     """Trains what is left of each network and predicts; the networks need not fit into memory together.
 
     Args:
         task: What the networks share.
         members: The networks; their draws come one network after the other.
-        parts: What to predict, the validation images among it.
+        parts: What to predict, the validation images first among it: they bear the time of what is compiled once.
         on_step: Called after each training step.
     """
     draws: dict[str, list[np.ndarray]] = {name: [] for name in parts}
+    seconds = dict.fromkeys(parts, 0.0)
     num_parameters = 0
     for member in members:
         with graphs_forgotten():
             answers, member_parameters = _answers_of(member, parts, task, on_step)
         num_parameters += member_parameters
-        for name, probabilities in answers.items():
+        for name, (probabilities, own_seconds) in answers.items():
             draws[name].append(probabilities)
+            seconds[name] += own_seconds
     joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
     if not task.method.fits_temperature:
-        return Predictions(joint, None, num_parameters)
+        return Predicted(joint, seconds, None, num_parameters)
     temperature = fit_to_predictions(joint[VALIDATION_NAME], parts[VALIDATION_NAME].examples.labels)
     scaled = {name: scale_predictions(array, temperature).astype(np.float32) for name, array in joint.items()}
-    return Predictions(scaled, temperature, num_parameters)
+    return Predicted(scaled, seconds, temperature, num_parameters)
 
 
-def write_predictions(directory: Path, task: Task, parts: Mapping[str, Part], predictions: Predictions) -> None:
-    """Writes a file of arrays for each part."""
+def write_parts(
+    directory: Path, parts: Mapping[str, Part], probabilities: Mapping[str, np.ndarray], class_names: Sequence[str]
+) -> None:
+    """Writes a file of predictions for each part."""
     for name, part in parts.items():
         examples = part.examples
-        write_arrays(
-            directory / name,
-            probabilities=predictions.probabilities[name],
-            labels=examples.labels,
-            class_names=np.array(task.experiment.class_names),
-            example_ids=np.array([examples.source.example_ids[i] for i in examples.indices]),
-        )
+        ids = tuple(examples.source.example_ids[i] for i in examples.indices)
+        write_predictions(directory / name, Predictions(probabilities[name], examples.labels, ids), class_names)
 
 
 def _answers_of(
     member: Member, parts: Mapping[str, Part], task: Task, on_step: OnStep
-) -> tuple[dict[str, np.ndarray], int]:
-    """One network's draws for each part, and the number of its parameters; the network itself can go."""
+) -> tuple[dict[str, tuple[np.ndarray, float]], int]:
+    """One network's draws for each part with their time, and the number of its parameters; the network itself can go."""
     model = member.trained(on_step)
     predictor = MonteCarloPredictor(model)
-    section = task.experiment.config["prediction"]
-    numbers = section["num_samples"], section["num_last_layer_samples"]
-    answers = {
-        name: predictor.predict(member.inputs.evaluation(part.examples), numbers[0], part.seed, numbers[1])
-        for name, part in parts.items()
-    }
+    section = task.experiment.config.prediction
+    numbers = section.num_samples, section.num_last_layer_samples
+    answers = {}
+    for name, part in parts.items():
+        started = time.perf_counter()
+        probabilities = predictor.predict(member.inputs.evaluation(part.examples), numbers[0], part.seed, numbers[1])
+        answers[name] = probabilities, time.perf_counter() - started
     return answers, count_parameters(model)

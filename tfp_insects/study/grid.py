@@ -1,27 +1,36 @@
-"""The grid of cells: each is run, resumed or skipped, and one that fails does not stop the others."""
+"""The grid of runs: each is made, resumed or skipped, and one that fails does not stop the others."""
 
+import contextlib
 import functools
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
 
 from tfp_insects.errors import InputError
+from tfp_insects.files import told_if_not_written
 from tfp_insects.progress import progress_bar
-from tfp_insects.runs.cells import Cell, is_finished
+from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.layout import RECORD_NAME
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.parallel import Parallel, run_in_processes
+from tfp_insects.study.parallel import Parallel
+from tfp_insects.study.processes import run_in_processes
 from tfp_insects.study.run_cell import CellRun
 from tfp_insects.study.steps import steps_of_cell
 from tfp_insects.training.fit import OnStep
 
 Record = dict[str, Any]
 PROCESS_DIED = (
-    "its process ended without a word, as the system ends one when memory runs out. Run again with a smaller --jobs; "
-    "the cell goes on where it was"
+    "its process ended without a word, as the system ends one when memory runs out. Give the same command again with fewer "
+    "runs at the same time; this one goes on where it was"
+)
+OUT_OF_MEMORY = (
+    "memory ran out. Give the same command again with fewer runs at the same time, or lower training.batch_size or "
+    "prediction.batch_size"
 )
 
 
@@ -31,6 +40,9 @@ class Outcome(NamedTuple):
     cell: Cell
     record: Record | None
     failure: str | None
+
+
+Outcomes = Generator[Outcome, None, None]
 
 
 def run_grid(
@@ -48,18 +60,19 @@ def run_grid(
     Returns:
         One outcome a cell, in the order of the cells.
     """
-    finished_before = {cell for cell in cells if is_finished(cell.directory(workdir))}
+    before = {cell: _written_at(cell, workdir) for cell in cells}
     with progress_bar(console) as progress:
         if parallel is None:
             stream = _run_one_by_one(cells, experiment, workdir, progress)
         else:
             stream = _run_parallel(cells, parallel, workdir, progress)
         outcomes = {}
-        for outcome in stream:
-            outcomes[outcome.cell] = outcome
-            line = _describe(outcome, outcome.cell in finished_before)
-            # A traceback may hold what rich would take for markup.
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
+        with contextlib.closing(stream):  # Whatever ends this loop ends the processes behind it.
+            for outcome in stream:
+                outcomes[outcome.cell] = outcome
+                line = _describe(outcome, before[outcome.cell], _written_at(outcome.cell, workdir))
+                # A traceback may hold what rich would take for markup.
+                console.print(line, soft_wrap=True, markup=False, highlight=False)
     return [outcomes[cell] for cell in cells]
 
 
@@ -67,7 +80,7 @@ def require_all(outcomes: Sequence[Outcome]) -> None:
     """Raises `InputError` with the list of the cells that failed, if any did."""
     failures = [f"{outcome.cell.name}: {outcome.failure}" for outcome in outcomes if outcome.failure]
     if failures:
-        raise InputError(f"{len(failures)} of {len(outcomes)} cells failed:\n" + "\n".join(failures))
+        raise InputError(f"{len(failures)} of {len(outcomes)} runs failed:\n" + "\n".join(failures))
 
 
 def run_safely(
@@ -75,18 +88,19 @@ def run_safely(
 ) -> Outcome:
     """Runs one cell; what goes wrong becomes part of the outcome, a defect of the project with its traceback."""
     try:
-        return Outcome(cell, CellRun(cell, make_experiment(), workdir).run(on_step), None)
+        with told_if_not_written(cell.directory(workdir)):
+            return Outcome(cell, CellRun(cell, make_experiment(), workdir).run(on_step), None)
     except InputError as error:
         return Outcome(cell, None, str(error))
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        return Outcome(cell, None, OUT_OF_MEMORY)
     except Exception:
         return Outcome(cell, None, traceback.format_exc())
 
 
-def _run_one_by_one(
-    cells: Sequence[Cell], experiment: Experiment, workdir: Path, progress: Progress
-) -> Iterator[Outcome]:
+def _run_one_by_one(cells: Sequence[Cell], experiment: Experiment, workdir: Path, progress: Progress) -> Outcomes:
     steps = {cell: steps_of_cell(cell, experiment.split, experiment.config).per_run for cell in cells}
-    overall = progress.add_task("all cells", total=sum(steps.values()))
+    overall = progress.add_task("all runs", total=sum(steps.values()))
     for cell in cells:
         before = progress.tasks[0].completed
         task = progress.add_task(cell.name, total=steps[cell])
@@ -100,17 +114,24 @@ def _run_one_by_one(
         progress.update(overall, completed=before + steps[cell])
 
 
-def _run_parallel(cells: Sequence[Cell], parallel: Parallel, workdir: Path, progress: Progress) -> Iterator[Outcome]:
-    overall = progress.add_task("all cells", total=len(cells))
+def _run_parallel(cells: Sequence[Cell], parallel: Parallel, workdir: Path, progress: Progress) -> Outcomes:
+    overall = progress.add_task("all runs", total=len(cells))
     calls = {cell: functools.partial(run_safely, cell, parallel.recipe.make, workdir) for cell in cells}
-    for cell, outcome in run_in_processes(calls, parallel.num_jobs):
-        progress.advance(overall)
-        yield outcome or Outcome(cell, None, PROCESS_DIED)
+    with contextlib.closing(run_in_processes(calls, parallel.num_jobs)) as results:
+        for cell, outcome in results:
+            progress.advance(overall)
+            yield outcome or Outcome(cell, None, PROCESS_DIED)
 
 
-def _describe(outcome: Outcome, was_finished: bool) -> str:
+def _written_at(cell: Cell, workdir: Path) -> int | None:
+    """When a run's record was written, in nanoseconds; none where there is none."""
+    path = cell.directory(workdir) / RECORD_NAME
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def _describe(outcome: Outcome, before: int | None, now: int | None) -> str:
     if outcome.record is None:
         return f"{outcome.cell.name}: failed. {outcome.failure}"
-    verb = "already finished" if was_finished else "finished"
+    verb = "finished" if before is None else "already finished" if before == now else "predicted anew"
     accuracy, nll = outcome.record["accuracy"], outcome.record["nll"]
     return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}"

@@ -1,9 +1,9 @@
-"""One network of a cell: built, then trained, resumed or read."""
+"""One network of a run: built, then trained, resumed or read."""
 
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,19 @@ from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
+from tfp_insects.models.config import Rates
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.method import Method
+from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.steps import Steps, count_steps
 from tfp_insects.training.checkpoints import (
-    CHECKPOINTS_NAME,
-    WEIGHTS_PATH,
     Checkpoints,
     TrainingState,
+    load_weights,
     remove_all_but_weights,
+    told_if_tensorflow_did_not_write,
 )
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
@@ -36,16 +38,15 @@ from tfp_insects.training.optimiser import LearningRates, make_optimiser
 VALIDATION_SEED = 1
 COVARIANCE_SEED = 4
 NUM_COVARIANCE_DRAWS = 2
-HISTORY_NAME = "history.csv"
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What all networks of a cell share.
+    """What all networks of a run share.
 
     Attributes:
-        method: The cell's model.
-        experiment: What all cells share.
+        method: Its method.
+        experiment: What all runs share.
         training: The training images.
         preprocessing: From an image to an input.
     """
@@ -62,27 +63,27 @@ class Task:
 
     def schedule(self) -> Schedule:
         """How long and how fast a network trains."""
-        training, section = self.experiment.config["training"], self.method.section(self.experiment.config)
+        training, section = self.experiment.config.training, self.method.section(self.experiment.config)
         return Schedule(
-            epochs=training["epochs"],
-            learning_rate=section["learning_rate"] * self._learning_rate_factor,
-            warmup_epochs=training["warmup_epochs"],
-            kl_weight=section.get("kl_weight", 0.0),
-            kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
-            rates=self._rates(section["rates"]),
+            epochs=training.epochs,
+            learning_rate=section.learning_rate * self._learning_rate_factor,
+            warmup_epochs=training.warmup_epochs,
+            kl_weight=getattr(section, "kl_weight", 0.0),
+            kl_annealing_epochs=getattr(section, "kl_annealing_epochs", 0.0),
+            rates=self._rates(section.rates),
         )
 
-    def _rates(self, rates: Mapping[str, float]) -> LearningRates:
+    def _rates(self, rates: Rates) -> LearningRates:
         architecture = architecture_of(self.experiment.config)
-        by_group = {"features": rates["features"], "hidden": 1.0, "head": rates["head"]}
+        by_group = {"features": rates.features, "hidden": 1.0, "head": rates.head}
         layers = {name: by_group[architecture.group_of(name)] for name in architecture.layer_names}
-        return LearningRates(layers, rates["scale"])
+        return LearningRates(layers, rates.scale)
 
     @property
     def _learning_rate_factor(self) -> float:
         """Square root of the batch's share of a full one (Krizhevsky 2014, "One weird trick for parallelizing ...")."""
-        training = self.experiment.config["training"]
-        return math.sqrt(self.steps.batch_size / training["batch_size"]) if training["scale_learning_rate"] else 1.0
+        training = self.experiment.config.training
+        return math.sqrt(self.steps.batch_size / training.batch_size) if training.scale_learning_rate else 1.0
 
     def build(self, seed: int) -> tf_keras.Sequential:
         """A network as it is before training."""
@@ -102,10 +103,10 @@ class Task:
 
 
 class Member:
-    """One network of a cell.
+    """One network of a run.
 
     Args:
-        task: What all networks of the cell share.
+        task: What all networks of the run share.
         seed: Determines its initial weights, order and noise.
         directory: Where its history and its checkpoints go.
     """
@@ -115,6 +116,7 @@ class Member:
         self._seed = seed
         self._directory = directory
         self._checkpoints = directory / CHECKPOINTS_NAME
+        self.weights_path = directory / WEIGHTS_PATH  # There when its training is finished.
         self._config = task.experiment.config
         self.inputs = InputMaker(self._config, task.preprocessing, task.steps.batch_size, seed, directory)
 
@@ -127,30 +129,29 @@ class Member:
         """Trains what is left and returns the network at its best epoch.
 
         Raises:
-            InputError: The loss diverged.
+            InputError: The loss diverged, or a file cannot be read or written.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(exist_ok=True)
         model = self._task.build(self._seed)
-        finished = self._directory / WEIGHTS_PATH
-        if finished.exists():  # Killed between the end of training and the record.
-            model.load_weights(str(finished))
+        if self.weights_path.exists():  # Killed between the end of training and the record, or asked to predict anew.
+            load_weights(model, self.weights_path)
             remove_all_but_weights(self._checkpoints)
         else:
             self._train(model, on_step)
         return model
 
     def _train(self, model: tf_keras.Sequential, on_step: OnStep) -> None:
-        experiment, training = self._task.experiment, self._config["training"]
+        experiment, training = self._task.experiment, self._config.training
         validation = experiment.examples(experiment.split.validation)
         inputs = self.inputs.make(model, self._task.training, validation)
-        state = TrainingState(model, make_optimiser(training["momentum"], self._config["model"]["precision"]))
-        checkpoints = Checkpoints(self._checkpoints, state, training["checkpoint_seconds"])
+        state = TrainingState(model, make_optimiser(training.momentum, self._config.model.precision))
+        checkpoints = Checkpoints(self._checkpoints, state, training.checkpoint_seconds)
         checkpoints.restore()
         for _ in range(int(state.epoch) * self._task.steps.per_epoch):
             on_step()
         history = History(self._directory / HISTORY_NAME, num_rows=int(state.epoch))
         validate = self._validator(inputs, validation.labels)
-        with _tensorboard(self._directory / "tensorboard") as on_epoch:
+        with _tensorboard(self._directory / TENSORBOARD_NAME) as on_epoch:
             run = Training(state, inputs, self._task.schedule(), validate, on_step, on_epoch)
             run.run(history, checkpoints)
         fit_head_covariance(model, self.inputs.evaluation(self._task.training), NUM_COVARIANCE_DRAWS, COVARIANCE_SEED)
@@ -158,7 +159,7 @@ class Member:
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
         predictor = MonteCarloPredictor(inputs.model, fresh_noise=False)
-        num_samples = self._config["training"]["num_validation_samples"]
+        num_samples = self._config.training.num_validation_samples
 
         def validate() -> Validation:
             probabilities = predictor.predict(inputs.validation, num_samples, VALIDATION_SEED)
@@ -172,14 +173,18 @@ class Member:
 @contextlib.contextmanager
 def _tensorboard(directory: Path) -> Iterator[Any]:
     """Gives a function that writes an epoch's row as TensorBoard scalars."""
-    writer = tf.summary.create_file_writer(str(directory))
+    with told_if_tensorflow_did_not_write(directory):
+        writer = tf.summary.create_file_writer(str(directory))
 
     def on_epoch(row: EpochRow) -> None:
-        with writer.as_default(step=row.epoch):
+        with told_if_tensorflow_did_not_write(directory), writer.as_default(step=row.epoch):
             for part in ("train", "validation"):
                 for figure in ("loss", "nll", "accuracy"):
                     tf.summary.scalar(f"{part}/{figure}", getattr(row, f"{part}_{figure}"))
             tf.summary.scalar("train/kl", row.kl)
 
-    with contextlib.closing(writer):
+    try:
         yield on_epoch
+    finally:
+        with told_if_tensorflow_did_not_write(directory):
+            writer.close()

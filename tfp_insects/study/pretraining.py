@@ -23,6 +23,8 @@ from tfp_insects.models.architecture import Architecture, NetworkSpec
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
+from tfp_insects.plain import to_plain
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 from tfp_insects.training.schedules import cosine_learning_rate
 
@@ -48,14 +50,14 @@ class Pretrained:
         return weights_fingerprint(self.weights) if self.weights else ""
 
 
-def resolve_weights(spec: str, is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, say: Say) -> Pretrained:
+def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
     """Finds the weights that `--weights` names.
 
     Args:
         spec: `imagenet`, `none`, a path, or `auto`: torchvision's if they fit the width and can be had; else, on drawn
             images, weights pretrained on drawn classes that the study does not use; else none.
         is_drawn: Whether the study's images are drawn.
-        config: Plain configuration.
+        config: Of the study.
         cache_dir: Where weights are kept.
         say: Tells the user in one line.
     """
@@ -70,8 +72,8 @@ def resolve_weights(spec: str, is_drawn: bool, config: Mapping[str, Any], cache_
     return _resolve_auto(is_drawn, config, cache_dir, say)
 
 
-def _resolve_auto(is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, say: Say) -> Pretrained:
-    if config["model"]["width_multiplier"] == 1.0:
+def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
+    if config.model.width_multiplier == 1.0:
         try:
             return _published(architecture_of(config), cache_dir)
         except InputError as error:
@@ -88,7 +90,7 @@ def _published(architecture: Architecture, cache_dir: Path) -> Pretrained:
     return Pretrained("imagenet", load_pretrained(path, architecture))
 
 
-def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
+def _drawn_weights(config: RunConfig, cache_dir: Path) -> dict[str, np.ndarray]:
     """Weights of a CNN trained on drawn pretraining classes; trained once, then read from the cache."""
     settings = _pretraining_settings(config)
     key = hashlib.sha256(json.dumps([settings, drawing_version()], sort_keys=True).encode()).hexdigest()[:16]
@@ -99,14 +101,13 @@ def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.n
     return load_pretrained(path, architecture_of(config))
 
 
-def _pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def _pretraining_settings(config: RunConfig) -> dict[str, Any]:
     """All fields that pretraining uses, which make the name of its file in the cache."""
-    model, training = config["model"], config["training"]
     return {
-        **{name: model[name] for name in ("image_size", "width_multiplier", "precision")},
-        **{name: training[name] for name in ("batch_size", "momentum")},
-        **config["pretraining"],
-        "augmentation": dict(config["augmentation"]),
+        **{name: getattr(config.model, name) for name in ("image_size", "width_multiplier", "precision")},
+        **{name: getattr(config.training, name) for name in ("batch_size", "momentum")},
+        **to_plain(config.pretraining),
+        "augmentation": to_plain(config.augmentation),
     }
 
 

@@ -1,4 +1,4 @@
-"""One cell, from training images to its record."""
+"""One run, from training images to its record."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,25 +7,31 @@ from typing import Any
 
 import numpy as np
 
-from tfp_insects.files import read_json, write_json
+from tfp_insects.errors import InputError
+from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.method_table import find_method
-from tfp_insects.runs.cells import RECORD_NAME, Cell, claimed_directory, is_finished
-from tfp_insects.runs.same_training import take_over_training
-from tfp_insects.runs.thumbnails import THUMBNAILS_NAME, write_thumbnails
-from tfp_insects.study.cell_predictions import (
+from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.claim import claimed_directory
+from tfp_insects.runs.identity import FORMAT, first_difference, in_words, kept_sections, predicted_with
+from tfp_insects.runs.layout import (
+    CONFIG_NAME,
+    HISTORY_NAME,
+    MEMBER_NAME,
     OOD_NAME,
+    RECORD_NAME,
     TEST_NAME,
+    THUMBNAILS_NAME,
     VALIDATION_NAME,
-    Part,
-    Predictions,
-    parts_of,
-    train_and_predict,
-    write_predictions,
 )
+from tfp_insects.runs.replacing import replaced_together
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.same_training import take_over_training
+from tfp_insects.runs.thumbnails import write_thumbnails
+from tfp_insects.study.cell_predictions import Part, Predicted, parts_of, train_and_predict, write_parts
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.member import HISTORY_NAME, Member, Task
-from tfp_insects.study.records import OutOfDistribution, make_record
+from tfp_insects.study.member import Member, Task
+from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
 from tfp_insects.training.fit import OnStep, Validation
 from tfp_insects.training.history import joint_history, write_history
 
@@ -36,7 +42,7 @@ class CellRun:
     Args:
         cell: What to run.
         experiment: What all cells share.
-        workdir: Where the cell's directory goes.
+        workdir: Where the run's directory goes.
     """
 
     def __init__(self, cell: Cell, experiment: Experiment, workdir: Path) -> None:
@@ -54,42 +60,46 @@ class CellRun:
         return self._task.steps.per_run
 
     def run(self, on_step: OnStep = lambda: None) -> dict[str, Any]:
-        """Runs what is left of the cell and returns its record; a finished cell is only read.
+        """Runs what is left of the cell and returns its record; a finished run is only read.
 
-        A finished cell that was not asked about the out-of-distribution images before predicts again.
+        A finished run predicts again, from the weights that it has, where it is asked to predict in another way, or about
+        out-of-distribution images for the first time.
 
         Raises:
-            InputError: The directory holds another run or is in use, or the loss diverged.
+            InputError: The directory holds another run or is in use, the loss diverged, or a file cannot be written.
         """
-        with claimed_directory(self._directory, self._identity()):
-            before = read_json(self._directory / RECORD_NAME) if is_finished(self._directory) else None
-            if before is not None and self._is_complete(before):
-                return before
-            parts = parts_of(self._task)
-            record = self._record(parts, self._predict(parts, on_step))
-            if before is not None:  # The training times are those of the machine that trained.
-                record |= {name: before[name] for name in ("hardware", "versions")}
-            write_json(self._directory / RECORD_NAME, record)
-            return record
+        identity = self._identity()
+        with claimed_directory(self._directory, identity, self._experiment.split_record()):
+            before = Run(self._directory)
+            if not before.is_finished:
+                self._predict(parts_of(self._task), identity, on_step)
+            elif self._asks_anew(before, identity):
+                self._require_weights(before, identity)
+                self._predict(parts_of(self._task), identity, on_step, before.record)
+            return dict(Run(self._directory).record)
 
     def run_validation(self, on_step: OnStep = lambda: None) -> None:
         """Runs the cell as far as the predictions of its validation images, and predicts no others.
 
-        Raises:
-            InputError: The directory holds another run or is in use, or the loss diverged.
-        """
-        with claimed_directory(self._directory, self._identity()):
-            if not (self._directory / VALIDATION_NAME).exists():
-                self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, on_step)
+        A run that has more already is treated as `run` does.
 
-    def _is_complete(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record answers all that the experiment asks."""
-        ood = self._experiment.ood_fingerprint
-        return not ood or ood == record.get("ood_fingerprint")
+        Raises:
+            InputError: As `run`.
+        """
+        if Run(self._directory).is_finished:
+            self.run(on_step)
+            return
+        identity = self._identity()
+        with claimed_directory(self._directory, identity, self._experiment.split_record()):
+            is_there = (self._directory / VALIDATION_NAME).exists()
+            if not is_there or self._predicts_otherwise(Run(self._directory), identity):
+                self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, identity, on_step)
 
     def _identity(self) -> dict[str, Any]:
-        preprocessing = self._task.preprocessing
+        """The run's `config.json`."""
+        shared, preprocessing = self._experiment.identity(), self._task.preprocessing
         return {
+            "format": FORMAT,
             "model": self._cell.model,
             "n_per_class": self._cell.n_per_class,
             "seed": self._cell.seed,
@@ -100,39 +110,74 @@ class CellRun:
                 "mean": list(preprocessing.mean),
                 "std": list(preprocessing.std),
             },
-            **self._experiment.identity(),
+            **shared,
+            "config": kept_sections(self._cell.model, shared["config"]),
         }
 
-    def _predict(self, parts: Mapping[str, Part], on_step: OnStep) -> Predictions:
-        """Trains what is left, predicts, and writes what a report needs beside the record."""
-        write_json(self._directory / "split.json", self._experiment.split_record())
+    def _asks_anew(self, before: Run, identity: Mapping[str, Any]) -> bool:
+        """Whether a finished run does not answer all that the experiment asks."""
+        ood = self._experiment.ood_fingerprint
+        return (bool(ood) and ood != before.record.get("ood_fingerprint")) or self._predicts_otherwise(before, identity)
+
+    @staticmethod
+    def _predicts_otherwise(before: Run, identity: Mapping[str, Any]) -> bool:
+        return first_difference(predicted_with(before.config), predicted_with(identity)) is not None
+
+    def _require_weights(self, before: Run, identity: Mapping[str, Any]) -> None:
+        """Refuses to train again what is finished."""
+        missing = [member.weights_path for member in self._members if not member.weights_path.exists()]
+        if not missing:
+            return
+        found = first_difference(predicted_with(before.config), predicted_with(identity))
+        wish = "about out-of-distribution images"
+        if found is not None:
+            wish = f"with {found.field} {in_words(found.now)}, not {in_words(found.before)}"
+        raise InputError(
+            f"{self._directory} is finished, and cannot predict anew {wish}: its weights are gone ({missing[0]}). "
+            "Remove the directory to train again"
+        )
+
+    def _predict(
+        self,
+        parts: Mapping[str, Part],
+        identity: Mapping[str, Any],
+        on_step: OnStep,
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Trains what is left, predicts, and puts what it says of itself, predictions and record in place together."""
         if self._task.method.trains_like is not None:
             donor = dataclasses.replace(self._cell, model=self._task.method.trains_like)
             take_over_training(self._directory, donor.directory(self._workdir))
-        predictions = train_and_predict(self._task, self._members, parts, on_step)
+        predicted = train_and_predict(self._task, self._members, parts, on_step)
         if len(self._members) > 1:
             rows = joint_history([member.history for member in self._members])
             write_history(self._directory / HISTORY_NAME, rows)
-        write_predictions(self._directory, self._task, parts, predictions)
-        if TEST_NAME in parts:
-            write_thumbnails(self._directory / THUMBNAILS_NAME, parts[TEST_NAME].examples)
-        return predictions
+        with replaced_together(self._directory) as new:
+            write_json(new / CONFIG_NAME, identity)
+            write_parts(new, parts, predicted.probabilities, self._experiment.class_names)
+            if TEST_NAME in parts:
+                write_thumbnails(new / THUMBNAILS_NAME, parts[TEST_NAME].examples)
+                record = self._record(identity, parts, predicted)
+                write_json(new / RECORD_NAME, record if before is None else with_training_of(before, record))
+        if OOD_NAME not in parts:  # Predictions of before, of which the new record knows nothing.
+            (self._directory / OOD_NAME).unlink(missing_ok=True)
 
-    def _record(self, parts: Mapping[str, Part], predictions: Predictions) -> dict[str, Any]:
+    def _record(self, identity: Mapping[str, Any], parts: Mapping[str, Part], predicted: Predicted) -> dict[str, Any]:
         experiment, ood = self._experiment, None
         if experiment.ood is not None:
-            probabilities = predictions.probabilities[OOD_NAME]
+            probabilities = predicted.probabilities[OOD_NAME]
             ood = OutOfDistribution(experiment.ood.name, experiment.ood_fingerprint, probabilities)
         return make_record(
-            self._identity(),
+            identity,
             histories=[member.history for member in self._members],
-            validation=_validation(parts[VALIDATION_NAME], predictions.probabilities[VALIDATION_NAME]),
-            probabilities=predictions.probabilities[TEST_NAME],
+            validation=_validation(parts[VALIDATION_NAME], predicted.probabilities[VALIDATION_NAME]),
+            probabilities=predicted.probabilities[TEST_NAME],
             labels=parts[TEST_NAME].examples.labels,
-            num_parameters=predictions.num_parameters,
+            num_parameters=predicted.num_parameters,
             steps_per_epoch=self._task.steps.per_epoch * len(self._members),
+            predict_seconds=predicted.seconds[TEST_NAME],
             ood=ood,
-            temperature=predictions.temperature,
+            temperature=predicted.temperature,
         )
 
 
@@ -142,8 +187,8 @@ def _validation(part: Part, probabilities: np.ndarray) -> Validation:
 
 
 def _make_members(task: Task, seed: int, directory: Path) -> list[Member]:
-    """One network in the cell's own directory, or several in directories below it."""
+    """One network in the run's own directory, or several in directories below it."""
     seeds = task.method.member_seeds(task.experiment.config, seed)
     if len(seeds) == 1:
         return [Member(task, seeds[0], directory)]
-    return [Member(task, member_seed, directory / f"member-{i}") for i, member_seed in enumerate(seeds)]
+    return [Member(task, member_seed, directory / MEMBER_NAME.format(i)) for i, member_seed in enumerate(seeds)]

@@ -1,17 +1,21 @@
 """What a broken run needs to go on, and what a finished run keeps."""
 
+import contextlib
+import io
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import h5py  # type: ignore[import-untyped]
 import tensorflow as tf
 import tf_keras
+from tf_keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 
-from tfp_insects.files import written_whole
+from tfp_insects.errors import InputError
+from tfp_insects.files import not_written, written_whole
 
-CHECKPOINTS_NAME = "checkpoints"
 WEIGHTS_NAME = "weights.h5"
-WEIGHTS_PATH = f"{CHECKPOINTS_NAME}/{WEIGHTS_NAME}"  # In a network's directory: there when its training is finished.
 
 
 class TrainingState(tf.Module):
@@ -63,24 +67,50 @@ class Checkpoints:
         self._manager = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(directory), max_to_keep=1)
 
     def restore(self) -> bool:
-        """Restores the newest checkpoint; false if there is none."""
+        """Restores the newest checkpoint; false if there is none.
+
+        Raises:
+            InputError: It is damaged, or of another version of the program.
+        """
         latest = self._manager.latest_checkpoint
         if latest is None:
             return False
-        # Optimiser slots are created later and restored then.
-        self._manager.checkpoint.restore(latest).assert_existing_objects_matched()
+        try:
+            status = self._manager.checkpoint.restore(latest)
+            # Optimiser slots are created later and restored then.
+            status.assert_existing_objects_matched()
+        except AssertionError as error:
+            status.expect_partial()  # Else it lists each of them when it goes.
+            raise _cannot_read(Path(latest), "it is not of this model") from error
+        except (tf.errors.OpError, LookupError, RuntimeError, ValueError) as error:
+            raise _cannot_read(Path(latest), str(error)) from error
         return True
 
     def save_if_due(self) -> None:
-        """Saves if the last save is long enough ago."""
-        if time.monotonic() - self._saved_at >= self._min_seconds:
+        """Saves if the last save is long enough ago.
+
+        Raises:
+            InputError: The system cannot write; the checkpoint before stays.
+        """
+        if time.monotonic() - self._saved_at < self._min_seconds:
+            return
+        with told_if_tensorflow_did_not_write(self._directory):
             self._manager.save()
-            self._saved_at = time.monotonic()
+        self._saved_at = time.monotonic()
 
     def finish(self) -> None:
         """Replaces what training needed by the model's weights alone, in one step that is done or not done."""
         save_weights(self._state.model, self._directory / WEIGHTS_NAME)
         remove_all_but_weights(self._directory)
+
+
+@contextlib.contextmanager
+def told_if_tensorflow_did_not_write(path: Path) -> Iterator[None]:
+    """Turns what TensorFlow's own writers say of files that the block writes into an `InputError`."""
+    try:
+        yield
+    except tf.errors.OpError as error:  # "<path of a temporary file>; <what the system says>", and more behind it.
+        raise not_written(path, error.message.rpartition("; ")[2].splitlines()[0].partition(" [Op")[0]) from error
 
 
 def remove_all_but_weights(directory: Path) -> None:
@@ -91,7 +121,32 @@ def remove_all_but_weights(directory: Path) -> None:
 
 
 def save_weights(model: tf_keras.Model, path: Path) -> None:
-    """Writes all weights of a model, complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes all weights of a model in Keras' HDF5 layout, complete or not at all.
+
+    The file is made in memory: HDF5 ends the process (a segmentation fault) where it closes a file on a disk that is full.
+
+    Raises:
+        InputError: The system cannot write.
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        save_weights_to_hdf5_group(file, model)
     with written_whole(path) as temporary:
-        model.save_weights(str(temporary), save_format="h5")
+        path.parent.mkdir(exist_ok=True)
+        temporary.write_bytes(content.getbuffer())
+
+
+def load_weights(model: tf_keras.Model, path: Path) -> None:
+    """Reads what `save_weights` wrote into a model that is built in the same way.
+
+    Raises:
+        InputError: The file is damaged, or of another model.
+    """
+    try:
+        model.load_weights(str(path))
+    except (OSError, KeyError, ValueError, RuntimeError) as error:  # What h5py and tf_keras raise for a damaged file.
+        raise _cannot_read(path, str(error)) from error
+
+
+def _cannot_read(path: Path, reason: str) -> InputError:
+    return InputError(f"{path} cannot be read ({reason}): remove the run's directory and run again")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 
 
@@ -46,11 +47,19 @@ class History:
     Args:
         path: The run's `history.csv`.
         num_rows: Rows of an existing file that count; later ones are from epochs that will be run again.
+
+    Raises:
+        InputError: The file cannot be read or written, or has fewer rows.
     """
 
     def __init__(self, path: Path, num_rows: int) -> None:
         self._path = path
         self.rows = read_history(path)[:num_rows] if path.exists() and num_rows else []
+        if len(self.rows) < num_rows:
+            raise InputError(
+                f"{path} holds {len(self.rows)} epochs; the checkpoint beside it is of epoch {num_rows}: "
+                "remove the run's directory and run again"
+            )
         self._write()
 
     def append(self, row: EpochRow) -> None:
@@ -71,11 +80,18 @@ def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
 
 
 def read_history(path: Path) -> list[EpochRow]:
-    """Reads the rows of a `history.csv`."""
-    with path.open(newline="") as file:
-        return [
-            EpochRow(int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(file)
-        ]
+    """Reads the rows of a `history.csv`.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with path.open(newline="") as file:
+            return [
+                EpochRow(int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(file)
+            ]
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read ({error}): remove the run's directory and run again") from error
 
 
 def joint_history(histories: Sequence[list[EpochRow]]) -> list[EpochRow]:

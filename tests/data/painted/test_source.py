@@ -15,6 +15,7 @@ from tfp_insects.data.painted.source import contact_sheet, pretraining_source, s
 from tfp_insects.data.readers.archives import archive_source
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.own_output import MARKER_NAME
 
 CLASSES = ("ant", "bee", "beetle", "bumblebee", "butterfly", "fly", "hoverfly", "ladybird", "shieldbug", "wasp")
 NUM_PER_CLASS = 50
@@ -112,7 +113,7 @@ def _colour_counts(picture: np.ndarray) -> np.ndarray:
 
 def test_cache_is_one_zip_of_class_folders_and_is_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = synthetic_source(2, 0, tmp_path)
-    (cached,) = tmp_path.iterdir()
+    (cached,) = tmp_path.glob("*.zip")
     monkeypatch.setattr(synthetic, "draw_example", refuse_to_draw)
     assert contents(synthetic_source(2, 0, tmp_path)) == contents(drawn)
     assert contents(archive_source(cached)) == contents(drawn)
@@ -143,11 +144,11 @@ def _leave_one_out(path: Path) -> None:
 @pytest.mark.parametrize("damage", [_cut_short, _flip_a_byte, _replace_with_text, _leave_one_out])
 def test_damaged_cache_is_drawn_anew(damage: Callable[[Path], None], tmp_path: Path) -> None:
     drawn = contents(synthetic_source(2, 0, tmp_path))
-    (cached,) = tmp_path.iterdir()
+    (cached,) = tmp_path.glob("*.zip")
     good = cached.read_bytes()
     damage(cached)
     assert contents(synthetic_source(2, 0, tmp_path)) == drawn
-    assert list(tmp_path.iterdir()) == [cached]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / MARKER_NAME, cached]
     assert cached.read_bytes() == good
 
 
@@ -155,7 +156,7 @@ def test_cache_name_follows_the_drawing_code(tmp_path: Path, monkeypatch: pytest
     synthetic_source(1, 0, tmp_path)
     monkeypatch.setattr(synthetic, "drawing_version", lambda: "another")
     synthetic_source(1, 0, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.zip"))) == 2
 
 
 def test_failed_write_names_the_directory_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,15 +60,44 @@ def test_top_folder_and_what_other_systems_leave_behind(tmp_path):
         ("ant/../../evil.jpg", "leads outside the zip"),
         ("/etc/evil.jpg", "'/etc/evil.jpg' has an absolute path"),
         ("C:/evil.jpg", "has an absolute path"),
-        ("ant\\evil.jpg", "has a backslash"),
-        (entry("ant/link.jpg", external_attr=(stat.S_IFLNK | 0o777) << 16), "'ant/link.jpg' is a link or a device"),
-        (entry("ant/b.jpg", compress_type=zipfile.ZIP_LZMA), "is compressed by another method than deflate"),
+        ("..\\evil.jpg", "leads outside the zip"),
+        ("ant\\..\\..\\evil.jpg", "leads outside the zip"),
+        ("\\\\server\\share\\evil.jpg", "has an absolute path"),
+        ("C:\\evil.jpg", "has an absolute path"),
+        (
+            entry("ant/link.jpg", external_attr=(stat.S_IFLNK | 0o777) << 16),
+            "'ant/link.jpg' is a link .*unpack it",
+        ),
+        (entry("README", external_attr=(stat.S_IFLNK | 0o777) << 16), "'README' is a link or a device"),
     ],
 )
 def test_an_unsafe_member_refuses_the_zip(tmp_path, member, objection):
     path = pack(tmp_path / "evil.zip", "ant/a.jpg", "bee/b.jpg", member)
     with pytest.raises(InputError, match=rf"evil\.zip: member .*{objection}"):
         archive_source(path)
+
+
+def test_a_method_that_python_does_not_know_refuses_the_zip(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", "notes.txt")
+    for name, is_refused in (("notes.txt", False), ("bee/b.jpg", True)):
+        content = bytearray(path.read_bytes())
+        for signature, at, name_at in ((b"PK\x03\x04", 8, 30), (b"PK\x01\x02", 10, 46)):
+            struct.pack_into("<H", content, header_of(content, name, signature, name_at) + at, 9)  # Deflate64
+        path.write_bytes(content)
+        if is_refused:
+            with pytest.raises(
+                InputError, match=r"'bee/b\.jpg' is compressed by method 9\. Pack the zip again with deflate"
+            ):
+                archive_source(path)
+        else:
+            assert read_all(archive_source(path)) == [b"ant/a.jpg", b"bee/b.jpg"]
+
+
+def header_of(content: bytes, name: str, signature: bytes, name_at: int) -> int:
+    start = content.index(signature)
+    while content[start + name_at :][: len(name)] != name.encode():
+        start = content.index(signature, start + 1)
+    return start
 
 
 def test_an_encrypted_member_refuses_the_zip(tmp_path):
@@ -81,8 +110,12 @@ def test_an_encrypted_member_refuses_the_zip(tmp_path):
 
 
 def test_two_members_of_one_name(tmp_path):
-    with pytest.raises(InputError, match=r"two members are called 'ant/a\.jpg'"):
-        archive_source(pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", "ant//a.jpg"))
+    for twin in ("ant//a.jpg", "./ant/a.jpg", "ant\\a.jpg"):
+        with pytest.raises(InputError, match=r"two members are called 'ant/a\.jpg'"):
+            archive_source(pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", twin))
+    assert (
+        len(archive_source(pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", "notes.txt", "./notes.txt")).labels) == 2
+    )
 
 
 def test_unpacked_size_is_bounded(tmp_path):
@@ -96,10 +129,7 @@ def declare(path: Path, name: str, num_bytes: int) -> None:
     """Rewrites the unpacked size of a member in both of its headers."""
     content = bytearray(path.read_bytes())
     for signature, size_at, name_at in ((b"PK\x03\x04", 22, 30), (b"PK\x01\x02", 24, 46)):
-        start = content.index(signature)
-        while content[start + name_at :][: len(name)] != name.encode():
-            start = content.index(signature, start + 1)
-        struct.pack_into("<I", content, start + size_at, num_bytes)
+        struct.pack_into("<I", content, header_of(content, name, signature, name_at) + size_at, num_bytes)
     path.write_bytes(content)
 
 
@@ -119,6 +149,45 @@ def test_a_member_is_not_unpacked_beyond_its_declared_size(tmp_path):
     assert source.read(1) == b"b"
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_methods_are_read_within_bounds(tmp_path, compression):
+    path = tmp_path / "bomb.zip"
+    images = {"ant/a.jpg": random.Random(0).randbytes(100_000), "bee/b.jpg": b"b"}
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in images.items():
+            archive.writestr(name, content)
+    assert read_all(archive_source(path)) == list(images.values())
+    with zipfile.ZipFile(path, "a", compression) as archive:
+        archive.writestr("bee/bomb.jpg", bytes(2**26))
+    declare(path, "bee/bomb.jpg", 1000)
+    source = archive_source(path)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"member 'bee/bomb\.jpg' is damaged"):
+        source.read(2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24  # LZMA's dictionary is the half of it
+
+
+def test_a_member_that_shrinks_as_no_photograph_does(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ant/a.jpg", bytes(2**24))
+        archive.writestr("bee/b.jpg", bytes(1000))
+    with pytest.raises(InputError, match=r"'ant/a\.jpg' unpacks to over 200 times its size, as a zip bomb does"):
+        archive_source(path)
+
+
+def test_members_that_overlap(tmp_path):
+    path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", compression=zipfile.ZIP_STORED)
+    content = bytearray(path.read_bytes())
+    for name in ("ant/a.jpg", "bee/b.jpg"):
+        struct.pack_into("<I", content, header_of(content, name, b"PK\x01\x02", 46) + 20, len(content))
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="its members overlap, as in a zip bomb"):
+        archive_source(path)
+
+
 def test_a_member_too_large_for_an_image(tmp_path):
     path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg")
     declare(path, "ant/a.jpg", 2**28 + 1)
@@ -133,6 +202,16 @@ def test_a_truncated_zip_and_a_file_that_is_none(tmp_path):
         archive_source(path)
     path.write_text("no zip at all")
     with pytest.raises(InputError, match=r"a\.zip: not a zip"):
+        archive_source(path)
+
+
+@pytest.mark.parametrize(
+    "start", [b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b\x08", bytes(257) + b"ustar\x0000"]
+)
+def test_an_archive_of_another_kind_says_what_to_do(tmp_path, start):
+    path = tmp_path / "insects.zip"
+    path.write_bytes(start + bytes(300))
+    with pytest.raises(InputError, match=r"an archive of another kind than zip\. Unpack it and name the folder"):
         archive_source(path)
 
 

@@ -88,9 +88,9 @@ class Checkpoints:
     formats = ("zip", "legacy")
 
     @staticmethod
-    def pickle(value: Any) -> bytes:
+    def pickle(value: Any, protocol: int = 2) -> bytes:
         stream = io.BytesIO()
-        _Pickler(stream, protocol=2).dump(value)
+        _Pickler(stream, protocol=protocol).dump(value)
         return stream.getvalue()
 
     @staticmethod

@@ -42,7 +42,9 @@ def test_errors_name_the_file(checkpoints: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["weights.h5", "weights", "weights.pkl"])
 def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=rf"{name}: expected weights in a \.pth, \.pt or \.npz file"):
+    with pytest.raises(
+        InputError, match=rf"{name}: expected weights in a file ending in \.pth, \.pt, \.tar, .* or \.npz"
+    ):
         load_pretrained(tmp_path / name, ALEXNET)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.pretrained_files import imagenet_weights
+from tfp_insects.own_output import MARKER_NAME
 
 CONTENT = b"not really weights" * 1000
 CONTENT_SHA256 = sha256(CONTENT).hexdigest()
@@ -46,7 +47,7 @@ def test_downloads_once_and_keeps_the_file(server: str, tmp_path: Path) -> None:
     path = imagenet_weights(cache, url, CONTENT_SHA256)
     assert path == cache / "w.pth"
     assert path.read_bytes() == CONTENT
-    assert list(cache.iterdir()) == [path]
+    assert sorted(cache.iterdir()) == [cache / MARKER_NAME, path]
     # The same name at a server that is not there: only the cache can answer.
     assert imagenet_weights(cache, "http://127.0.0.1:9/w.pth", CONTENT_SHA256) == path
 

@@ -27,6 +27,7 @@ from tfp_insects.data.painted.species_study import STUDY_SPECIES
 from tfp_insects.data.readers.archives import open_archive
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.own_output import mark_own_output
 
 MAX_PER_CLASS = 100_000  # five digits keep the ids in the order of their numbers
 SHEET_TILE = 84  # pixels
@@ -132,6 +133,7 @@ def _write_cache(path: Path, ids: tuple[str, ...], images: Iterable[bytes]) -> N
             for member, image in zip(ids, images, strict=True):
                 archive.writestr(zipfile.ZipInfo(member), image)
         os.replace(unfinished, path)
+        mark_own_output(path.parent, [path.name])
     except OSError as error:
         raise InputError(
             f"{path.parent}: cannot keep the drawn insects here ({error}). Make this directory writable, or free some "

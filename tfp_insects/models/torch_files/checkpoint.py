@@ -12,17 +12,20 @@ import os
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.torch_files.pickles import Storage, StoredTensor, TensorUnpickler
+from tfp_insects.models.torch_files.pickles import TensorUnpickler
+from tfp_insects.models.torch_files.state_dicts import find_state_dict
+from tfp_insects.models.torch_files.stored_tensors import Storage, StoredTensor
 
-# A tensor takes about 100 bytes of pickle: enough for ten thousand, little enough for a hostile file to do no harm.
-MAX_PICKLE_BYTES = 2**20
+# A tensor takes about 100 bytes of pickle: enough for many thousands beside an optimiser's and the lists of a long training,
+# little enough for a hostile file to take seconds and megabytes.
+MAX_PICKLE_BYTES = 2**22
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 # What zipfile and the pickle reader raise for damaged files.
@@ -32,17 +35,17 @@ _DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, V
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     """Reads a checkpoint's tensors.
 
-    A top level of `{'state_dict': {...}, ...}`, as training scripts save it, is unwrapped.
+    What training scripts save around the tensors is left out (`state_dicts`), and never made or run.
 
     Args:
-        path: a file of `torch.save`, in either format, that holds a state_dict.
+        path: a file of `torch.save`, in either format, that holds a state_dict, a training's checkpoint or a whole model.
 
     Returns:
         name -> array, in the file's order, of the file's shape and dtype (bfloat16 becomes float32, which holds it
         exactly). Arrays are read-only views where possible.
 
     Raises:
-        InputError: no such file, no torch checkpoint, damaged, hostile, or something else than a state_dict.
+        InputError: no such file, no torch checkpoint, damaged, or without a model's tensors.
     """
     path = Path(path)
     if not path.is_file():
@@ -79,11 +82,17 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     file.seek(0)
     if start.startswith(b"PK\x03\x04"):
         with zipfile.ZipFile(file) as archive:
+            _refuse_programs(archive)
             check_stored(archive, _num_bytes(file))
             return _read_zip(archive)
     if start == pickle.dumps(LEGACY_MAGIC, protocol=2):
         return _read_legacy(file)
     raise pickle.UnpicklingError(f"it starts with {start!r}, as no torch checkpoint does")
+
+
+def _refuse_programs(archive: zipfile.ZipFile) -> None:
+    if any("/code/" in name for name in archive.namelist()):
+        raise ValueError("it is a TorchScript program; load it with torch.jit.load and save its state_dict()")
 
 
 def _num_bytes(file: BinaryIO) -> int:
@@ -125,37 +134,37 @@ def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
         raise pickle.UnpicklingError("its list of storages is damaged")
     if len(keys) != len(set(keys)) or set(keys) != set(unpickler.storages):
         raise pickle.UnpicklingError("its list of storages is not that of its tensors")
-    file.seek(pickles.tell())
-    contents = {key: _read_block(file, unpickler.storages[key]) for key in keys}
-    return _arrays(value, lambda storage: contents[storage.key])
+    places = _locate_blocks(file, pickles.tell(), [unpickler.storages[key] for key in keys])
+
+    def read(storage: Storage) -> bytes:
+        file.seek(places[storage.key])
+        return file.read(storage.num_bytes)
+
+    return _arrays(value, read)
 
 
-def _read_block(file: BinaryIO, storage: Storage) -> bytes:
-    numel = int.from_bytes(file.read(8), "little", signed=True)
-    if numel != storage.numel:
-        raise ValueError(f"storage {storage.key[:100]!r} has {numel} elements, expected {storage.numel}")
-    left = _num_bytes(file) - file.tell()
-    if left < storage.num_bytes:
-        raise EOFError(f"storage {storage.key[:100]!r} has {left} bytes left, expected {storage.num_bytes}: truncated")
-    return file.read(storage.num_bytes)
+def _locate_blocks(file: BinaryIO, start: int, storages: Sequence[Storage]) -> dict[str, int]:
+    """Where each storage's bytes begin; an optimiser's are not read."""
+    places: dict[str, int] = {}
+    for storage in storages:
+        file.seek(start)
+        numel = int.from_bytes(file.read(8), "little", signed=True)
+        if numel != storage.numel:
+            raise ValueError(f"storage {storage.key[:100]!r} has {numel} elements, expected {storage.numel}")
+        left = _num_bytes(file) - file.tell()
+        if left < storage.num_bytes:
+            raise EOFError(
+                f"storage {storage.key[:100]!r} has {left} bytes left, expected {storage.num_bytes}: truncated"
+            )
+        places[storage.key] = file.tell()
+        start = file.tell() + storage.num_bytes
+    return places
 
 
 def _arrays(value: Any, read_storage: Callable[[Storage], bytes]) -> dict[str, np.ndarray]:
-    """Turns an unpickled state_dict into arrays; each storage is read once."""
+    """Turns the tensors of an unpickled value into arrays; each storage is read once."""
     flat_storage = functools.cache(lambda storage: _flat_array(storage, read_storage(storage)))
-    return {name: _view(tensor, flat_storage(tensor.storage)) for name, tensor in _tensors(value).items()}
-
-
-def _tensors(value: Any) -> dict[str, StoredTensor]:
-    """Checks that an unpickled value maps names to tensors, after unwrapping `{'state_dict': ...}`."""
-    if isinstance(value, dict) and isinstance(value.get("state_dict"), dict):
-        value = value["state_dict"]
-    if not isinstance(value, dict) or not value:
-        raise ValueError(f"it holds no state_dict but a {type(value).__name__} without tensors")
-    for name, tensor in value.items():
-        if type(name) is not str or not isinstance(tensor, StoredTensor):
-            raise ValueError(f"its entry {str(name)[:100]!r} is no named tensor but a {type(tensor).__name__}")
-    return value
+    return {name: _view(tensor, flat_storage(tensor.storage)) for name, tensor in find_state_dict(value).items()}
 
 
 def _flat_array(storage: Storage, content: bytes) -> np.ndarray:

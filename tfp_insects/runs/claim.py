@@ -1,0 +1,67 @@
+"""A run's directory in the hands of the one process that works in it."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import read_json, remove_partial_files, write_json
+from tfp_insects.runs.identity import Difference, first_difference, in_words, read_identity, trained_with
+from tfp_insects.runs.layout import CONFIG_NAME, SPLIT_NAME
+from tfp_insects.runs.lock import locked
+from tfp_insects.runs.replacing import finish_replacing
+
+
+@contextlib.contextmanager
+def claimed_directory(directory: Path, identity: Mapping[str, Any], split: Mapping[str, Any]) -> Iterator[None]:
+    """Makes a run's directory, or checks that what is there was trained with the same, and holds it.
+
+    What a process that was killed left half-done is tidied up first.
+
+    Args:
+        directory: The run's.
+        identity: Its `config.json` as it would be written now.
+        split: Its `split.json`.
+
+    Raises:
+        InputError: The directory holds a run that was trained with something else, where the message names the first field;
+            or another command is at work in it; or it cannot be written.
+    """
+    with locked(directory):
+        remove_partial_files(directory)
+        finish_replacing(directory)
+        if (directory / CONFIG_NAME).exists():
+            _require_same_training(directory, identity, split)
+        else:
+            write_json(directory / SPLIT_NAME, split)
+            write_json(directory / CONFIG_NAME, identity)
+        yield
+
+
+def _require_same_training(directory: Path, identity: Mapping[str, Any], split: Mapping[str, Any]) -> None:
+    before = read_identity(directory / CONFIG_NAME)
+    plain = json.loads(json.dumps(identity))
+    found = first_difference(trained_with(before), trained_with(plain))
+    if found is not None:
+        raise InputError(
+            f"{directory} holds a run {_describe(found, directory / SPLIT_NAME, split)}. "
+            "Give another work directory, or remove that one to run anew",
+            field="workdir",
+        )
+
+
+def _describe(found: Difference, path: Path, split: Mapping[str, Any]) -> str:
+    if found.field != "data_fingerprint" or not path.exists():
+        return f"whose {found.field} was {in_words(found.before)}; now it is {in_words(found.now)}"
+    before, now = (_example_ids(one) for one in (read_json(path), split))
+    if before == now:
+        return (
+            "on other images: their names are the same, but contents or groups are not, or images of classes left out"
+        )
+    return f"on other images: {len(now - before)} were added and {len(before - now)} removed"
+
+
+def _example_ids(split: Mapping[str, Any]) -> set[str]:
+    return {name for part in ("test", "validation", "pool") for name in split.get(part, ())}

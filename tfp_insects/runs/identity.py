@@ -1,0 +1,117 @@
+"""What a run is: what it was trained with, by which runs are compared, and, apart from that, how it predicts.
+
+A run's `config.json` holds both. Runs are the same if they were trained with the same: a change in how they predict, or in
+what only another method reads, does not touch them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import read_json
+from tfp_insects.models.method_table import find_method, methods
+
+# Of `config.json` and `record.json`. Version 0.1.0 of the program wrote none, which is format 1: with the whole
+# configuration inside, and with all draws counted as `num_samples`.
+FORMAT = 2
+# Names are no part of it: a folder that is renamed, or zipped, holds the same images.
+FIELDS = (
+    *("model", "n_per_class", "seed", "num_train_examples", "batch_size", "preprocessing", "class_names"),
+    *("data_fingerprint", "split_fingerprint", "weights_fingerprint"),
+)
+SHARED_SECTIONS = ("data", "augmentation", "model", "training")
+# Fields of these that leave the trained weights as they are. What those of the data choose is in the fingerprints.
+NOT_TRAINED_WITH: Mapping[str, Sequence[str]] = {
+    "data": ("max_n_per_class", "on_bad_image", "ood_classes"),
+    "model": ("max_feature_cache_megabytes",),
+    "training": ("checkpoint_seconds",),
+}
+# Fields that came later, by their last name, with the value that does what was done without them.
+ADDED: Mapping[str, Any] = {
+    "temperature": 1.0,
+    "covariance_scale": 0.0,
+    "num_last_layer_samples": 1,
+    "architecture": "alexnet",
+}
+
+
+class Difference(NamedTuple):
+    """A field in which two runs differ, by its path in `config.json`, and its two values."""
+
+    field: str
+    before: Any
+    now: Any
+
+
+def kept_sections(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration without the sections that other methods alone read.
+
+    Args:
+        model: Name of the method.
+        config: Plain configuration.
+    """
+    foreign = {section for method in methods() for section in method.sections} - set(find_method(model).sections)
+    return {name: section for name, section in config.items() if name not in foreign}
+
+
+def trained_with(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's weights depend on, from its `config.json` of any format."""
+    config = identity["config"]
+    sections = (*SHARED_SECTIONS, *find_method(identity["model"]).sections)
+    return {
+        **{name: identity.get(name) for name in FIELDS},
+        "config": {name: _without(config.get(name, {}), NOT_TRAINED_WITH.get(name, ())) for name in sections},
+    }
+
+
+def predicted_with(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """On what a trained run's predictions depend; how many images are predicted at once is no part of it."""
+    return {"config": {"prediction": _without(identity["config"].get("prediction", {}), ("batch_size",))}}
+
+
+def first_difference(before: Any, now: Any, field: str = "") -> Difference | None:
+    """The first field, in alphabetical order, in which two nested mappings of plain values differ."""
+    if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
+        return None if before == now else Difference(field, before, now)
+    for name in sorted(before.keys() | now.keys()):
+        first, second = (one.get(name, ADDED.get(name)) for one in (before, now))
+        found = first_difference(first, second, f"{field}.{name}" if field else name)
+        if found is not None:
+            return found
+    return None
+
+
+def read_identity(path: Path) -> dict[str, Any]:
+    """Reads a `config.json` of any format.
+
+    Raises:
+        InputError: It cannot be read, lacks what every one has, or is of a newer version; the message names the file.
+    """
+    identity = read_json(path)
+    require_known_format(identity, path)
+    for name in ("model", "config"):
+        if name not in identity:
+            raise InputError(f"{path} has no field {name!r}, so it does not say what the run is: remove its directory")
+    return identity
+
+
+def require_known_format(content: Mapping[str, Any], path: Path) -> None:
+    """Raises `InputError` for the content of a file that a newer version of the program wrote."""
+    number = content.get("format", 1)
+    if not isinstance(number, int) or number > FORMAT:
+        raise InputError(
+            f"{path} is of format {in_words(number)}; this version of the program reads formats up to {FORMAT}: "
+            "use the version that wrote it, or give another work directory"
+        )
+
+
+def in_words(value: Any) -> str:
+    """A value in JSON, not too long for a line."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _without(section: Any, names: Iterable[str]) -> Any:
+    return {name: value for name, value in section.items() if name not in set(names)}

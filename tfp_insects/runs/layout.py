@@ -1,0 +1,17 @@
+"""Names of the files in a run's directory."""
+
+from tfp_insects.training.checkpoints import WEIGHTS_NAME
+
+CONFIG_NAME = "config.json"  # What the run is: written first.
+RECORD_NAME = "record.json"  # Its figures: there when it is finished.
+HISTORY_NAME = "history.csv"
+SPLIT_NAME = "split.json"
+VALIDATION_NAME = "validation_predictions.npz"
+TEST_NAME = "predictions.npz"
+OOD_NAME = "ood_predictions.npz"
+THUMBNAILS_NAME = "test_images.zip"
+TENSORBOARD_NAME = "tensorboard"
+CHECKPOINTS_NAME = "checkpoints"
+WEIGHTS_PATH = f"{CHECKPOINTS_NAME}/{WEIGHTS_NAME}"  # There when the network's training is finished.
+NEXT_NAME = ".next"  # Files on their way to replace others, see `replacing`.
+MEMBER_NAME = "member-{}"  # Of several networks, the directory of each.

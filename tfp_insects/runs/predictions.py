@@ -1,0 +1,75 @@
+"""A run's predictions for a set of images, as they are kept in a file."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfp_insects.errors import InputError
+from tfp_insects.files import read_arrays, write_arrays
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a run predicted for images that it was not trained on.
+
+    Attributes:
+        probabilities: float32 `[num_draws, num_examples, num_classes]`.
+        labels: int32 `[num_examples]`; -1 for out-of-distribution images.
+        example_ids: Of the images.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    example_ids: tuple[str, ...] = ()
+
+
+def write_predictions(path: Path, predictions: Predictions, class_names: Sequence[str]) -> None:
+    """Writes a file, complete or not at all.
+
+    Raises:
+        InputError: The system cannot write.
+    """
+    write_arrays(
+        path,
+        probabilities=predictions.probabilities,
+        labels=predictions.labels,
+        class_names=np.array(class_names),
+        example_ids=np.array(predictions.example_ids),
+    )
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Reads a file.
+
+    Raises:
+        InputError: It cannot be read, or its arrays are not of one set of images; the message names the file.
+    """
+    arrays = read_arrays(path, ("probabilities", "labels", "example_ids"))
+    probabilities, labels, example_ids = arrays["probabilities"], arrays["labels"], arrays["example_ids"]
+    if probabilities.ndim != 3:
+        raise InputError(
+            f"{path}: probabilities have shape {probabilities.shape}; expected [num_draws, num_examples, num_classes]"
+        )
+    for name, array in (("labels", labels), ("example_ids", example_ids)):
+        if array.shape != probabilities.shape[1:2]:
+            raise InputError(
+                f"{path}: {name} has {len(array)} entries; its probabilities are of {probabilities.shape[1]} images"
+            )
+    return Predictions(probabilities, labels, tuple(str(name) for name in example_ids))
+
+
+def num_passes(num_draws: int, num_networks: int, num_last_layer_samples: int) -> int:
+    """Passes through all random layers of each network, from the draws of all networks together.
+
+    Args:
+        num_draws: Of all networks.
+        num_networks: One, or the members of an ensemble.
+        num_last_layer_samples: Draws of the last random layer for each pass through those before it.
+
+    Returns:
+        1 for networks without random layers, whose passes are all alike.
+    """
+    own = num_draws // num_networks
+    return 1 if own == 1 else own // num_last_layer_samples

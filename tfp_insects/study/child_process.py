@@ -1,0 +1,53 @@
+"""What a process for one run does first: it ties its life to its parent's, and starts quietly.
+
+Nothing large is imported here: a fresh process imports this file before anything else, and must end with its parent from then
+on.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+
+PR_SET_PDEATHSIG = 1  # Of Linux' prctl: the signal that the kernel sends when the parent is gone.
+
+
+def answer(call: bytes, prepare: Callable[[], object], answers: Connection) -> None:
+    """Makes a call and sends what it returns.
+
+    Args:
+        call: A pickled function without arguments, not unpickled before the process is prepared: that imports what it needs.
+        prepare: What is to be done first.
+        answers: Where to send the result.
+    """
+    end_with_parent()
+    prepare()
+    answers.send(pickle.loads(call)())
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)  # Without the seconds that TensorFlow takes to leave.
+
+
+def end_with_parent() -> None:
+    """Makes this process end at once when its parent does, however that ends: all that it writes is whole or absent.
+
+    The kernel sees to it on Linux. Everywhere a thread waits for the end of a pipe whose other end the parent alone holds.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("this process was not started by multiprocessing")
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent.pid:  # It ended before it was asked for.
+            os._exit(1)
+    threading.Thread(target=_end_after, args=[parent.sentinel], daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)
