@@ -16,20 +16,13 @@ imported when they are first used: `import tfp_insects` does not wait for Tensor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfp_insects.bayes import (
-        Convolution2DFlipout,
-        DenseFlipout,
-        MonteCarloDropout,
-        Prior,
-        Variational,
-        bayesian_layers,
-        fit_head_covariance,
-        kl_divergence,
-        list_conversion,
-        predict_samples,
-        set_kl_weight,
-        to_bayesian,
-    )
+    from tfp_insects.bayes.conversion import list_conversion
+    from tfp_insects.bayes.convert import to_bayesian
+    from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence, set_kl_weight
+    from tfp_insects.bayes.head_covariance import fit_head_covariance
+    from tfp_insects.bayes.layers import Convolution2DFlipout, DenseFlipout, MonteCarloDropout
+    from tfp_insects.bayes.monte_carlo import predict_samples
+    from tfp_insects.bayes.priors import Prior, Variational
 
 __version__ = "0.1.0"
 __all__ = [

@@ -4,8 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-# All layers, so that Keras finds them in a file of a model that these functions are asked about.
-from tfp_insects.bayes import convolution_flipout, dense_flipout, dropout  # noqa: F401
+from tfp_insects.bayes import layers  # noqa: F401 Registers them, for files of models that are asked about.
 from tfp_insects.bayes.variational_kernel import VariationalKernel
 
 STOCK_LAYERS = (
