@@ -76,7 +76,7 @@ def test_commands_that_check_a_directory_at_the_same_time_do_not_disturb_each_ot
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--workdir=.*file/runs: cannot be written \(Not a directory\)"):
+    with pytest.raises(InputError, match=r"workdir=.*file/runs: cannot be written \(Not a directory\)"):
         require_writable(tmp_path / "file" / "runs")
 
 

@@ -115,5 +115,6 @@ def require_writable(directory: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"--workdir={directory}: cannot be written ({error.strerror}); give another directory"
+            f"workdir={directory}: cannot be written ({error.strerror}); give another directory",
+            field="workdir",
         ) from error

@@ -65,7 +65,7 @@ def test_a_version_can_be_read_by_other_users(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--output=.*/file/insects: cannot be written \(.*\); give another one"):
+    with pytest.raises(InputError, match=r"output=.*/file/insects: cannot be written \(.*\); give another one"):
         write_version(tmp_path / "file" / "insects", lambda partial: None)
 
 
@@ -200,8 +200,8 @@ def test_a_file_that_is_cut_off_is_named(name: str, read: Callable[[Run], Any], 
 @pytest.mark.parametrize(
     ("num_samples", "risk", "message"),
     [
-        (0, 0.05, "--num_samples=0: expected a number of at least 1"),
-        (None, 5.0, "--risk=5.0: expected a share of wrong answers from 0 to 1"),
+        (0, 0.05, "num_samples=0: expected a number of at least 1"),
+        (None, 5.0, "risk=5.0: expected a share of wrong answers from 0 to 1"),
     ],
 )
 def test_numbers_that_make_no_sense_are_named(

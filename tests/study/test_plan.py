@@ -68,11 +68,11 @@ def test_a_dry_run_neither_downloads_nor_pretrains(
 
 
 def test_a_dry_run_tells_what_is_wrong_with_weights(
-    insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    insects: ImageSource, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "open_images", lambda *_: insects)
     (tmp_path / "w.pth").write_bytes(b"no weights")
     weights = str(tmp_path / "w.pth")
     wanted = Command(["bnn"], ["4"], ["0"], "synthetic", weights, tmp_path / "runs", tmp_path / "cache", dry_run=True)
     with pytest.raises(InputError, match=r"w\.pth: cannot be read as a torch checkpoint"):
-        run_command(wanted, lambda is_drawn: tiny_config)
+        run_command(wanted, lambda is_drawn: tiny_config.to_plain())

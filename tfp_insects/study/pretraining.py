@@ -87,7 +87,7 @@ def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) 
     if is_drawn:
         say("Weights: pretrained on drawn classes that the study does not use.")
         return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir))
-    say("Weights: none. Both twins start at random; expect a low accuracy from few images. See --weights.")
+    say("Weights: none. Both twins start at random; expect a low accuracy from few images.")
     return Pretrained("none", None)
 
 
@@ -158,4 +158,4 @@ def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[
                 nll, _ = train_step(images, labels)
                 progress.advance(task)
     if not np.isfinite(float(nll)):
-        raise InputError("pretraining diverged: lower --config.pretraining.learning_rate")
+        raise InputError("pretraining diverged: lower its learning rate", field="pretraining.learning_rate")
