@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_insects.data.image_headers import in_groups, objection
+from tfp_insects.data.image_headers import DAMAGED, in_groups, objection
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.serving.answers import Answer
@@ -84,4 +84,4 @@ def _reason(error: tf.errors.OpError) -> str:
     """What was wrong with an image, in one line without the names of operations."""
     text = error.message.rpartition("<stack traces unavailable>")[2].partition("[[")[0]
     words = " ".join(text.replace("assertion failed:", "").split()).strip(" []")
-    return words or "not a JPEG or PNG"
+    return words if words and "Invalid JPEG" not in words and "Invalid PNG" not in words else DAMAGED
