@@ -157,7 +157,7 @@ def test_draws_and_risk_are_fixed_at_export(run_of: Get, tmp_path: Path) -> None
     export = export_run(run_of("head"), tmp_path / "insects", num_samples=3, risk=1.0)
     assert (export.card["num_samples"], export.card["accepted"]["validation"]["coverage"]) == (3, 1.0)
     coverage = export.card["accepted"]["test"]["coverage"]
-    assert "draws: 3." in describe(export)
+    assert "3 passes an answer." in describe(export)
     assert f"Accepted at a risk of 1: {coverage:.1%} of the test images" in describe(export)
 
 

@@ -119,7 +119,7 @@ def _describe_accepted(accepted: dict[str, Any]) -> str:
     if accepted["threshold"] is None:
         return (
             f"No answer will be accepted: on the validation images no threshold keeps to a risk of {accepted['risk']:g}. "
-            "Give a higher --risk to have some."
+            "Allow a higher risk to have some."
         )
     line = f"Accepted at a risk of {accepted['risk']:g}: {accepted['test']['coverage']:.1%} of the test images"
     accuracy = accepted["test"]["accuracy"]
