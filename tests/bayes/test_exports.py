@@ -17,11 +17,6 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("name", tfp_insects.bayes.__all__)
-def test_each_name_is_there(name: str) -> None:
-    assert getattr(tfp_insects.bayes, name).__name__ == name
-
-
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"module 'tfp_insects\.bayes' has no attribute 'LSTMFlipout'"):
         tfp_insects.bayes.LSTMFlipout  # noqa: B018

@@ -109,7 +109,7 @@ def test_other_layers_cannot_have_one(section: str) -> None:
     parts = {"body": variational(), "features": variational()}
     parts[section] = variational(covariance_scale=1.0)
     bayesian = Bayesian("all", parts["body"], variational(), parts["features"])
-    with pytest.raises(InputError, match=rf"--config\.bnn\.{section}\.covariance_scale: only the last layer"):
+    with pytest.raises(InputError, match=rf"bnn\.{section}\.covariance_scale: only the last layer"):
         build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), bayesian, 40, seed=0)
 
 

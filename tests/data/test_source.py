@@ -79,7 +79,7 @@ def test_a_folder_and_a_zip_of_it_are_the_same_data(tmp_path):
 
 def test_a_path_that_is_not_there_names_the_flag(tmp_path):
     path = tmp_path / "nix.zip"
-    with pytest.raises(InputError, match=rf"--data={path}: no such file or folder\. Expected auto, insect_detect, "):
+    with pytest.raises(InputError, match=rf"^data={path}: no such file or folder\. Expected auto, insect_detect, "):
         open_source(str(path), tmp_path, num_synthetic_per_class=1)
 
 

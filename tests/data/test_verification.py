@@ -68,7 +68,7 @@ def test_a_corrupt_image_among_good_ones_is_named(content, reason):
         verify_images(source)
     assert str(caught.value) == (
         f"crops.zip: 1 of 3 images cannot be decoded: ant/001.jpg ({reason}). "
-        "Mend or remove them, or pass --config.data.on_bad_image=skip to leave them out."
+        "Mend or remove them, or set data.on_bad_image to skip to leave them out."
     )
 
 
@@ -112,7 +112,7 @@ def test_a_class_must_keep_an_image():
 
 
 def test_an_unknown_choice_names_the_field():
-    with pytest.raises(InputError, match=r"--config\.data\.on_bad_image=ignore: expected error or skip"):
+    with pytest.raises(InputError, match=r"^data\.on_bad_image=ignore: expected error or skip"):
         verify_images(source_of([GOOD, GOOD]), on_bad_image="ignore")
 
 
@@ -139,7 +139,7 @@ def test_an_image_in_two_classes_is_named():
     contents = [encode("RGB", "png", colour) for colour in (1, 2, 3, 1, 4, 2)]
     (note,) = verify_images(source_of(contents, num_bees=3)).notes
     assert note == (
-        "2 images are in two classes alike, so that one of their labels is wrong: "
+        "2 images are in two classes alike, so that one of the labels is wrong: "
         "ant/000.jpg and bee/003.jpg, ant/001.jpg and bee/005.jpg."
     )
     assert verify_images(source_of(contents[:3], num_bees=1)).notes == ()
@@ -149,7 +149,7 @@ def test_an_image_in_two_parts_of_a_given_split_is_named():
     contents = [encode("RGB", "png", colour) for colour in (1, 1, 2, 2)]
     source = dataclasses.replace(source_of(contents, num_bees=2), parts=("train", "test", "train", "train"))
     (note,) = verify_images(source).notes
-    assert note.startswith("1 images are in two parts of the given split; they are not trained on")
+    assert note.startswith("1 image is in two parts of the given split; test images are not trained on")
     assert note.endswith("ant/000.jpg and ant/001.jpg.")
 
 

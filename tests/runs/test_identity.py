@@ -169,13 +169,26 @@ def test_other_images_are_counted(tmp_path: Path) -> None:
     claim(directory, identity())
     other = identity(data_fingerprint="e")
     more = {**SPLIT, "test": ["ant/1", "bee/9"], "pool": ["ant/3", "ant/4"]}
-    with pytest.raises(InputError, match=r"holds a run on other images: 2 were added and 1 removed\. Give another"):
+    with pytest.raises(
+        InputError,
+        match=r"holds a run on other images: 2 images were added \(ant/4, bee/9\), 1 removed \(.*\)\. Give another",
+    ):
         claim(directory, other, more)
-    with pytest.raises(InputError, match="on other images: their names are the same, but contents or groups"):
+    with pytest.raises(InputError, match="holds a run whose images have the same names, but other contents or groups"):
         claim(directory, other)
     (directory / "split.json").unlink()
     with pytest.raises(InputError, match='whose data_fingerprint was "d"; now it is "e"'):
         claim(directory, other)
+
+
+def test_images_with_known_contents_are_told_apart_by_these(tmp_path: Path) -> None:
+    directory = tmp_path / "cnn-n5-seed0"
+    images = {"ant/1": "aa", "ant/2": "bb", "bee/1": "cc"}
+    claim(directory, identity(), {**SPLIT, "images": images})
+    now = {**SPLIT, "images": {"ant/1": "xx", "ant/9": "bb", "bee/1": "cc", "bee/2": "dd"}}
+    message = r"on other images: 1 image was added \(bee/2\), 1 changed \(ant/1\), 1 renamed \(ant/2 to ant/9\)\. Give"
+    with pytest.raises(InputError, match=message):
+        claim(directory, identity(data_fingerprint="e"), now)
 
 
 def test_what_a_killed_process_left_is_tidied_up(tmp_path: Path) -> None:

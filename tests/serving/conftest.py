@@ -82,7 +82,11 @@ class Runs:
         network.save_weights(str(directory / "checkpoints" / "weights.h5"))
         for name, seed in (("validation_predictions.npz", 1), ("predictions.npz", 2)):
             write_arrays(directory / name, **cls.labelled_predictions(network, seed))
-        write_json(directory / "record.json", {"best_epoch": 3, "is_tempered": False, "accuracy": 0.5})
+        is_random = model != "cnn"
+        numbers = {"num_samples": NUM_SAMPLES if is_random else 1, "prediction_method": "moments"}
+        numbers["num_draws"] = NUM_SAMPLES * NUM_LAST_LAYER_SAMPLES if is_random else 1
+        record = {"format": 2, "best_epoch": 3, "is_tempered": False, "accuracy": 0.5, **numbers}
+        write_json(directory / "record.json", record)
         return directory
 
     @classmethod

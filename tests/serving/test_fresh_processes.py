@@ -68,7 +68,7 @@ def version(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFact
     said = run(
         *(sys.executable, "-c", EXPORT, script, f"--run={run_of('all')}", f"--output={output}"), environment=environment
     )
-    assert said.startswith(f"Exported {output / '1'}: bnn with 4 classes, draws: 8.\n")
+    assert said.startswith(f"Exported {output / '1'}: bnn with 4 classes, 8 passes an answer.\n")
     return output / "1"
 
 

@@ -87,9 +87,9 @@ def test_what_holds_no_images_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
     messages = {
-        "nothing": "--images=.*nothing: no such file or folder; expected an image, or a folder or a zip of images",
+        "nothing": "images=.*nothing: no such file or folder; expected an image, or a folder or a zip of images",
         "notes.txt": "notes.txt: not a zip, or a truncated one",
-        "empty": r"--images=.*empty: there is no image in it; expected files ending in .jpg, .jpeg, .jpe, .jfif, .png",
+        "empty": r"images=.*empty: there is no image in it; expected files ending in .jpg, .jpeg, .jpe, .jfif, .png",
     }
     with pytest.raises(InputError, match=messages[name]):
         open_image_files(tmp_path / name)

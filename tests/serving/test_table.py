@@ -83,7 +83,7 @@ def test_another_header_is_refused(path: Path) -> None:
 
 def test_a_table_of_another_model_or_of_other_images_is_refused(path: Path) -> None:
     whole = write(path)
-    message = r"was begun with model 'abc'; now it is 'def'. Give another --output, or remove the file"
+    message = r"was begun with model 'abc'; now it is 'def'. Give another output, or remove the file"
     with pytest.raises(InputError, match=message), open_table(path, {**ORIGIN, "model": "def"}):
         pass
     with pytest.raises(InputError, match="was begun with images"), open_table(path, {**ORIGIN, "images": "/others"}):
@@ -116,6 +116,6 @@ def test_one_process_writes_at_a_time(path: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
-        InputError, match=r"--output=.*/file/predictions.csv: cannot be written \(.*\); give another one"
+        InputError, match=r"^output=.*/file/predictions.csv: cannot be written \(.*\); give another one"
     ):
         write(tmp_path / "file" / "predictions.csv")

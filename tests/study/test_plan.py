@@ -8,7 +8,9 @@ from rich.console import Console
 from tfp_insects.cli import run as command
 from tfp_insects.cli.run import Command, run_command
 from tfp_insects.data.source import ImageSource
+from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
+from tfp_insects.own_output import MARKER_NAME
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import Experiment
@@ -62,4 +64,15 @@ def test_a_dry_run_neither_downloads_nor_pretrains(
     run_command(wanted, lambda is_drawn: tiny_config.to_plain())
     assert "bnn-n4-seed0" in capsys.readouterr().out
     assert not (tmp_path / "cache").exists()
-    assert not list((tmp_path / "runs").iterdir())
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [MARKER_NAME]
+
+
+def test_a_dry_run_tells_what_is_wrong_with_weights(
+    insects: ImageSource, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "open_images", lambda *_: insects)
+    (tmp_path / "w.pth").write_bytes(b"no weights")
+    weights = str(tmp_path / "w.pth")
+    wanted = Command(["bnn"], ["4"], ["0"], "synthetic", weights, tmp_path / "runs", tmp_path / "cache", dry_run=True)
+    with pytest.raises(InputError, match=r"w\.pth: cannot be read as a torch checkpoint"):
+        run_command(wanted, lambda is_drawn: tiny_config.to_plain())

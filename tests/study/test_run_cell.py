@@ -188,7 +188,7 @@ def test_a_log_uniform_prior_trains_on_cached_features_and_is_read_back(
 def test_a_log_uniform_prior_has_no_penalty_to_train_with(log_uniform_experiment: Experiment, tmp_path: Path) -> None:
     config = log_uniform_experiment.config.replaced({"bnn.layers": "classifier"})
     experiment = dataclasses.replace(log_uniform_experiment, config=config)
-    with pytest.raises(InputError, match=r"--model=cnn_l2sp cannot use .*log_uniform"):
+    with pytest.raises(InputError, match=r"model=cnn_l2sp cannot use .*log_uniform"):
         CellRun(Cell("cnn_l2sp", 4, 0), experiment, tmp_path).run()
 
 

@@ -126,8 +126,8 @@ def test_a_broken_loss_names_what_to_lower(make_run: Callable[..., Run], make_in
         run.train(Schedule(epochs=3, learning_rate=1e30))
     message = str(error.value)
     assert message.startswith("the training loss became")
-    for field in ("cnn.learning_rate", "bnn.learning_rate", "cnn.rates", "bnn.rates", "training.warmup_epochs"):
-        assert f"--config.{field}" in message
+    assert "lower the method's learning rate" in message
+    assert {"cnn.learning_rate", "bnn.learning_rate", "training.warmup_epochs"} <= set(error.value.fields)
     assert all(math.isfinite(row.train_loss) for row in run.history.rows)
 
 

@@ -6,34 +6,85 @@
 | layers | `DenseFlipout`, `Convolution2DFlipout`, `SeededDropout`, `MonteCarloDropout` |
 | what a layer's posterior is | `Variational`, `Prior` |
 | divergence and loss | `kl_divergence`, `set_kl_weight`, `bayesian_layers`, `loss_and_logits` |
-| predictions by draws | `predict_samples`, `MonteCarloPredictor`, `drawn_kernels`, `output_activations`, `to_probabilities` |
-| predictions in closed form | `make_predictor`, `MomentsPredictor`, `moments_obstacle`, `NoMomentsError` |
+| predictions | `predict_samples`, `MonteCarloPredictor`, `MomentsPredictor`, `make_predictor` |
+| under predictions | `drawn_kernels`, `output_activations`, `to_probabilities` |
 | after training | `fit_head_covariance`, `layer_posteriors`, `predictions_when_pruned` |
 
 Names are imported when they are first used, so that what needs only a specification of a prior does not wait for TensorFlow.
-To load a model from a file, import one of the layers first, or a function that works on models: that registers them all with
-Keras.
+`tf_keras.models.load_model` finds layers that have been imported: use a name of this library before it opens a file.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfp_insects.bayes.conversion import LayerConversion, list_conversion
+    from tfp_insects.bayes.convert import NEAR_THE_MODEL, to_bayesian
+    from tfp_insects.bayes.convolution_flipout import Convolution2DFlipout
+    from tfp_insects.bayes.dense_flipout import DenseFlipout
+    from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence, set_kl_weight
+    from tfp_insects.bayes.draws import drawn_kernels
+    from tfp_insects.bayes.dropout import MonteCarloDropout, SeededDropout
+    from tfp_insects.bayes.elbo import loss_and_logits
+    from tfp_insects.bayes.head_covariance import fit_head_covariance
+    from tfp_insects.bayes.moments_predictor import MomentsPredictor, make_predictor
+    from tfp_insects.bayes.monte_carlo import MonteCarloPredictor, predict_samples
+    from tfp_insects.bayes.outputs import output_activations, to_probabilities
+    from tfp_insects.bayes.posterior import layer_posteriors, predictions_when_pruned
+    from tfp_insects.bayes.priors import Prior, Variational
 
 _HOMES = {
-    **dict.fromkeys(("LayerConversion", "list_conversion"), "conversion"),
-    **dict.fromkeys(("NEAR_THE_MODEL", "to_bayesian"), "convert"),
-    **dict.fromkeys(("bayesian_layers", "kl_divergence", "set_kl_weight"), "divergence"),
+    "Convolution2DFlipout": "layers",
+    "DenseFlipout": "layers",
+    "LayerConversion": "conversion",
+    "MonteCarloDropout": "layers",
+    "MomentsPredictor": "moments_predictor",
+    "MonteCarloPredictor": "monte_carlo",
+    "NEAR_THE_MODEL": "convert",
+    "Prior": "priors",
+    "SeededDropout": "layers",
+    "Variational": "priors",
+    "bayesian_layers": "divergence",
     "drawn_kernels": "draws",
-    "loss_and_logits": "elbo",
     "fit_head_covariance": "head_covariance",
-    **dict.fromkeys(("Convolution2DFlipout", "DenseFlipout", "MonteCarloDropout", "SeededDropout"), "layers"),
-    **dict.fromkeys(("MomentsPredictor", "make_predictor"), "moments_predictor"),
-    **dict.fromkeys(("NoMomentsError", "moments_obstacle"), "moments_tail"),
-    **dict.fromkeys(("MonteCarloPredictor", "predict_samples"), "monte_carlo"),
-    **dict.fromkeys(("output_activations", "to_probabilities"), "outputs"),
-    **dict.fromkeys(("layer_posteriors", "predictions_when_pruned"), "posterior"),
-    **dict.fromkeys(("Prior", "Variational"), "priors"),
+    "kl_divergence": "divergence",
+    "layer_posteriors": "posterior",
+    "list_conversion": "conversion",
+    "make_predictor": "moments_predictor",
+    "loss_and_logits": "elbo",
+    "output_activations": "outputs",
+    "predict_samples": "monte_carlo",
+    "predictions_when_pruned": "posterior",
+    "set_kl_weight": "divergence",
+    "to_bayesian": "convert",
+    "to_probabilities": "outputs",
 }
-__all__ = sorted(_HOMES)
+__all__ = [
+    "NEAR_THE_MODEL",
+    "Convolution2DFlipout",
+    "DenseFlipout",
+    "LayerConversion",
+    "MomentsPredictor",
+    "MonteCarloDropout",
+    "MonteCarloPredictor",
+    "Prior",
+    "SeededDropout",
+    "Variational",
+    "bayesian_layers",
+    "drawn_kernels",
+    "fit_head_covariance",
+    "kl_divergence",
+    "layer_posteriors",
+    "list_conversion",
+    "loss_and_logits",
+    "make_predictor",
+    "output_activations",
+    "predict_samples",
+    "predictions_when_pruned",
+    "set_kl_weight",
+    "to_bayesian",
+    "to_probabilities",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -53,7 +53,7 @@ class PredictiveGraph(tf.Module):
         if _random_layers(model):
             self._run = _random_run(model, num_samples, num_last_layer_samples, activation)
         else:
-            self._run = lambda images, _: activation(model(images, training=False))[tf.newaxis]
+            self._run = lambda images, seed: activation(model(images, training=False))[tf.newaxis]
         images = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)
         traced = tf.function(self._run, autograph=False).get_concrete_function(images, tf.TensorSpec([], tf.int64))
         self.used_variables = list(traced.graph.variables)
@@ -97,7 +97,7 @@ def _body_run(body: tf_keras.Model, num_samples: int) -> Run:
     """Gives `[num_samples, batch, units]`, or one at the posterior's mean."""
     layers = _random_layers(body)
     if not layers or num_samples == 1:
-        return lambda images, _: body(images, training=False)[tf.newaxis]
+        return lambda images, seed: body(images, training=False)[tf.newaxis]
     samplers = [_sampler(layer) for layer in layers]
     num_pairs = (num_samples + 1) // 2
 

@@ -97,8 +97,8 @@ class MomentsPredictor:
         The arguments are those of `predict`.
 
         Returns:
-            float32 `[num_samples, num_examples, num_classes]` and `[num_samples, num_examples, num_classes, num_classes]`; one
-            sample if nothing before the dense layers is random.
+            float32 `[num_samples, num_examples, num_classes]` and `[num_samples, num_examples, num_classes, num_classes]`;
+            one sample if nothing before the dense layers is random.
         """
         self._tail.refresh()
         if num_samples > 1:

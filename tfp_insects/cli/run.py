@@ -21,6 +21,7 @@ from tfp_insects.study.grid import require_all, run_grid
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.plan import print_plan
+from tfp_insects.study.pretraining import require_readable_weights
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
 
@@ -84,6 +85,7 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
     for note in ood.notes if ood else ():
         say(f"Images of unknown classes: {note}")
     if command.dry_run:
+        require_readable_weights(command.weights, config)
         split = split_images(source, ood, sizes, config.data, say)[-1]
         print_plan(cells, split, config, command.workdir, console)
         return

@@ -5,8 +5,11 @@ import fnmatch
 
 import numpy as np
 
+from tfp_insects.data.readers.names import listing
 from tfp_insects.data.source import ImageSource, select
 from tfp_insects.errors import InputError
+
+NUM_NAMED = 30  # classes that the error lists
 
 
 def hold_out_classes(source: ImageSource, patterns: str) -> tuple[ImageSource, ImageSource]:
@@ -27,13 +30,16 @@ def hold_out_classes(source: ImageSource, patterns: str) -> tuple[ImageSource, I
         matching = fnmatch.filter(source.class_names, pattern.strip())
         if not matching:
             raise InputError(
-                f"--config.data.ood_classes={patterns}: {pattern!r} matches no class of {source.name}; "
-                f"its classes are {', '.join(source.class_names)}"
+                f"data.ood_classes={patterns}: {pattern!r} matches no class of {source.name}; "
+                f"its classes are {listing(source.class_names, NUM_NAMED)}",
+                field="data.ood_classes",
             )
         held_out.update(matching)
     kept = [name for name in source.class_names if name not in held_out]
     if not kept:
-        raise InputError(f"--config.data.ood_classes={patterns}: all classes of {source.name} match, none is left")
+        raise InputError(
+            f"data.ood_classes={patterns}: all classes of {source.name} match, none is left", field="data.ood_classes"
+        )
     return _only_classes(source, kept), _only_classes(source, sorted(held_out))
 
 

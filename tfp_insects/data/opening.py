@@ -19,7 +19,7 @@ def open_source(
     data_dir: Path | None = None,
     needs_classes: bool = True,
 ) -> ImageSource:
-    """Opens the images that `--data` names.
+    """Opens the images that `data` names.
 
     Args:
         spec: 'insect_detect', 'synthetic', 'auto' (Insect Detect if it is prepared, else the drawn insects), or the
@@ -48,6 +48,7 @@ def open_source(
     if path.is_file():
         return archive_source(path, needs_classes=needs_classes)
     raise InputError(
-        f"--data={spec}: no such file or folder. Expected auto, insect_detect, synthetic, or the path of a zip or "
-        "folder that holds one folder of JPEG or PNG images for each class."
+        f"data={spec}: no such file or folder. Expected auto, insect_detect, synthetic, or the path of a zip or folder "
+        "that holds one folder of JPEG or PNG images for each class.",
+        field="data",
     )

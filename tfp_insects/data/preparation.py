@@ -76,7 +76,8 @@ def check_md5(path: Path, expected: str) -> None:
     if found != expected.lower():
         raise InputError(
             f"{path}: MD5 is {found}, expected {expected}. The file is incomplete or not the expected one: remove it and "
-            f"fetch it again. If https://doi.org/{insect_detect.DOI} now shows {found}, pass --md5={found}."
+            f"fetch it again. If https://doi.org/{insect_detect.DOI} now shows {found}, expect that one.",
+            field="md5",
         )
 
 
@@ -86,14 +87,18 @@ def _make_folder(path: Path) -> None:
         mark_own_output(path.parent)
         path.mkdir(exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: the folder cannot be made ({error.strerror}). Pass another --data_dir.") from error
+        raise InputError(
+            f"{path}: the folder cannot be made ({error.strerror}). Name another data_dir.", field="data_dir"
+        ) from error
 
 
 def _ask_for_acceptance(accept_terms: bool) -> None:
     if accept_terms:
         return
     if not sys.stdin.isatty():
-        raise InputError("The terms are not accepted, so nothing is downloaded. Read them, then pass --accept_terms.")
+        raise InputError(
+            "The terms are not accepted, so nothing is downloaded. Read them, then accept them.", field="accept_terms"
+        )
     if input("Type yes if you have read and accept the terms: ").strip().lower() != "yes":
         raise InputError("The terms are not accepted, so nothing is downloaded.")
 
@@ -106,7 +111,8 @@ def _download(url: str, target: Path) -> None:
         partial.replace(target)
     except OSError as error:  # urllib's errors are among them
         raise InputError(
-            f"{url}: the download failed ({error}). Try again, or fetch the file with a browser and pass --zip=PATH."
+            f"{url}: the download failed ({error}). Try again, or fetch the file with a browser and name its path.",
+            field="zip",
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from tfp_insects.data.source import ImageSource, select
 from tfp_insects.errors import InputError
 
 NUM_NAMED = 12  # dropped classes that the error names
+FIELDS = ("n_per_class", "data.num_test_per_class", "data.num_validation_per_class")
 _UNUSED = -1
 _PART_OF_NAME = {"train": POOL, "test": TEST, "validation": VALIDATION}
 
@@ -77,7 +78,7 @@ def make_split(
         return _given_split(source, units, needed, split_seed)
     kept, parts, dropped = _assign(source, units, needed)
     if len(kept) < 2:
-        raise InputError(_describe_too_few(source, needed, kept, dropped))
+        raise InputError(_describe_too_few(source, needed, kept, dropped), field=FIELDS)
 
     labels = _labels(source, kept)
     return Split(
@@ -98,7 +99,7 @@ def _given_split(source: ImageSource, units: np.ndarray, needed: np.ndarray, spl
     pool = np.flatnonzero(part_of == POOL)
     kept, parts, dropped = _assign(select(source, pool), units[pool], still_needed)
     if len(kept) < 2:
-        raise InputError(_describe_too_few(source, still_needed, kept, dropped))
+        raise InputError(_describe_too_few(source, still_needed, kept, dropped), field=FIELDS)
     labels = _labels(source, kept)
     cut = np.full(len(units), _UNUSED)
     cut[pool] = parts[units[pool]]
@@ -160,14 +161,15 @@ def training_subset(split: Split, n_per_class: int, seed: int) -> np.ndarray:
         InputError: A class has fewer images in the pool.
     """
     if n_per_class < 1:
-        raise InputError(f"--n_per_class={n_per_class}: expected a positive number.")
+        raise InputError(f"n_per_class={n_per_class}: expected a positive number.", field="n_per_class")
     drawn = []
     for label, name in enumerate(split.class_names):
         candidates = split.pool[split.labels[split.pool] == label]
         if len(candidates) < n_per_class:
             raise InputError(
-                f"--n_per_class={n_per_class}: class {name!r} has only {len(candidates)} images for training. "
-                f"Set --config.data.max_n_per_class={n_per_class} to leave such classes out."
+                f"n_per_class={n_per_class}: class {name!r} has only {len(candidates)} images for training. "
+                f"Set data.max_n_per_class to {n_per_class} to leave such classes out.",
+                field=("n_per_class", "data.max_n_per_class"),
             )
         order = seeded_order([f"{name}/{position}" for position in range(len(candidates))], "train", seed)
         drawn.append(candidates[order[:n_per_class]])
@@ -194,7 +196,7 @@ def _check_numbers(num_test_per_class: int, num_validation_per_class: int, max_n
     }
     for name, number in numbers.items():
         if number < 1:
-            raise InputError(f"--config.data.{name}={number}: expected a positive number.")
+            raise InputError(f"data.{name}={number}: expected a positive number.", field=f"data.{name}")
 
 
 def _assign(
@@ -246,7 +248,6 @@ def _describe_too_few(source: ImageSource, needed: np.ndarray, kept: np.ndarray,
     return (
         f"{source.name}: {len(kept)} of {len(source.class_names)} classes are large enough, at least two are needed. "
         f"Each class needs {needed[TEST]} test images, {needed[VALIDATION]} validation images and {needed[POOL]} for "
-        f"training; left for training are: {left}{more}.{whole} Ask for fewer training images with --n_per_class, or for "
-        "fewer test and validation images with --config.data.num_test_per_class and "
-        "--config.data.num_validation_per_class, or add images of each class."
+        f"training; left for training are: {left}{more}.{whole} Ask for fewer training images (n_per_class), or for fewer "
+        "test and validation images (data.num_test_per_class, data.num_validation_per_class), or add images of each class."
     )

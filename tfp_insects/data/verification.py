@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfp_insects.data.image_headers import in_groups, objection
+from tfp_insects.data.image_headers import DAMAGED, in_groups, objection
 from tfp_insects.data.images import decode_image
-from tfp_insects.data.readers.names import listing
+from tfp_insects.data.readers.names import counted, listing
 from tfp_insects.data.source import ImageSource, content_digest, select
 from tfp_insects.errors import InputError
 
@@ -39,10 +39,10 @@ def verify_images(
         InputError: An image cannot be decoded and is not to be skipped, or a class has no image left.
     """
     if on_bad_image not in ("error", "skip"):
-        raise InputError(f"--config.data.on_bad_image={on_bad_image}: expected error or skip.")
+        raise InputError(f"data.on_bad_image={on_bad_image}: expected error or skip.", field="data.on_bad_image")
     bad, digests = _decode_all(source, on_progress)
     if bad and on_bad_image == "error":
-        raise InputError(_describe(source, bad))
+        raise InputError(_describe(source, bad), field="data.on_bad_image")
     for index, reason in sorted(bad.items()):
         _logger.warning("%s: left out %s: %s", source.name, source.example_ids[index], reason)
     known = dataclasses.replace(source, digests=tuple(digests))
@@ -69,7 +69,7 @@ def _decode_all(
                 yield index, content
 
     for group in in_groups(promising(), NUM_AT_ONCE):
-        bad |= dict.fromkeys(_undecodable(group), "truncated or damaged")
+        bad |= dict.fromkeys(_undecodable(group), DAMAGED)
         if on_progress:
             on_progress(group[-1][0] + 1, num_examples)
     if on_progress:
@@ -113,7 +113,7 @@ def _describe(source: ImageSource, bad: dict[int, str]) -> str:
     named = [f"{source.example_ids[index]} ({bad[index]})" for index in sorted(bad)]
     return (
         f"{source.name}: {len(bad)} of {len(source.example_ids)} images cannot be decoded: {listing(named, NUM_NAMED)}. "
-        "Mend or remove them, or pass --config.data.on_bad_image=skip to leave them out."
+        "Mend or remove them, or set data.on_bad_image to skip to leave them out."
     )
 
 
@@ -131,7 +131,8 @@ def _describe_conflicts(source: ImageSource) -> str:
     pairs = _pairs(source, [source.class_names[label] for label in source.labels])
     if not pairs:
         return ""
-    return f"{len(pairs):,} images are in two classes alike, so that one of their labels is wrong: {_listed(source, pairs)}."
+    count = counted(len(pairs), "image is", "images are")
+    return f"{count} in two classes alike, so that one of the labels is wrong: {_listed(source, pairs)}."
 
 
 def _describe_leaks(source: ImageSource) -> str:
@@ -140,8 +141,8 @@ def _describe_leaks(source: ImageSource) -> str:
     if not pairs:
         return ""
     return (
-        f"{len(pairs):,} images are in two parts of the given split; they are not trained on, nor used for validation if "
-        f"they are test images: {_listed(source, pairs)}."
+        f"{counted(len(pairs), 'image is', 'images are')} in two parts of the given split; test images are not trained on or "
+        f"used for validation, nor validation images trained on: {_listed(source, pairs)}."
     )
 
 

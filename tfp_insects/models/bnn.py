@@ -59,14 +59,16 @@ def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, se
     """
     if bayesian.head["prior"]["kind"] == LOG_UNIFORM:
         raise InputError(
-            f"--config.bnn.head.prior.kind={LOG_UNIFORM}: the last layer starts at a mean of 0, and a share of 0 is no "
-            "noise at all; give it a normal prior, such as scaled_normal"
+            f"bnn.head.prior.kind={LOG_UNIFORM}: the last layer starts at a mean of 0, and a share of 0 is no "
+            "noise at all; give it a normal prior, such as scaled_normal",
+            field="bnn.head.prior.kind",
         )
     for section in ("body", "features"):
         if (getattr(bayesian, section) or {}).get("covariance_scale"):
             raise InputError(
-                f"--config.bnn.{section}.covariance_scale: only the last layer has a covariance "
-                "(--config.bnn.head.covariance_scale); leave it at 0 here"
+                f"bnn.{section}.covariance_scale: only the last layer has a covariance "
+                "(bnn.head.covariance_scale); leave it at 0 here",
+                field=f"bnn.{section}.covariance_scale",
             )
     architecture = spec.architecture
     return to_bayesian(

@@ -16,7 +16,7 @@ def build_model(
     """Builds one network of a method; its weights are set by `initial_weights.start_at` or by `load_weights`.
 
     Args:
-        name: A value of `--model`.
+        name: Of the method.
         config: Of a run.
         num_classes: Units of the last layer.
         num_train_examples: Training images, by which divergences are divided.
@@ -36,8 +36,9 @@ def _freeze(method: Method, model: tf_keras.Sequential, config: NetworkConfig) -
     bayesian = method.bayesian_layers(config)
     if bayesian is not None and not frozen.isdisjoint(architecture.layers_in(bayesian)):
         raise InputError(
-            f"--model={method.name} is Bayesian in layers ({bayesian}) that --config.model.freeze_features or "
-            "freeze_classifier leaves as they are: choose bnn_classifier or bnn_head, or freeze less"
+            f"model={method.name} is Bayesian in layers ({bayesian}) that model.freeze_features or model.freeze_classifier "
+            "leaves as they are: choose bnn_classifier or bnn_head, or freeze less",
+            field=("model", "model.freeze_features", "model.freeze_classifier"),
         )
     for layer in model.layers:
         if layer.name in frozen:

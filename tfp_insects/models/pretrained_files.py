@@ -126,8 +126,9 @@ def imagenet_weights(
         mark_own_output(path.parent, [path.name])
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
-            f"{url}: the weights cannot be downloaded to {path}: {error}. Put the file there, name one with "
-            "--weights=PATH (.pth or .npz), or do without by --weights=none"
+            f"{url}: the weights cannot be downloaded to {path}: {error}. Put the file there, name one as "
+            "weights (a path that ends in .pth or .npz), or do without (none)",
+            field="weights",
         ) from error
     return path
 

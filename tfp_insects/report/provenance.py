@@ -8,6 +8,7 @@ from tfp_insects.models.architecture import SCOPES, Group
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
+from tfp_insects.runs.config import MOMENTS
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_set import RunSet
 
@@ -32,17 +33,29 @@ def provenance(study: RunSet) -> list[tuple[str, str]]:
         ("Images a class", enumerate_words([str(size) for size in study.sizes])),
         ("Seeds", enumerate_words([str(seed) for seed in study.seeds])),
         ("Weights to start from", _values(study, "weights")),
-        ("Monte Carlo draws", _by_model(study, lambda run: run.num_draws)),
+        ("Predictions", _by_model(study, _prediction_words)),
         ("Parameters", _by_model(study, lambda run: f"{run.record['num_parameters']:,}")),
         ("Precision", _values(study, "precision")),
         ("Hardware", enumerate_words(_unique(_hardware(run.record["hardware"]) for run in study.runs))),
         ("Versions", enumerate_words(_unique(_versions(run.record["versions"]) for run in study.runs))),
-        (
-            "Training time",
-            f"{seconds(sum(run.record['train_seconds'] for run in study.runs))} in {len(study.runs)} runs",
-        ),
+        ("Training time", f"{seconds(sum(run.train_seconds for run in study.runs))} in {len(study.runs)} runs"),
+        ("Time of the test predictions", _prediction_seconds(study)),
         ("Commands", _command(study)),
     ]
+
+
+def _prediction_words(run: Run) -> str:
+    """`by moments, 2 passes and 128 draws of the logits`."""
+    if run.num_draws == 1:
+        return "one pass"
+    if run.prediction_method == MOMENTS:
+        return f"by moments, {run.num_samples} passes and {run.num_draws} draws of the logits"
+    return f"by Monte Carlo, {run.num_draws} draws in {run.num_samples * run.num_networks} passes"
+
+
+def _prediction_seconds(study: RunSet) -> str:
+    known = [run.predict_seconds for run in study.runs if run.predict_seconds is not None]
+    return f"{seconds(sum(known))} in {len(known)} runs" if known else "not measured"
 
 
 def notes(study: RunSet) -> list[str]:

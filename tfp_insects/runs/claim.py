@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tfp_insects.data.changes import describe_change
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, remove_partial_files, write_json
 from tfp_insects.runs.identity import Difference, first_difference, in_words, read_identity, trained_with
@@ -55,13 +56,14 @@ def _require_same_training(directory: Path, identity: Mapping[str, Any], split: 
 def _describe(found: Difference, path: Path, split: Mapping[str, Any]) -> str:
     if found.field != "data_fingerprint" or not path.exists():
         return f"whose {found.field} was {in_words(found.before)}; now it is {in_words(found.now)}"
-    before, now = (_example_ids(one) for one in (read_json(path), split))
-    if before == now:
-        return (
-            "on other images: their names are the same, but contents or groups are not, or images of classes left out"
-        )
-    return f"on other images: {len(now - before)} were added and {len(before - now)} removed"
+    before, now = (_images(one) for one in (read_json(path), split))
+    if not all(before.values()):  # An older run says only which images of the classes that it has it uses.
+        now = _images({part: names for part, names in split.items() if part != "images"})
+    change = describe_change(before, now)
+    return f"on other images: {change}" if change else "whose images have the same names, but other contents or groups"
 
 
-def _example_ids(split: Mapping[str, Any]) -> set[str]:
-    return {name for part in ("test", "validation", "pool") for name in split.get(part, ())}
+def _images(split: Mapping[str, Any]) -> dict[str, str]:
+    """Digest of each image by its name; of an older run, the names of the images that it uses."""
+    names = (name for part in ("test", "validation", "pool") for name in split.get(part, ()))
+    return split.get("images") or dict.fromkeys(names, "")

@@ -7,11 +7,30 @@ from typing import Any
 
 from tfp_insects.data.config import DataConfig
 from tfp_insects.data.pipeline import Augmentation
+from tfp_insects.errors import InputError
 from tfp_insects.models.config import ModelConfig
 from tfp_insects.models.method_table import methods
 from tfp_insects.models.precision import resolve_precision
 from tfp_insects.plain import from_plain, to_plain
 from tfp_insects.training.config import TrainingConfig
+
+MOMENTS, MONTE_CARLO = "moments", "monte_carlo"
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """How often random layers are drawn.
+
+    Attributes:
+        num_samples: Passes: draws of all random layers, or by moments of those before the dense ones.
+        num_last_layer_samples: Draws of the last random layer, or by moments of the logits, for each of these.
+    """
+
+    num_samples: int
+    num_last_layer_samples: int
+
+
+MOMENTS_DRAWS = Draws(num_samples=2, num_last_layer_samples=64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,14 +38,30 @@ class PredictionConfig:
     """How a trained network answers.
 
     Attributes:
-        num_samples: Draws of all random layers.
-        num_last_layer_samples: Draws of the last random layer for each of these.
+        method: `moments`, where they pass through the network's end, or `monte_carlo`. Runs that do not say had the latter.
+        num_samples: See `Draws`.
+        num_last_layer_samples: See `Draws`.
+        monte_carlo: The same for Monte Carlo, which needs more, where it is the method or stands in for moments.
         batch_size: Images answered at once.
     """
 
+    method: str = MONTE_CARLO
     num_samples: int = 30
     num_last_layer_samples: int = 1
+    monte_carlo: Draws | None = None
     batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        if self.method not in (MOMENTS, MONTE_CARLO):
+            raise InputError(
+                f"prediction.method={self.method!r}: expected {MOMENTS} or {MONTE_CARLO}", field="prediction.method"
+            )
+
+    def draws(self, method: str) -> Draws:
+        """The numbers of draws of a method, which may be the one that stands in."""
+        if method == MONTE_CARLO and self.monte_carlo is not None:
+            return self.monte_carlo
+        return Draws(self.num_samples, self.num_last_layer_samples)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tfp_insects.files import read_json
 from tfp_insects.metrics.arrays import IntArray
 from tfp_insects.models.build import build_model
 from tfp_insects.models.method_table import find_method
-from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.identity import read_identity, require_known_format
 from tfp_insects.runs.layout import (
     CONFIG_NAME,
@@ -172,12 +172,17 @@ class Run:
     @property
     def num_samples(self) -> int:
         """Passes through all random layers that predictions are asked for; 1 for the CNN."""
-        return 1 if self.model == "cnn" else self.settings.prediction.num_samples
+        return self.record["num_samples"]
+
+    @property
+    def prediction_method(self) -> str:
+        """What predicted, see `PredictionConfig`."""
+        return self.record.get("prediction_method", MONTE_CARLO)
 
     @property
     def num_last_layer_samples(self) -> int:
         """Draws of the last layer for each of these; 1 for the CNN."""
-        return 1 if self.model == "cnn" else self._num_last_layer_samples
+        return self.num_draws // (self.num_samples * self.num_networks)
 
     @property
     def train_seconds(self) -> float:
@@ -231,4 +236,4 @@ class Run:
 
     @property
     def _num_last_layer_samples(self) -> int:
-        return self.settings.prediction.num_last_layer_samples
+        return self.settings.prediction.draws(MONTE_CARLO).num_last_layer_samples

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tfp_insects.data.readers.names import readable
+from tfp_insects.data.readers.names import counted, readable
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.progress import progress_bar
@@ -94,13 +94,15 @@ def _tell_what_is_there(
     if images.is_whole and num_written == 0:
         raise InputError(
             f"{table.path}: none of its {table.num_rows:,} rows is of an image that is in {images.origin} now. Name another "
-            "output, or remove the file to start anew"
+            "output, or remove the file to start anew",
+            field="output",
         )
     if num_written:
         say(f"Going on after {num_written:,} of {images.count:,} images.")
     num_gone = table.num_rows - num_written
     if images.is_whole and num_gone:
-        say(f"{num_gone:,} rows of the table are of images that are not there any more; they stay, and count.")
+        rows = counted(num_gone, "row of the table is of an image", "rows of the table are of images")
+        say(f"{rows} no longer there; what is in the table stays, and counts.")
 
 
 def _batches(names: Iterator[str], batch_size: int) -> Iterator[list[str]]:

@@ -48,14 +48,18 @@ def open_image_files(path: Path) -> ImageFiles:
     if path.is_dir():
         files = _folder_files(path)
     elif not path.is_file():
-        raise InputError(f"--images={path}: no such file or folder; expected an image, or a folder or a zip of images")
+        raise InputError(
+            f"images={path}: no such file or folder; expected an image, or a folder or a zip of images", field="images"
+        )
     elif _is_lone_image(path):
         return ImageFiles(lambda: iter([path.name]), _reader(path.parent), 1, path.parent, is_whole=False)
     else:
         files = _archive_files(path)
     if files.count == 0:
         expected = f"expected files ending in {', '.join(IMAGE_ENDINGS)}"
-        raise InputError(f"--images={path}: there is no image in it; {expected}. {files.left_out}".rstrip())
+        raise InputError(
+            f"images={path}: there is no image in it; {expected}. {files.left_out}".rstrip(), field="images"
+        )
     return files
 
 

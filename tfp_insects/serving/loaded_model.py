@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_insects.data.image_headers import in_groups, objection
+from tfp_insects.data.image_headers import DAMAGED, in_groups, objection
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.serving.answers import Answer
@@ -62,7 +62,8 @@ def newest_version(path: Path) -> Path:
     for name in (SAVED_MODEL_NAME, MODEL_CARD_NAME):
         if not (directory / name).is_file():
             raise InputError(
-                f"--model={path}: there is no exported model (no {name} in {directory}); make one with scripts/export.py"
+                f"model={path}: there is no exported model (no {name} in {directory}); make one with the command export",
+                field="model",
             )
     return directory
 
@@ -83,4 +84,4 @@ def _reason(error: tf.errors.OpError) -> str:
     """What was wrong with an image, in one line without the names of operations."""
     text = error.message.rpartition("<stack traces unavailable>")[2].partition("[[")[0]
     words = " ".join(text.replace("assertion failed:", "").split()).strip(" []")
-    return words or "not a JPEG or PNG"
+    return words if words and "Invalid JPEG" not in words and "Invalid PNG" not in words else DAMAGED

@@ -11,6 +11,7 @@ from tfp_insects.metrics.counts import confusion_matrix
 from tfp_insects.metrics.scores import mean_probabilities
 from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.models.method_table import find_method
+from tfp_insects.runs.config import MOMENTS, Draws
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 
@@ -33,12 +34,12 @@ LICENCES = {
 }
 
 
-def make_model_card(run: Run, num_samples: int, risk: float) -> dict[str, Any]:
+def make_model_card(run: Run, draws: Draws, risk: float) -> dict[str, Any]:
     """Collects all in plain values.
 
     Args:
         run: The run that is exported.
-        num_samples: Draws of the exported model.
+        draws: Of the exported model.
         risk: Share of wrong answers among accepted ones that the threshold is chosen for.
 
     Raises:
@@ -52,8 +53,9 @@ def make_model_card(run: Run, num_samples: int, risk: float) -> dict[str, Any]:
         "export_id": uuid.uuid4().hex,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "model": run.config["model"],
-        "num_samples": num_samples,
-        "num_last_layer_samples": run.num_last_layer_samples,
+        "prediction_method": MOMENTS if run.num_draws > 1 else "one_pass",
+        "num_samples": draws.num_samples,
+        "num_last_layer_samples": draws.num_last_layer_samples,
         "class_names": list(run.class_names),
         "preprocessing": run.config["preprocessing"],
         "training": _training(run),

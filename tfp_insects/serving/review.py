@@ -49,7 +49,7 @@ def write_review(
         with written_whole(page) as temporary:
             temporary.write_text(render(summary, card, read, table), encoding="utf-8", errors="replace")
     except OSError as error:
-        raise InputError(f"--review={directory}: cannot be written ({error.strerror})") from error
+        raise InputError(f"review={directory}: cannot be written ({error.strerror})", field="review") from error
     return page
 
 

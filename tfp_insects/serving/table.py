@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_json, write_json
+from tfp_insects.files import read_json, told_if_not_written, write_json
 from tfp_insects.serving.answers import COLUMNS, Answer
 
 NAMES_AT_ONCE = 4096
@@ -92,10 +92,11 @@ def open_table(path: Path, origin: Mapping[str, Any]) -> Iterator[PredictionTabl
         origin: Plain values that tell model and images; they must be those the table was begun with.
 
     Raises:
-        InputError: The file is of another model or other images, damaged, or another process is writing it.
+        InputError: The file is of another model or other images, damaged, or another process is writing it; or the system
+            does not let it be written.
     """
     _claim(path, origin)
-    with path.open("r+b" if path.exists() else "x+b") as file:
+    with told_if_not_written(path), path.open("r+b" if path.exists() else "x+b") as file:
         _lock(file, path)
         num_rows, end = _count_whole_rows(file, path)
         file.truncate(end)
@@ -111,18 +112,22 @@ def _claim(path: Path, origin: Mapping[str, Any]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(note, origin)
         except OSError as error:
-            raise InputError(f"--output={path}: cannot be written ({error.strerror}); give another one") from error
+            raise InputError(
+                f"output={path}: cannot be written ({error.strerror}); give another one", field="output"
+            ) from error
         return
     if not note.exists():
         raise InputError(
-            f"--output={path} exists and is no table of this program (no {note.name}): give another --output"
+            f"output={path} exists and is no table of this program (no {note.name}): give another output",
+            field="output",
         )
     before = read_json(note)
     for name, value in origin.items():
         if before.get(name) != value:
             raise InputError(
-                f"--output={path} was begun with {name} {before.get(name)!r}; now it is {value!r}. Give another --output, or "
-                "remove the file to start anew"
+                f"output={path} was begun with {name} {before.get(name)!r}; now it is {value!r}. Give another output, or "
+                "remove the file to start anew",
+                field="output",
             )
 
 
@@ -130,7 +135,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise InputError(f"--output={path}: another process is writing this file") from error
+        raise InputError(f"output={path}: another process is writing this file", field="output") from error
 
 
 def _append(file: BinaryIO, rows: Iterable[list[str]]) -> None:

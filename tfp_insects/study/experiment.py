@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.data.changes import list_images
 from tfp_insects.data.config import DataConfig
 from tfp_insects.data.held_out import hold_out_classes
 from tfp_insects.data.opening import open_source
@@ -78,6 +79,10 @@ class Experiment:
     def split_record(self) -> dict[str, Any]:
         """The split in plain values, by example id."""
         return split_to_json(self.source, self.split)
+
+    def split_file(self) -> dict[str, Any]:
+        """The split with the digest of each image, by which a later command tells what has changed."""
+        return {**self.split_record(), "images": list_images(self.source)}
 
     def identity(self) -> dict[str, Any]:
         """What a finished cell must agree on to be skipped; plain values."""

@@ -15,6 +15,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written
 from tfp_insects.progress import progress_bar
 from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.config import MONTE_CARLO
 from tfp_insects.runs.layout import RECORD_NAME
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel
@@ -134,4 +135,11 @@ def _describe(outcome: Outcome, before: int | None, now: int | None) -> str:
         return f"{outcome.cell.name}: failed. {outcome.failure}"
     verb = "finished" if before is None else "already finished" if before == now else "predicted anew"
     accuracy, nll = outcome.record["accuracy"], outcome.record["nll"]
-    return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}"
+    passes = "" if outcome.record["num_draws"] == 1 else f", {_passes(outcome.record)} an answer"
+    return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}{passes}"
+
+
+def _passes(record: Record) -> str:
+    """How many passes each network answers with, so that who asked for few sees where there are more."""
+    number = "1 pass" if record["num_samples"] == 1 else f"{record['num_samples']} passes"
+    return f"{number} by {record.get('prediction_method', MONTE_CARLO).replace('_', ' ')}"

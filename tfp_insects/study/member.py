@@ -12,7 +12,6 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.head_covariance import fit_head_covariance
-from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
@@ -23,6 +22,7 @@ from tfp_insects.models.method import Method
 from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
+from tfp_insects.study.predicting import validation_predictor
 from tfp_insects.study.steps import Steps, count_steps
 from tfp_insects.training.checkpoints import (
     Checkpoints,
@@ -158,11 +158,10 @@ class Member:
         checkpoints.finish()
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
-        predictor = MonteCarloPredictor(inputs.model, fresh_noise=False)
-        num_samples = self._config.training.num_validation_samples
+        predict = validation_predictor(inputs.model, self._config)
 
         def validate() -> Validation:
-            probabilities = predictor.predict(inputs.validation, num_samples, VALIDATION_SEED)
+            probabilities = predict(inputs.validation, VALIDATION_SEED)
             if np.isnan(probabilities).any():  # The training says what to do.
                 return Validation(nll=np.nan, accuracy=np.nan)
             return Validation(negative_log_likelihood(probabilities, labels), accuracy(probabilities, labels))

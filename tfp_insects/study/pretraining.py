@@ -72,6 +72,12 @@ def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Pat
     return _resolve_auto(is_drawn, config, cache_dir, say)
 
 
+def require_readable_weights(spec: str, config: RunConfig) -> None:
+    """Raises `InputError` for a path whose weights cannot be read; what would be downloaded or trained is not looked at."""
+    if spec not in ("auto", "imagenet", "none"):
+        load_pretrained(Path(spec).expanduser(), architecture_of(config))
+
+
 def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
     if config.model.width_multiplier == 1.0:
         try:
@@ -81,7 +87,7 @@ def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) 
     if is_drawn:
         say("Weights: pretrained on drawn classes that the study does not use.")
         return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir))
-    say("Weights: none. Both twins start at random; expect a low accuracy from few images. See --weights.")
+    say("Weights: none. Both twins start at random; expect a low accuracy from few images.")
     return Pretrained("none", None)
 
 
@@ -152,4 +158,4 @@ def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[
                 nll, _ = train_step(images, labels)
                 progress.advance(task)
     if not np.isfinite(float(nll)):
-        raise InputError("pretraining diverged: lower --config.pretraining.learning_rate")
+        raise InputError("pretraining diverged: lower its learning rate", field="pretraining.learning_rate")

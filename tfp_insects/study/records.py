@@ -17,7 +17,7 @@ from tfp_insects.metrics.summary import metric_intervals, out_of_distribution_in
 from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method
-from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.predictions import num_passes
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
@@ -52,6 +52,8 @@ def make_record(
     num_parameters: int,
     steps_per_epoch: int,
     predict_seconds: float,
+    prediction_method: str = MONTE_CARLO,
+    num_last_layer_samples: int = 1,
     ood: OutOfDistribution | None = None,
     temperature: float | None = None,
 ) -> dict[str, Any]:
@@ -65,19 +67,21 @@ def make_record(
         labels: int32 `[num_examples]`.
         num_parameters: Numbers that the networks predict with.
         steps_per_epoch: Training steps of one epoch of all networks.
+        prediction_method: What predicted, see `PredictionConfig`.
+        num_last_layer_samples: Draws of the last random layer, or of the logits, in each pass.
         predict_seconds: Time that the test predictions took, all draws of all networks.
         ood: Predictions for out-of-distribution images, or none.
         temperature: By which logits were divided; none where none was fitted.
     """
-    num_last = identity["config"]["prediction"]["num_last_layer_samples"]
     history = joint_history(histories)
     best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
     record = {
         **{key: value for key, value in identity.items() if key not in ("config", "preprocessing")},
         "num_classes": len(identity["class_names"]),
         "num_test_examples": len(labels),
-        "num_samples": num_passes(len(probabilities), len(histories), num_last),
+        "num_samples": num_passes(len(probabilities), len(histories), num_last_layer_samples),
         "num_draws": len(probabilities),
+        "prediction_method": prediction_method,
         **_quality(probabilities, labels, identity["class_names"]),
         "best_epoch": best_epoch,
         "validation_nll": validation.nll,

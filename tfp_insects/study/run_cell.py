@@ -69,7 +69,7 @@ class CellRun:
             InputError: The directory holds another run or is in use, the loss diverged, or a file cannot be written.
         """
         identity = self._identity()
-        with claimed_directory(self._directory, identity, self._experiment.split_record()):
+        with claimed_directory(self._directory, identity, self._experiment.split_file()):
             before = Run(self._directory)
             if not before.is_finished:
                 self._predict(parts_of(self._task), identity, on_step)
@@ -90,7 +90,7 @@ class CellRun:
             self.run(on_step)
             return
         identity = self._identity()
-        with claimed_directory(self._directory, identity, self._experiment.split_record()):
+        with claimed_directory(self._directory, identity, self._experiment.split_file()):
             is_there = (self._directory / VALIDATION_NAME).exists()
             if not is_there or self._predicts_otherwise(Run(self._directory), identity):
                 self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, identity, on_step)
@@ -176,6 +176,8 @@ class CellRun:
             num_parameters=predicted.num_parameters,
             steps_per_epoch=self._task.steps.per_epoch * len(self._members),
             predict_seconds=predicted.seconds[TEST_NAME],
+            prediction_method=predicted.method,
+            num_last_layer_samples=predicted.num_last_layer_samples,
             ood=ood,
             temperature=predicted.temperature,
         )

@@ -173,7 +173,6 @@ class Training:
 
 def _diverged(what: str, epoch: int) -> InputError:
     return InputError(
-        f"the {what} in epoch {epoch + 1}: lower the model's learning rate (--config.cnn.learning_rate, "
-        f"--config.bnn.learning_rate) or its factors (--config.cnn.rates, --config.bnn.rates), "
-        f"or lengthen --config.training.warmup_epochs"
+        f"the {what} in epoch {epoch + 1}: lower the method's learning rate or its multipliers, or lengthen the warm-up",
+        field=("cnn.learning_rate", "bnn.learning_rate", "cnn.rates", "bnn.rates", "training.warmup_epochs"),
     )

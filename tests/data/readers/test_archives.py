@@ -225,7 +225,7 @@ def test_a_damaged_member_is_named(tmp_path):
 
 
 def test_an_empty_class_folder_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"1 class folders are empty .* the first is 'cricket'"):
+    with pytest.raises(InputError, match=r"1 class folder is empty .* the first is 'cricket'"):
         archive_source(pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", "cricket/"))
 
 

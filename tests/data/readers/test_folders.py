@@ -53,7 +53,7 @@ def test_links_are_followed_and_a_link_to_itself_does_no_harm(tmp_path):
 def test_an_image_outside_the_class_folders_is_named(tmp_path):
     write(tmp_path, "ant/a.jpg", "bee/b.jpg", "c.jpg")
     with pytest.raises(
-        InputError, match=r"1 images are in no class folder, the first is 'c\.jpg'\. Expected class/image"
+        InputError, match=r"1 image is in no class folder, the first is 'c\.jpg'\. Expected class/image"
     ):
         folder_source(tmp_path)
 

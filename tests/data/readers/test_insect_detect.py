@@ -54,7 +54,7 @@ def test_the_prepared_data_set_keeps_bytes_names_and_days(tmp_path):
 
 def test_what_is_not_prepared_says_how_to_prepare_it(tmp_path):
     with pytest.raises(
-        InputError, match=r"not prepared in .*insect_detect/2\.0\.0\. Run `python scripts/prepare_data\.py`"
+        InputError, match=r"not prepared in .*insect_detect/2\.0\.0\. Prepare it with the command prepare-data"
     ):
         insect_detect_source(tmp_path)
 

@@ -59,7 +59,7 @@ def test_an_empty_class_is_named_with_what_it_holds_instead(opened: Open) -> Non
     with pytest.raises(InputError) as caught:
         opened("ant/1.jpg", "bee/1.jpg", "cricket/1.webp", "cricket/2.webp", "dragonfly/")
     message = str(caught.value)
-    assert "2 class folders are empty (they hold no JPEG or PNG file), the first is 'cricket'" in message
+    assert "2 class folders are empty (without a JPEG or PNG file), the first is 'cricket'" in message
     assert "2 files are left out, since only JPEG and PNG" in message
     assert "2 .webp" in message
 
@@ -123,7 +123,7 @@ def test_parts_with_other_classes_are_named(opened: Open) -> None:
     [
         (
             "test/1.jpg",
-            r"split into test, train, but 1 images are in none of their class folders, the first is 'test/1",
+            r"split into test, train, but 1 image is in none of their class folders, the first is 'test/1",
         ),
         ("unlabelled/1.jpg", r"the first is 'unlabelled/1\.jpg'\. Expected part/class/image\.jpg; move these"),
         ("extra/ant/1.jpg", r"the first is 'extra/ant/1\.jpg'"),

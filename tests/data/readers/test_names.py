@@ -83,7 +83,7 @@ def test_readable_names_can_be_printed_and_encoded(name, expected):
 def test_names_that_are_not_shown_as_they_are_are_said():
     names = ["ant", b"gu\xeape".decode("utf-8", "surrogateescape"), "a\nb"]
     assert describe_renamed(names) == (
-        "2 names are not UTF-8, or hold control characters; other bytes are read as Windows-1252 and controls written as "
+        "2 names are not UTF-8, or with control characters; other bytes are read as Windows-1252 and controls written as "
         r"escapes: 'a\\nb', 'gu\xeape'."
     )
     assert describe_renamed(["ant", "bee"]) == ""

@@ -77,7 +77,7 @@ def test_a_wrong_md5_names_both_sums_and_what_to_do(archive, tmp_path):
     message = str(caught.value)
     assert f"{archive}: MD5 is {found}, expected 0d54a626b7e9958de8278ad93373f89d." in message
     assert "remove it and fetch it again" in message
-    assert f"now shows {found}, pass --md5={found}." in message
+    assert f"now shows {found}, expect that one." in message
     assert not insect_detect.is_prepared(tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_a_zip_that_is_not_there(tmp_path):
 
 def test_a_data_dir_that_cannot_be_made(archive, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"the folder cannot be made .* Pass another --data_dir"):
+    with pytest.raises(InputError, match=r"the folder cannot be made .* Name another data_dir"):
         preparation.prepare_insect_detect(archive, tmp_path / "file", md5_of(archive), accept_terms=False)
 
 

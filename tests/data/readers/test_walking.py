@@ -62,7 +62,7 @@ def test_names_of_any_bytes_are_read(tmp_path):
     assert source.class_names == ("abeillé", "guêpe", "€\\x81")
     assert source.example_ids == ("abeillé/1.jpg", "guêpe/grün.jpg", "€\\x81/\\x1b[31m.jpg")
     assert [source.read(i) for i in range(3)] == [b"1.jpg", b"gr\xfcn.jpg", b"\x1b[31m.jpg"]
-    assert "5 names are not UTF-8, or hold control characters" in source.notes[0]
+    assert "5 names are not UTF-8, or with control characters" in source.notes[0]
 
 
 def test_two_files_that_are_one_as_text_are_named(tmp_path):

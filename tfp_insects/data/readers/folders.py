@@ -12,6 +12,7 @@ import numpy as np
 from tfp_insects.data.readers.layouts import Layout, all_alike, find_layout
 from tfp_insects.data.readers.names import (
     count_left_out,
+    counted,
     describe_left_out,
     describe_renamed,
     describe_twins,
@@ -128,4 +129,5 @@ def _describe_deep(layout: Layout) -> str:
     if not deep:
         return ""
     example, name = readable(deep[0]), readable(layout.places[deep[0]].class_name)
-    return f"Folders within a class belong to it: {len(deep):,} images, such as {example!r} of class {name!r}."
+    count = counted(len(deep), "image", "images")
+    return f"Folders within a class belong to it: {count}, such as {example!r} of class {name!r}."

@@ -131,8 +131,9 @@ def insect_detect_source(data_dir: Path | None) -> ImageSource:
     """
     if not is_prepared(data_dir):
         raise InputError(
-            f"--data=insect_detect: it is not prepared in {prepared_dir(data_dir)}. "
-            "Run `python scripts/prepare_data.py`, or pass another --data."
+            f"data=insect_detect: it is not prepared in {prepared_dir(data_dir)}. Prepare it with the command prepare-data, "
+            "or name other data.",
+            field=("data", "data_dir"),
         )
     dataset = InsectDetect(data_dir=data_dir).as_dataset(split=SPLIT, decoders={"image": tfds.decode.SkipDecoding()})
     examples = {_example_id(example): example for example in dataset.as_numpy_iterator()}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tfp_insects.data.readers.names import is_image, listing
+from tfp_insects.data.readers.names import counted, is_image, listing
 from tfp_insects.errors import InputError
 
 EXPECTED = (
@@ -122,16 +122,17 @@ def _places_with_parts(inner: Mapping[str, Sequence[str]]) -> dict[str, Place] |
 
 def _require_only_parts(inner: Mapping[str, Sequence[str]], known: Mapping[str, str], part_at: int) -> None:
     parts = Counter(part for part in known.values() if part)
-    for part, count in parts.items():
-        if count > 1:
+    for part, number in parts.items():
+        if number > 1:
             twins = sorted(name for name in known if known[name] == part)
             raise InputError(f"the folders {' and '.join(twins)} both stand for the part {part}; keep one of them")
     outside = [image for image, parts in inner.items() if len(parts) < 3 or not known.get(parts[part_at])]
     if outside:
+        parts_found = ", ".join(sorted(name for name in known if known[name]))
+        count = counted(len(outside), "image is", "images are")
         raise InputError(
-            f"it is split into {', '.join(sorted(name for name in known if known[name]))}, but {len(outside):,} images are "
-            f"in none of their class folders, the first is {outside[0]!r}. Expected part/class/image.jpg; move these "
-            "images, or remove them"
+            f"it is split into {parts_found}, but {count} in none of their class folders, the first is {outside[0]!r}. "
+            "Expected part/class/image.jpg; move these images, or remove them"
         )
 
 
@@ -155,13 +156,15 @@ def _require_class_folders(files: Sequence[str], class_folders: Sequence[str], p
         raise InputError(f"there are no class folders. {EXPECTED}")
     outside = [image for image, place in places.items() if not place.class_name]
     if outside:
-        raise InputError(f"{len(outside):,} images are in no class folder, the first is {outside[0]!r}. {EXPECTED}")
+        raise InputError(
+            f"{counted(len(outside), 'image is', 'images are')} in no class folder, the first is {outside[0]!r}. {EXPECTED}"
+        )
     filled = {place.class_name for place in places.values()}
     empty = [name for name in class_folders if name not in filled]
     if empty:
         raise InputError(
-            f"{len(empty)} class folders are empty (they hold no JPEG or PNG file), the first is {empty[0]!r}. Put images "
-            "into each, or remove the folder"
+            f"{counted(len(empty), 'class folder is', 'class folders are')} empty (without a JPEG or PNG file), the first is "
+            f"{empty[0]!r}. Put images into each, or remove the folder"
         )
     _require_two(class_folders)
 

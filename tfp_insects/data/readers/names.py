@@ -59,10 +59,9 @@ def describe_left_out(left_out: Counter[str]) -> str:
     counts = [f"{count:,} {name or 'without an ending'}" for name, count in left_out.most_common(NUM_NAMED)]
     rest = left_out.total() - sum(count for _, count in left_out.most_common(NUM_NAMED))
     more = f" and {rest:,} others" if rest else ""
-    verb = "file is" if left_out.total() == 1 else "files are"
     return (
-        f"{left_out.total():,} {verb} left out, since only JPEG and PNG ({', '.join(IMAGE_ENDINGS)}) are read: "
-        f"{', '.join(counts)}{more}."
+        f"{counted(left_out.total(), 'file is', 'files are')} left out, since only JPEG and PNG "
+        f"({', '.join(IMAGE_ENDINGS)}) are read: {', '.join(counts)}{more}."
     )
 
 
@@ -90,8 +89,8 @@ def describe_renamed(names: Iterable[str]) -> str:
         return ""
     listed = listing([ascii(readable(name)) for name in changed], 3)
     return (
-        f"{len(changed):,} names are not UTF-8, or hold control characters; other bytes are read as Windows-1252 and "
-        f"controls written as escapes: {listed}."
+        f"{counted(len(changed), 'name is', 'names are')} not UTF-8, or with control characters; other bytes are read as "
+        f"Windows-1252 and controls written as escapes: {listed}."
     )
 
 
@@ -105,6 +104,11 @@ def describe_twins(class_names: Sequence[str]) -> str:
     if not twins:
         return ""
     return f"Classes that differ in case, spaces or the form of accents alone are taken for different ones: {listing(twins)}."
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number and what there are so many of: "1 image is", "2,000 images are"."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def listing(items: Sequence[str], num_named: int = NUM_NAMED) -> str:
