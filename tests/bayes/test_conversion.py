@@ -129,6 +129,11 @@ def test_what_has_no_counterpart_is_listed(layer: tf_keras.layers.Layer, shape: 
     ]
 
 
+def test_an_activation_with_weights_is_not_shared_with_the_twin() -> None:
+    model = tf_keras.Sequential([tf_keras.Input([4]), layers.Dense(3, layers.PReLU(), name="own"), layers.Dense(2)])
+    assert list_conversion(model)[0] == LayerConversion("own", "Dense", False, "its activation is a layer of its own")
+
+
 def test_attention_is_listed() -> None:
     inputs = tf_keras.Input([6, 4])
     attention = layers.MultiHeadAttention(2, 2, name="attention")

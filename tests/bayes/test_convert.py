@@ -198,6 +198,38 @@ def test_a_kernel_of_zeros_has_no_scale_to_take() -> None:
         to_bayesian(model, num_train_examples=10)
 
 
+def attended(inputs: tf.Tensor) -> tf.Tensor:
+    return layers.MultiHeadAttention(2, 3)(inputs, inputs)
+
+
+def adapted(inputs: tf.Tensor) -> tf.Tensor:
+    """A layer whose state is more than its weights."""
+    layer = layers.Normalization()
+    layer.adapt(np.random.default_rng(0).normal(2.0, 3.0, size=(50, 5, 4)))
+    return layer(inputs)
+
+
+@pytest.mark.parametrize(
+    "apply",
+    [
+        layers.LSTM(6),
+        layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+        layers.TimeDistributed(layers.Dense(3, activation=layers.PReLU())),
+        attended,
+        adapted,
+    ],
+    ids=["recurrent", "both ways", "wrapped", "attention", "normalisation"],
+)
+def test_layers_without_a_counterpart_keep_their_state(apply: Callable[[tf.Tensor], tf.Tensor]) -> None:
+    inputs, sequences = tf_keras.Input([5, 4]), np.float32(np.random.default_rng(1).normal(size=(3, 5, 4)))
+    model = tf_keras.Model(inputs, layers.Dense(2)(layers.Flatten()(apply(inputs))))
+    for weight in model.trainable_weights:
+        weight.assign_add(0.1 * tf.ones_like(weight))
+    twin = to_bayesian(model, num_train_examples=10)
+    assert len(bayesian_layers(twin)) == 1
+    np.testing.assert_array_equal(twin(sequences), model(sequences))
+
+
 def with_dropout() -> tf_keras.Model:
     drop = layers.Dropout(0.5, name="drop")
     parts = [tf_keras.Input([12, 11, 3]), layers.Conv2D(4, 3), layers.SpatialDropout2D(0.5, name="maps")]
@@ -235,38 +267,3 @@ def test_seeds_decide_the_noise_and_equal_shapes_have_noise_of_their_own() -> No
     found = bayesian_layers(twin)
     assert len({layer._noise(step).numpy().tobytes() for layer in found}) == 3
     assert len({layer._signs([9, 1], step, salt=1, rank=2).numpy().tobytes() for layer in found}) == 3
-
-
-def test_fit_minimises_the_negative_elbo() -> None:
-    """The loss of an epoch, written out: cross-entropy of the mean weights, since the noise is 0, and the divergence."""
-    model = randomised(sequential())
-    spec = dataclasses.replace(LEARNED, noise_multiplier=0.0)
-    twin = to_bayesian(model, num_train_examples=NUM_TRAIN_EXAMPLES, layers=["hidden", "head"], variational=spec)
-    model.get_layer("norm").trainable = twin.get_layer("norm").trainable = False
-    labels = np.array([0, 1, 2, 1, 0, 2])
-    twin.compile(tf_keras.optimizers.legacy.SGD(0.0), tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    history = twin.fit(
-        random_images(), labels, batch_size=4, validation_data=(random_images(), labels), verbose=0
-    ).history
-    logits = np.float64(model(random_images(), training=False))
-    nll = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(6), labels])
-    divergence = 0.0
-    for kernel in (np.float64(model.get_layer(name).kernel) for name in ("hidden", "head")):
-        divergence += np.sum(0.5 * (0.3**2 + (kernel / 0.7) ** 2 - 1) - np.log(0.3))
-    np.testing.assert_allclose(history["loss"], [nll + divergence / NUM_TRAIN_EXAMPLES], rtol=1e-5)
-    np.testing.assert_allclose(history["val_loss"], [nll], rtol=1e-5)
-
-
-@makers
-def test_fit_trains_all_kernels(make: Callable[[], tf_keras.Model]) -> None:
-    """Without noise and with all images in a batch, steps that are small enough lower the loss."""
-    spec = dataclasses.replace(LEARNED, noise_multiplier=0.0)
-    twin = to_bayesian(randomised(make()), num_train_examples=6, variational=spec)
-    labels = [np.array([0, 1, 1, 0, 1, 0])] * len(twin.outputs)
-    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    twin.compile(tf_keras.optimizers.legacy.SGD(1e-3), [loss] * len(labels))
-    before = [layer.loc.numpy() for layer in bayesian_layers(twin)]
-    losses = twin.fit(random_images(), labels, batch_size=6, epochs=3, verbose=0).history["loss"]
-    assert losses[0] > losses[1] > losses[2]
-    for old, layer in zip(before, bayesian_layers(twin), strict=True):
-        assert np.abs(layer.loc - old).max() > 0.0

@@ -145,6 +145,8 @@ def reason_to_stay(layer: Layer) -> str:
         return f"{kind.__name__} has no Bayesian counterpart"
     if any(getattr(layer, name) is not None for name in ("kernel_constraint", "bias_constraint")):
         return "draws of the weights would not keep its constraint"
+    if isinstance(layer.activation, tf_keras.layers.Layer):
+        return "its activation is a layer of its own"
     if kind is tf_keras.layers.Dense:
         return ""
     if layer.groups != 1:

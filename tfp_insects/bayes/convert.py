@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.conversion import DROPOUT_LAYERS, Choice, Entry, check_dropout, choose, list_layers
@@ -157,18 +158,17 @@ class _Converter:
         if id(layer) in self._specifications:
             if not made.variational.starts_at_zero:
                 kernel, bias = (
-                    None if one is None else one.numpy().astype(np.float32) for one in (layer.kernel, layer.bias)
+                    None if one is None else one.numpy().astype(np.float32, copy=False)
+                    for one in (layer.kernel, layer.bias)
                 )
                 made.centre_on(kernel, bias)
             return
-        if not layer.weights:
-            return
-        for old, new in zip(_sublayers(layer), _sublayers(made), strict=True):
-            new.trainable = old.trainable
-        try:
-            made.set_weights(layer.get_weights())
-        except ValueError as error:
-            raise ValueError(self._cannot_copy(layer, error)) from error
+        if not (self._drops_dropout and isinstance(layer, DROPOUT_LAYERS)):
+            try:
+                for old, new in zip(all_layers(layer), all_layers(made), strict=True):
+                    _copy_own_state(old, new)
+            except (ValueError, KeyError) as error:
+                raise ValueError(self._cannot_copy(layer, error)) from error
 
     def _cannot_copy(self, layer: Layer, error: Exception) -> str:
         return (
@@ -180,8 +180,12 @@ class _Converter:
         return self._paths.get(id(layer), layer.name)
 
 
-def _sublayers(layer: Layer) -> list[Layer]:
-    return all_layers(layer)[1:]
+def _copy_own_state(layer: Layer, made: Layer) -> None:
+    """Copies what a layer has without the layers within, as Keras writes it to a file and reads it."""
+    made.trainable = layer.trainable
+    state: dict[str, np.ndarray] = {}
+    layer.save_own_variables(state)
+    made.load_own_variables(state)
 
 
 def _counterpart(layer: Layer, variational: Variational, seed: int) -> VariationalKernel:
@@ -225,7 +229,9 @@ def _specification(layer: Layer, variational: Specification, num_train_examples:
             f"variational: layer {layer.name!r} cannot have a covariance_scale; only the last Bayesian layer can, if it is "
             "dense"
         )
-    if found.prior.kind in ("pretrained", LOG_UNIFORM) and (found.starts_at_zero or not np.any(layer.kernel)):
+    if found.prior.kind in ("pretrained", LOG_UNIFORM) and (
+        found.starts_at_zero or not tf.reduce_any(layer.kernel != 0.0)
+    ):
         raise ValueError(
             f"variational: the kernel of layer {layer.name!r} starts at zero, and a prior of kind {found.prior.kind!r} takes "
             "its scale from the kernel; give it another, such as Prior('scaled_normal')"
