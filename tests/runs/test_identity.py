@@ -129,7 +129,8 @@ def test_how_a_run_predicts_is_apart_from_that() -> None:
 def test_a_field_that_came_later_has_the_value_that_changes_nothing() -> None:
     before = copy.deepcopy(identity("bnn", bnn__head__covariance_scale=0.0, bnn__body__temperature=1.0))
     del before["config"]["bnn"]["head"]["covariance_scale"], before["config"]["bnn"]["body"]["temperature"]
-    same = identity("bnn", bnn__head__covariance_scale=0.0, bnn__body__temperature=1.0)
+    four = {"prediction__num_last_layer_samples": 4}
+    same = identity("bnn", bnn__head__covariance_scale=0.0, bnn__body__temperature=1.0, **four)
     assert difference(before, same) is None
     assert difference(before, identity("bnn", bnn__body__temperature=1.0)) == "config.bnn.head.covariance_scale"
     del before["config"]["prediction"]["num_last_layer_samples"]
