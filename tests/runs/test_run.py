@@ -13,7 +13,7 @@ from tfp_insects.runs.run import Run
 
 def as_0_1_0(directory: Path) -> None:
     """What version 0.1.0 would have written."""
-    for name, more in (("config.json", ()), ("record.json", ("num_draws", "predict_seconds"))):
+    for name, more in (("config.json", ()), ("record.json", ("num_draws", "predict_seconds", "prediction_method"))):
         content = json.loads((directory / name).read_text())
         if name == "record.json":
             content["num_samples"] = content["num_draws"]
@@ -31,7 +31,7 @@ def test_a_run_is_read_as_it_is_asked(make_run, tmp_path):
     assert run.labels.dtype == np.int64
     assert run.ood.probabilities.shape == (8, 40, 4)
     assert set(run.ood.labels) == {-1}
-    assert (run.num_draws, run.record["num_samples"]) == (8, 2)
+    assert (run.num_draws, run.num_samples, run.num_last_layer_samples) == (8, 2, 4)
     assert run.train_seconds == pytest.approx(sum(row.seconds for row in run.history))
     assert 0 < run.seconds_to_best_epoch <= run.train_seconds
     assert run.predict_seconds == 0.5
@@ -46,7 +46,9 @@ def test_a_run_of_0_1_0_says_the_same_but_for_what_was_not_measured(make_run, tm
     as_0_1_0(directory)
     before = load_run(directory)
     assert before.record == {
-        name: value for name, value in now.record.items() if name not in ("format", "predict_seconds")
+        name: value
+        for name, value in now.record.items()
+        if name not in ("format", "predict_seconds", "prediction_method")
     }
     assert (before.num_draws, before.record["num_samples"]) == (8, 2)
     assert before.ood is before.predict_seconds is None
