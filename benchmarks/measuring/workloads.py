@@ -78,7 +78,7 @@ def _predict(configuration: Configuration) -> Workload:
 
         return Workload(predict, configuration.batch_size)
     by_moments = BY_MOMENTS.get(configuration.mode)
-    num_last = study_config(configuration).prediction.num_last_layer_samples
+    num_last = study_config(configuration).prediction.draws("monte_carlo").num_last_layer_samples
     num_samples, num_last = by_moments or (configuration.num_samples, num_last)
     predictor = make_predictor(model) if by_moments else MonteCarloPredictor(model)
     return Workload(lambda: predictor.predict(batches, num_samples, SEED, num_last), configuration.batch_size)

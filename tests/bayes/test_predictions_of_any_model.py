@@ -71,6 +71,7 @@ def random_images(num_images: int = 5) -> np.ndarray:
 
 def started(make: Callable[[], tf_keras.Model]) -> tf_keras.Model:
     """The model at random weights and statistics."""
+    tf_keras.utils.set_random_seed(0)  # Layers without seeds of their own start alike in each run.
     model, rng = make(), np.random.default_rng(1)
     model(random_images(1))
     for weight in model.weights:

@@ -1,3 +1,5 @@
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,23 +11,25 @@ from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.build import build_model
 from tfp_insects.runs.config import RunConfig
 
+STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 CONVOLUTIONS = [f"features_{i}" for i in (0, 3, 6, 8, 10)]
 WIDE = ["classifier_1", "classifier_4"]
 
 
 def make_config(scope: str = "head", **model: Any) -> dict[str, Any]:
+    """The study's configuration, narrow, with a prior of its own for each group of layers."""
+    config = runpy.run_path(str(STUDY))["get_config"]().to_dict()
     fields = {"image_size": 63, "width_multiplier": 0.03, "precision": "float32"}
-    return {
-        "model": {**fields, "freeze_features": False, "freeze_classifier": False, **model},
-        "cnn": {"dropout": 0.25},
-        "cnn_l2sp": {"dropout": 0.0},
-        "bnn": {
-            "layers": scope,
-            "body": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
-            "body_from_scratch": {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3},
-            "head": {"prior": {"kind": "normal"}, "posterior_ratio": 0.4},
-        },
+    config["model"] = {**fields, "freeze_features": False, "freeze_classifier": False, **model}
+    config["cnn"]["dropout"] = 0.25
+    config["bnn"] |= {
+        "layers": scope,
+        "body": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
+        "features": None,
+        "body_from_scratch": {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3},
+        "head": {"prior": {"kind": "normal"}, "posterior_ratio": 0.4},
     }
+    return config
 
 
 def build(name: str, config: dict[str, Any], is_pretrained: bool = True) -> tf_keras.Sequential:

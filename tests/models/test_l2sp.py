@@ -82,9 +82,7 @@ def test_penalised_layers_are_the_bayesian_ones_of_the_twin(scope: str) -> None:
 def test_a_log_uniform_prior_is_refused(section: str) -> None:
     normal = {"prior": PRIORS["normal"]}
     sections = {"body": normal, "features": normal, "head": normal, section: {"prior": {"kind": "log_uniform"}}}
-    message = (
-        rf"--config\.bnn\.{section}\.prior\.kind=log_uniform.* no bound at a weight of 0; choose a normal prior there"
-    )
+    message = rf"bnn\.{section}\.prior\.kind=log_uniform.* no bound at a weight of 0; choose a normal prior there"
     with pytest.raises(InputError, match=message):
         build_l2sp(NARROW, Bayesian("all", **sections), NUM_TRAIN_EXAMPLES, seed=0)
 

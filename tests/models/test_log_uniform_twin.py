@@ -135,8 +135,6 @@ def test_it_can_start_from_scratch() -> None:
 
 
 def test_a_head_that_starts_at_zero_is_refused() -> None:
-    message = (
-        r"--config\.bnn\.head\.prior\.kind=log_uniform: .* mean of 0.*give it a normal prior, such as scaled_normal"
-    )
+    message = r"bnn\.head\.prior\.kind=log_uniform: .* mean of 0.*give it a normal prior, such as scaled_normal"
     with pytest.raises(InputError, match=message):
         build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("head", config(), config()), NUM_TRAIN_EXAMPLES, seed=0)

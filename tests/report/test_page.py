@@ -248,7 +248,7 @@ def test_what_it_was_made_from(text, records):
         "photos.zip (images as given)",
         "4: ant, bee & co, <wasp>, $fly$",
         "120 images, the same for all models",
-        "CNN 1, BNN 8",
+        "CNN one pass, BNN by Monte Carlo, 8 draws in 2 passes",
         f"{seconds // 60} min {seconds % 60} s in 12 runs",
         "--model=cnn,bnn --n_per_class=5,10,40 --seeds=0,1 --data=PATH/photos.zip",
         "held at 1 % of their prior's in convolutions and at 3 % of their prior's in the dense layers before",

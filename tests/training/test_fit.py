@@ -133,7 +133,7 @@ def test_a_broken_loss_names_what_to_lower(make_run: Callable[..., Run], make_in
 
 def test_weights_broken_by_an_epochs_last_step_are_found_at_validation(make_run: Callable[..., Run]) -> None:
     run = make_run()
-    with pytest.raises(InputError, match=r"the validation loss became nan in epoch 2: lower .*learning_rate"):
+    with pytest.raises(InputError, match=r"the validation loss became nan in epoch 2: lower .*learning rate"):
         run.train(Schedule(epochs=3, learning_rate=0.1), nlls=[0.9, float("nan"), 0.8])
     assert int(run.state.best_epoch) == 1
     assert len(run.history.rows) == 1
