@@ -11,6 +11,9 @@ from pathlib import Path
 from absl import flags
 
 from tfp_insects.cli.app import define_config_file, run_main
+from tfp_insects.metrics.metric_table import describe_metrics
+
+__doc__ = f"{__doc__}\nMetrics:\n{describe_metrics()}\n"  # For --help.
 
 STUDY = Path(__file__).resolve().parent.parent / "configs" / "study.py"
 
@@ -38,6 +41,7 @@ def main(argv: list[str]) -> None:
 
     from tfp_insects.cli.numbers import parse_numbers
     from tfp_insects.compare.benchmark import Benchmark, run_benchmark
+    from tfp_insects.runs.config import RunConfig
 
     benchmark = Benchmark(
         split=SPLIT.value,
@@ -47,7 +51,7 @@ def main(argv: list[str]) -> None:
         data=DATA.value,
         weights=WEIGHTS.value,
         ood_data=OOD_DATA.value,
-        config=CONFIG.value.to_dict(),
+        config=RunConfig.from_plain(CONFIG.value.to_dict()),
         workdir=Path(WORKDIR.value).expanduser(),
         cache_dir=Path(CACHE_DIR.value).expanduser(),
         only_finished=ONLY_FINISHED.value,

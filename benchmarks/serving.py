@@ -11,7 +11,7 @@ from absl import flags
 from tfp_insects.cli.app import run_main
 
 BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["1", "32"], "images of a request")
-NUM_SAMPLES = flags.DEFINE_integer("num_samples", 30, "Monte Carlo draws", lower_bound=1)
+NUM_SAMPLES = flags.DEFINE_integer("num_samples", 2, "draws of what lies before the dense layers", lower_bound=1)
 REPEATS = flags.DEFINE_integer("repeats", 7, "rounds; times are medians over them", lower_bound=1)
 IMAGE_SIZE = flags.DEFINE_integer("image_size", 227, "side of the input in pixels", lower_bound=63)
 WIDTH_MULTIPLIER = flags.DEFINE_float("width_multiplier", 1.0, "factor of all widths, for a quick look")

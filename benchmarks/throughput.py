@@ -16,13 +16,18 @@ MODELS = flags.DEFINE_list(
     "one or more of cnn, bnn (configs/study.py: all layers Bayesian), bnn_weight_scale (each weight's scale trained), "
     "cnn_classifier, bnn_classifier, cnn_head, bnn_head (convolutions, or all but the last layer, frozen), tfp_flipout",
 )
-MODES = flags.DEFINE_list("modes", ["forward", "train", "predict"], "one or more of forward, train, predict")
+MODES = flags.DEFINE_list(
+    "modes",
+    ["forward", "train", "predict"],
+    "one or more of forward, train, predict (by moments behind a mirrored pair of draws), predict_mean (behind the mean), "
+    "predict_monte_carlo",
+)
 DTYPES = flags.DEFINE_list(
     "dtypes", ["float32", "mixed_bfloat16"], "one or more of float32, mixed_bfloat16, mixed_float16"
 )
 BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["16", "64", "256"], "images in a step, or in a call of predict")
 REPEATS = flags.DEFINE_integer("repeats", 5, "rounds; times are medians over them", lower_bound=1)
-NUM_SAMPLES = flags.DEFINE_integer("num_samples", 30, "draws of a prediction", lower_bound=1)
+NUM_SAMPLES = flags.DEFINE_integer("num_samples", 30, "draws of a prediction by Monte Carlo", lower_bound=1)
 FEATURES = flags.DEFINE_boolean("features", False, "time an epoch on cached features against one without the cache")
 MEMORY = flags.DEFINE_boolean("memory", False, "measure the peak memory of training on few and on many images")
 N_PER_CLASS = flags.DEFINE_integer("n_per_class", 50, "drawn images of each class in an epoch", lower_bound=1)

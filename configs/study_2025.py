@@ -31,8 +31,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.training.warmup_epochs = 0.0
     config.training.momentum = 0.9
     config.training.num_validation_samples = 10
-    config.prediction.num_samples = 10
-    config.prediction.num_last_layer_samples = 1
+    config.prediction.method = "monte_carlo"
+    config.prediction.monte_carlo.num_samples = 10
+    config.prediction.monte_carlo.num_last_layer_samples = 1
 
     config.cnn.dropout = 0.5
     config.cnn.learning_rate = 1e-3

@@ -1,5 +1,7 @@
 """What tests of several rooms share; each module of `fixtures` says what it makes."""
 
+import signal
+
 pytest_plugins = [
     "fixtures.invented_runs",
     "fixtures.models",
@@ -7,3 +9,7 @@ pytest_plugins = [
     "fixtures.tiny_twin",
     "fixtures.wheels",
 ]
+
+# Whoever starts the tests in the background may have signals ignored, which all processes that tests start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -51,5 +51,5 @@ def test_the_study_of_2025_is_as_its_authors_describe_it() -> None:
     assert (bnn["kl_weight"], bnn["kl_annealing_epochs"]) == (5e-4, 50.0)
     for part in ("body_from_scratch", "head"):
         assert (bnn[part]["prior"]["kind"], bnn[part]["prior"]["scale"]) == ("normal", 0.1)
-    assert config["prediction"]["num_samples"] == 10
+    assert config["prediction"]["monte_carlo"]["num_samples"] == 10
     assert set(cnn["rates"].values()) == set(bnn["rates"].values()) == {1.0}

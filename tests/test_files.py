@@ -1,5 +1,7 @@
 import concurrent.futures
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import (
+    partial_prefix,
     read_arrays,
     remove_partial_files,
     require_writable,
@@ -76,7 +79,7 @@ def test_commands_that_check_a_directory_at_the_same_time_do_not_disturb_each_ot
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--workdir=.*file/runs: cannot be written \(Not a directory\)"):
+    with pytest.raises(InputError, match=r"workdir=.*file/runs: cannot be written \(Not a directory\)"):
         require_writable(tmp_path / "file" / "runs")
 
 
@@ -89,7 +92,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path) -> None:
         path = tmp_path / name
         write(path)
         before = path.read_bytes()
-        (tmp_path / f".partial-{os.getpid()}-{name}").symlink_to("/dev/full")
+        (tmp_path / f"{partial_prefix()}{os.getpid()}-{name}").symlink_to("/dev/full")
         with pytest.raises(
             InputError, match=rf"{name} was not written \(No space left on device\): mend that and give"
         ):
@@ -121,3 +124,14 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     remove_partial_files(tmp_path)
     assert {path.name for path in tmp_path.rglob("*")} == {"a.json", "checkpoints"}
+
+
+def test_what_a_killed_process_left_of_a_file_goes_when_that_file_is_written_again(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here, dead, alive = partial_prefix(), ended.pid, os.getppid()
+    kept = [f"{here}{alive}-a.json", f"{here}{dead}-b.json", f".partial-elsewhere-{dead}-a.json", f"{here}some-a.json"]
+    for name in (f"{here}{dead}-a.json", *kept):
+        (tmp_path / name).touch()
+    write_json(tmp_path / "a.json", {})
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", *kept}

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -29,18 +30,43 @@ CANNOT_WRITE = frozenset(
 def written_whole(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`, which takes its place when the block ends without an error.
 
-    It has the suffix of `path`, by which some writers choose the format, and the process in its name.
+    It has the suffix of `path`, by which some writers choose the format, and the process in its name. What a process that was
+    killed left of the same file is removed.
 
     Raises:
         InputError: The system cannot write: the disk is full, say, or the directory is gone. What was there before stays.
     """
-    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{partial_prefix()}{os.getpid()}-{path.name}")
     try:
         with told_if_not_written(path):
+            _remove_what_killed_processes_left(path)
             yield temporary
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def partial_prefix() -> str:
+    """How the name of a file begins that a process of this machine is writing; its number follows."""
+    return f"{PARTIAL}{socket.gethostname()}-"
+
+
+def _remove_what_killed_processes_left(path: Path) -> None:
+    """Removes files that other processes of this machine were writing in place of `path` when they ended."""
+    for name in os.listdir(path.parent):
+        number, _, rest = name.removeprefix(partial_prefix()).partition("-")
+        if rest == path.name and number.isdecimal() and not _is_alive(int(number)):
+            path.with_name(name).unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # It is another user's.
+        return True
+    return True
 
 
 @contextlib.contextmanager
@@ -54,9 +80,10 @@ def told_if_not_written(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in CANNOT_WRITE:
             raise
-        other = error.filename if error.filename and Path(error.filename).parent != path.parent else ""
+        named = Path(error.filename) if isinstance(error.filename, str | os.PathLike) else path
+        other = "" if path.parent in (named, named.parent) else named
         # Libraries put a page of detail into their message, and the system's number beside it.
-        raise not_written(path, f"{os.strerror(error.errno)}{other and ': '}{other}") from error
+        raise not_written(path, f"{os.strerror(error.errno)}{': ' if other else ''}{other}") from error
 
 
 def not_written(path: Path, reason: str) -> InputError:
@@ -115,5 +142,6 @@ def require_writable(directory: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"--workdir={directory}: cannot be written ({error.strerror}); give another directory"
+            f"workdir={directory}: cannot be written ({error.strerror}); give another directory",
+            field="workdir",
         ) from error

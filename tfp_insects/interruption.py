@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 10.0
@@ -62,6 +63,16 @@ def interruptible(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
         os.close(reader)
 
 
+def end_interrupted(interrupted: Interrupted) -> NoReturn:
+    """Ends the process with one line on stderr, without the seconds that TensorFlow takes to leave."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # What it was connected to may be gone.
+            stream.flush()
+    with contextlib.suppress(OSError):
+        os.write(2, f"error: {interrupted}\n".encode())
+    os._exit(interrupted.exit_code)
+
+
 def _raise(number: int, frame: FrameType | None) -> None:
     del frame
     raise Interrupted(number)
@@ -76,12 +87,6 @@ def _end_in_any_case(reader: int, handled: list[signal.Signals], grace_seconds: 
         if is_ready and not numbers:
             return
         if not numbers or (first is not None and numbers[0] in handled):
-            _end_at_once(first or numbers[0])
+            end_interrupted(Interrupted(first or numbers[0]))
         if numbers[0] in handled:
             first = numbers[0]
-
-
-def _end_at_once(number: int) -> None:
-    interrupted = Interrupted(number)
-    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"error: {interrupted}\n".encode())
-    os._exit(interrupted.exit_code)

@@ -32,7 +32,9 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "bnn_head": {**FROZEN_BODY, "bnn.layers": "head"},
 }
 MODELS = (*OVERRIDES, STOCK)
-MODES = ("forward", "train", "predict")
+MODES = ("forward", "train", "predict", "predict_mean", "predict_monte_carlo")
+# Draws of what lies before the dense layers, and of the logits for each of these.
+BY_MOMENTS: Mapping[str, tuple[int, int]] = {"predict": (2, 64), "predict_mean": (1, 128)}
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -44,11 +46,12 @@ class Configuration:
         model: One of `MODELS`.
         mode: One of `MODES` on random images, or an epoch on drawn or photographed ones: `epoch_images` (decoded, resized and
             passed through all layers), `epoch_features` (features cached), `epoch_pipeline` (the images alone, no model).
+            `predict` has a mirrored pair of draws of what lies before the dense layers, `predict_mean` its mean.
         dtype: Keras policy.
         batch_size: Images in a training step or a call of `predict`.
         image_size: Side of the square input in pixels.
         width_multiplier: Factor of all widths; 1 is AlexNet.
-        num_samples: Draws of a prediction.
+        num_samples: Draws of a prediction by Monte Carlo.
         num_classes: Units of the last layer, and classes of the data.
         n_per_class: Training images of each class in an epoch.
         data: What `scripts/run.py --data` takes, for epochs.

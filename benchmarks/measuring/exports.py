@@ -14,13 +14,14 @@ import tf_keras
 from rich.console import Console
 
 from measuring.configuration import Configuration
-from measuring.models import make_model, study_config
+from measuring.models import make_model
 from measuring.tables import print_table, text_of
 from tfp_insects.data.pipeline import Preprocessing
-from tfp_insects.models.alexnet.sampling import weights_of
 from tfp_insects.serving.graph import ServedModel, ServingOptions
 
-MODELS = ("cnn", "bnn_head", "bnn_classifier", "bnn")
+MEAN = "bnn_mean"
+MODELS = ("cnn", "bnn_head", "bnn_classifier", MEAN, "bnn")
+NUM_LOGIT_DRAWS = 64
 BASELINE = MODELS[0]
 
 
@@ -31,7 +32,7 @@ class Setting:
     Attributes:
         image_size: Side of the square input in pixels; the images sent are as large.
         width_multiplier: Factor of all widths; 1 is AlexNet.
-        num_samples: Monte Carlo draws.
+        num_samples: Draws of what lies before the dense layers; `bnn_mean` has its mean instead.
     """
 
     image_size: int
@@ -56,15 +57,18 @@ def measure_exports(
 
 def _export(name: str, setting: Setting, directory: Path) -> Any:
     configuration = Configuration(
-        model=name, dtype="float32", image_size=setting.image_size, width_multiplier=setting.width_multiplier
+        model="bnn" if name == MEAN else name,
+        dtype="float32",
+        image_size=setting.image_size,
+        width_multiplier=setting.width_multiplier,
     )
     class_names = tuple(f"class_{i}" for i in range(configuration.num_classes))
     names_file = directory.with_suffix(".txt")
     names_file.write_text("\n".join(class_names))
-    num_samples = 1 if name == BASELINE else setting.num_samples
-    num_last = study_config(configuration)["prediction"]["num_last_layer_samples"]
-    options = ServingOptions(Preprocessing(setting.image_size), class_names, num_samples, num_last, threshold=0.5)
-    served = ServedModel(weights_of(make_model(configuration)), options, names_file)
+    num_samples = 1 if name == MEAN else setting.num_samples
+    preprocessing = Preprocessing(setting.image_size)
+    options = ServingOptions(preprocessing, class_names, num_samples, NUM_LOGIT_DRAWS, threshold=0.5)
+    served = ServedModel(make_model(configuration), options, names_file)
     tf.saved_model.save(served, str(directory), {"serving_default": served.predict_bytes})
     tf_keras.backend.clear_session()
     return tf.saved_model.load(str(directory))

@@ -2,7 +2,6 @@
 
 import runpy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tf_keras
@@ -13,19 +12,20 @@ from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE
 from tfp_insects.models.build import build_model
 from tfp_insects.models.initial_weights import start_at
+from tfp_insects.runs.config import RunConfig
 
 STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 SEED = 0
 
 
-def study_config(configuration: Configuration) -> dict[str, Any]:
-    """Plain configuration of a run of the study with this model."""
+def study_config(configuration: Configuration) -> RunConfig:
+    """Configuration of a run of the study with this model."""
     config = runpy.run_path(str(STUDY))["get_config"]()
     config.update_from_flattened_dict(OVERRIDES[configuration.model])
     config.model.image_size = configuration.image_size
     config.model.width_multiplier = configuration.width_multiplier
     config.model.precision = configuration.dtype
-    return config.to_dict()
+    return RunConfig.from_plain(config.to_dict())
 
 
 def make_model(configuration: Configuration) -> tf_keras.Sequential:

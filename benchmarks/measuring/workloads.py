@@ -10,19 +10,18 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from measuring.configuration import STOCK, Configuration
+from measuring.configuration import BY_MOMENTS, STOCK, Configuration
 from measuring.models import SEED, make_model, study_config
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.features import FeaturePipeline
 from tfp_insects.data.opening import open_source
-from tfp_insects.data.pipeline import Augmentation, Examples, Preprocessing, TrainingPipeline
+from tfp_insects.data.pipeline import Examples, Preprocessing, TrainingPipeline
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.study.inputs import InputMaker
 from tfp_insects.training.optimiser import LearningRates, TrainStep, make_optimiser, make_train_step
 
 LEARNING_RATE = 1e-3
-MAX_FEW_IMAGES = 128  # Up to so many images, drawing the dense layers' outputs is cheaper than drawing their weights.
 Batches = Iterable[tuple[tf.Tensor, tf.Tensor]]
 
 
@@ -44,6 +43,8 @@ def make_workload(configuration: Configuration) -> Workload:
         "forward": _forward,
         "train": _train,
         "predict": _predict,
+        "predict_mean": _predict,
+        "predict_monte_carlo": _predict,
         "epoch_images": _epoch_of_images,
         "epoch_features": _epoch_of_features,
         "epoch_pipeline": _epoch_of_pipeline,
@@ -76,12 +77,11 @@ def _predict(configuration: Configuration) -> Workload:
             return np.stack([np.concatenate([run(images).numpy() for images, _ in batches]) for _ in draws])
 
         return Workload(predict, configuration.batch_size)
-    is_few = configuration.model.startswith("bnn") and configuration.batch_size <= MAX_FEW_IMAGES
-    predictor = (FewImagesPredictor if is_few else MonteCarloPredictor)(model)
-    num_last = study_config(configuration)["prediction"]["num_last_layer_samples"]
-    return Workload(
-        lambda: predictor.predict(batches, configuration.num_samples, SEED, num_last), configuration.batch_size
-    )
+    by_moments = BY_MOMENTS.get(configuration.mode)
+    num_last = study_config(configuration).prediction.draws("monte_carlo").num_last_layer_samples
+    num_samples, num_last = by_moments or (configuration.num_samples, num_last)
+    predictor = make_predictor(model) if by_moments else MonteCarloPredictor(model)
+    return Workload(lambda: predictor.predict(batches, num_samples, SEED, num_last), configuration.batch_size)
 
 
 def _epoch_of_images(configuration: Configuration) -> Workload:
@@ -115,7 +115,7 @@ def _epoch_workload(pipeline: TrainingPipeline | FeaturePipeline, step: TrainSte
 
 
 def _training_pipeline(configuration: Configuration) -> TrainingPipeline:
-    augmentation = Augmentation(**study_config(configuration)["augmentation"])
+    augmentation = study_config(configuration).augmentation
     preprocessing = Preprocessing(configuration.image_size)
     examples = open_examples(configuration)
     return TrainingPipeline(examples, preprocessing, augmentation, configuration.batch_size, SEED)
@@ -154,7 +154,7 @@ def _random_batch(configuration: Configuration, batch_size: int | None = None) -
 
 def _prediction_batches(configuration: Configuration) -> Batches:
     """One batch again and again, so that memory does not depend on the number of images."""
-    largest = study_config(configuration)["prediction"]["batch_size"] if configuration.model != STOCK else 64
+    largest = study_config(configuration).prediction.batch_size if configuration.model != STOCK else 64
     num_full, rest = divmod(configuration.batch_size, largest)
     full = [_random_batch(configuration, largest)] * num_full if num_full else []
     return full + ([_random_batch(configuration, rest)] if rest else [])

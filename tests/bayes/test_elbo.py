@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import kl_divergence, set_kl_weight
 from tfp_insects.bayes.elbo import loss_and_logits, negative_log_likelihood
-from tfp_insects.models.bnn import kl_divergence, set_kl_weight
 
 MakeModel = Callable[..., tf_keras.Sequential]
 

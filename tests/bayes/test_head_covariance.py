@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -5,8 +6,10 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.head_covariance import fit_head_covariance, posterior_factor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.bayes.priors import Prior, Variational
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.scores import expected_entropy, predictive_entropy
 from tfp_insects.models.architecture import NetworkSpec
@@ -106,5 +109,36 @@ def test_other_layers_cannot_have_one(section: str) -> None:
     parts = {"body": variational(), "features": variational()}
     parts[section] = variational(covariance_scale=1.0)
     bayesian = Bayesian("all", parts["body"], variational(), parts["features"])
-    with pytest.raises(InputError, match=rf"--config\.bnn\.{section}\.covariance_scale: only the last layer"):
+    with pytest.raises(InputError, match=rf"bnn\.{section}\.covariance_scale: only the last layer"):
         build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), bayesian, 40, seed=0)
+
+
+def transfer(covariance_scale: float = 2.0) -> tf_keras.Model:
+    """A nested base with a random layer, and a head that is not called classifier_6."""
+    spec = Variational(Prior("scaled_normal"), posterior_ratio=0.3)
+    base = tf_keras.Sequential(
+        [tf_keras.Input([6]), DenseFlipout(5, "relu", variational=spec, seed=1, name="inner")], name="base"
+    )
+    inputs = tf_keras.Input([6])
+    last = dataclasses.replace(spec, covariance_scale=covariance_scale)
+    return tf_keras.Model(inputs, tf_keras.layers.Softmax()(DenseFlipout(3, variational=last, seed=2)(base(inputs))))
+
+
+def test_the_last_bayesian_layer_of_any_model_gets_the_covariance_of_its_inputs() -> None:
+    model = transfer()
+    (head, inner), images = (
+        (model.layers[-2], model.layers[1].layers[0]),
+        np.float32(np.random.default_rng(0).normal(size=(9, 6))),
+    )
+    fit_head_covariance(model, [(images[:5], None), (images[5:], None)], num_samples=2, seed=3)
+    seed = tf.random.experimental.stateless_fold_in(tf.constant([3, 0]), 0)
+    features = [np.maximum(images @ kernel + inner.bias, 0) for kernel in inner.sample_pair(seed)]
+    precision = np.eye(5) * 5 / 2.0**2 + 0.5 / 2 * sum(one.T @ one for one in features)
+    factor = np.float64(head.covariance_factor)
+    np.testing.assert_allclose(factor @ factor.T, np.linalg.inv(precision), rtol=1e-4, atol=1e-6)
+
+
+def test_a_layer_within_a_nested_model_cannot_have_one() -> None:
+    model = tf_keras.Sequential([tf_keras.Input([6]), transfer()])
+    with pytest.raises(ValueError, match=r"layer 'dense_flipout.*' must be called once by the model itself"):
+        fit_head_covariance(model, [(np.ones([2, 6], np.float32), None)], num_samples=2, seed=0)

@@ -8,12 +8,12 @@ import tf_keras
 from measuring import workloads
 from measuring.configuration import OVERRIDES, STOCK, Configuration
 from measuring.models import make_model
-from measuring.workloads import MAX_FEW_IMAGES, Workload, make_workload, open_examples
+from measuring.workloads import Workload, make_workload, open_examples
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.data.pipeline import TrainingPipeline
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS
-from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.frozen import num_frozen_layers
 from tfp_insects.training.optimiser import TrainStep
 
@@ -69,14 +69,19 @@ def test_steps_learn_the_batch(narrow: Configuration, model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "num_draws", "num_images"),
-    # The twin's last layer is drawn four times for each of two draws.
-    [("cnn", 1, 3), ("bnn", 8, 3), ("bnn", 8, MAX_FEW_IMAGES + 2), (STOCK, 2, 66)],
+    ("model", "mode", "num_draws", "num_images"),
+    [
+        ("cnn", "predict", 1, 3),
+        ("bnn", "predict", 128, 66),
+        ("bnn", "predict_mean", 128, 3),
+        ("bnn", "predict_monte_carlo", 8, 3),  # The twin's last layer is drawn four times for each of two draws.
+        (STOCK, "predict", 2, 66),
+    ],
 )
 def test_predictions_are_of_all_images_and_draws(
-    narrow: Configuration, model: str, num_draws: int, num_images: int
+    narrow: Configuration, model: str, mode: str, num_draws: int, num_images: int
 ) -> None:
-    one = workload(narrow, model, "predict", batch_size=num_images)
+    one = workload(narrow, model, mode, batch_size=num_images)
     probabilities = np.asarray(one.run())
     assert probabilities.shape == (num_draws, num_images, 10)
     np.testing.assert_allclose(probabilities.sum(-1), 1.0, rtol=1e-4)

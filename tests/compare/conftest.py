@@ -1,13 +1,16 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tfp_insects.compare.answers import AnswerBook, Answers
+from tfp_insects.compare.answers import Answers, Ood
+from tfp_insects.compare.comparison import Comparison
 from tfp_insects.runs.cells import Cell
 
 MakeAnswers = Callable[..., Answers]
 NUM_EXAMPLES, NUM_OOD, NUM_CLASSES = 200, 80, 3
+FEW = 200
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -20,34 +23,51 @@ def make_answers() -> MakeAnswers:
     """Makes answers of a model; the higher `skill`, the surer of labels and the less sure of what has none."""
 
     def make(
-        model: str, size: int, seed: int, skill: float, *, is_test: bool = True, seconds: float = 10.0, images: str = ""
+        model: str,
+        size: int,
+        seed: int,
+        skill: float,
+        *,
+        is_test: bool = True,
+        is_shared: bool = False,
+        seconds: float = 10.0,
+        images: str = "",
     ) -> Answers:
         rng = np.random.default_rng(seed)
-        labels = rng.integers(NUM_CLASSES, size=NUM_EXAMPLES)
+        labels = np.random.default_rng(0 if is_shared else seed).integers(NUM_CLASSES, size=NUM_EXAMPLES)
         noise = rng.normal(size=(2, NUM_EXAMPLES, NUM_CLASSES))
         draws = softmax(skill * np.eye(NUM_CLASSES)[labels] + noise)
         ood = softmax(rng.normal(size=(2, NUM_OOD, NUM_CLASSES)) / skill)
+        images_of = "shared" if is_shared else seed
         return Answers(
             cell=Cell(model, size, seed),
-            probabilities=draws.mean(axis=0),
+            probabilities=draws,
             labels=labels,
-            example_ids=tuple(f"{images}{seed}-{i}" for i in range(NUM_EXAMPLES)),
-            ood=ood if is_test else None,
-            draws=draws if is_test else None,
-            train_seconds=2 * seconds,
-            seconds_to_best_epoch=seconds,
+            example_ids=tuple(f"{images}{images_of}-{i}" for i in range(NUM_EXAMPLES)),
+            ood=Ood(ood, "f" * 64) if is_test else None,
+            seconds={"seconds_to_best_epoch": seconds, "train_seconds": 2 * seconds + size, "seconds_per_step": 0.1},
         )
 
     return make
 
 
 @pytest.fixture
-def book(make_answers: MakeAnswers) -> AnswerBook:
-    """Twins at two sizes with two seeds, the BNN better; a baseline with one seed."""
-    twins = [
-        make_answers(model, size, seed, skill, seconds=seconds)
-        for model, skill, seconds in (("cnn", 1.0, 10.0), ("bnn", 1.5, 15.0))
-        for size in (5, 10)
-        for seed in (0, 1)
-    ]
-    return AnswerBook([*twins, *(make_answers("mc_dropout", size, 0, 1.2) for size in (5, 10))])
+def cells(make_answers: MakeAnswers) -> Callable[..., list[Answers]]:
+    """Makes twins at two sizes with two seeds, the BNN better, and a baseline with one seed."""
+
+    def make(**more: Any) -> list[Answers]:
+        twins = [
+            make_answers(model, size, seed, skill, seconds=seconds, **more)
+            for model, skill, seconds in (("cnn", 1.0, 10.0), ("bnn", 1.5, 15.0))
+            for size in (5, 10)
+            for seed in (0, 1)
+        ]
+        return [*twins, *(make_answers("mc_dropout", size, 0, 1.2, **more) for size in (5, 10))]
+
+    return make
+
+
+@pytest.fixture
+def comparison(cells: Callable[..., list[Answers]]) -> Comparison:
+    """Of `cells`, where each seed has test images of its own."""
+    return Comparison(cells(), FEW)

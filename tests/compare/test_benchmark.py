@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tfp_insects.compare.answers import TIMES, WHOLE_RUN
 from tfp_insects.compare.benchmark import Benchmark, run_benchmark
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.report.content import make_content
+from tfp_insects.report.figure_files import difference_rows, figure_rows
+from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.reading import load_runs
 
 
 def pack(source: ImageSource, path: Path) -> str:
@@ -20,10 +25,14 @@ def pack(source: ImageSource, path: Path) -> str:
     return str(path)
 
 
+def interval_of(row: dict[str, Any], estimate: str) -> dict[str, float]:
+    return {"estimate": row[estimate], "low": row["low"], "high": row["high"]}
+
+
 @pytest.fixture
-def make_benchmark(insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path):
+def make_benchmark(insects: ImageSource, other_insects: ImageSource, tiny_config: RunConfig, tmp_path: Path):
     data, ood_data = pack(insects, tmp_path / "insects.zip"), pack(other_insects, tmp_path / "others.zip")
-    config = {**tiny_config, "training": {**tiny_config["training"], "epochs": 1}}
+    config = tiny_config.replaced({"training.epochs": 1})
 
     def make(split: Any, models: tuple[str, ...], seeds: list[int]) -> Benchmark:
         return Benchmark(split, models, [3], seeds, data, "none", ood_data, config, tmp_path / "runs", tmp_path)
@@ -59,7 +68,7 @@ def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark
     assert len(weights) == 2
 
     unfinished = dataclasses.replace(make_benchmark("test", *twins), only_finished=True)
-    with pytest.raises(InputError, match="no finished run of test there; leave out --only_finished"):
+    with pytest.raises(InputError, match="no finished run of test there, so there is nothing to compare"):
         run_benchmark(unfinished, console)
     tested = run_benchmark(make_benchmark("test", *twins), console)
     more = dataclasses.replace(make_benchmark("test", *twins), seeds=[1, 2], only_finished=True)
@@ -72,7 +81,15 @@ def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark
     record = json.loads((runs / "bnn-n3-seed1" / "record.json").read_text())
     for name in ("accuracy", "nll", "auroc_predictive_entropy"):
         assert tested["models"]["bnn"]["3"][name]["estimate"] == pytest.approx(record[name])
-    assert tested["ood_auroc_difference"] is not None
+    assert set(tested["time_ratios"]["3"]) == {*TIMES, WHOLE_RUN}
+    assert set(chosen["time_ratios"]["3"]) == {"seconds_to_best_epoch", "train_seconds"}
+    assert "auroc_predictive_entropy" in tested["differences"]["bnn - cnn"]["3"]
+    # The page of the same runs shows the same figures.
+    content = make_content(load_runs(runs))
+    for row in figure_rows(content.comparison):
+        assert interval_of(row, "estimate") == tested["models"][row["model"]]["3"][row["metric"]]
+    for row in difference_rows(content.pairs):
+        assert interval_of(row, "difference") == tested["differences"]["bnn - cnn"]["3"][row["metric"]]
     # Each seed has a split of its own.
     identity = json.loads((runs / "bnn-n3-seed1" / "config.json").read_text())
     assert identity["config"]["data"]["split_seed"] == 1

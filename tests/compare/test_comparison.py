@@ -1,146 +1,266 @@
-import io
-import json
-from typing import Any
+import dataclasses
+import itertools
+from collections.abc import Callable
 
+import numpy as np
 import pytest
-from rich.console import Console
 
-from tfp_insects.compare.answers import AnswerBook
-from tfp_insects.compare.comparison import compare
-from tfp_insects.compare.criteria import judge
-from tfp_insects.compare.tables import print_comparison
+from tfp_insects.compare.answers import Answers, Ood
+from tfp_insects.compare.comparison import Comparison
+from tfp_insects.compare.pair import Pair
+from tfp_insects.errors import InputError
+from tfp_insects.metrics.metric_table import all_metrics, labelled_metrics
+from tfp_insects.metrics.out_of_distribution import auroc
+from tfp_insects.metrics.scores import accuracy, brier_score, negative_log_likelihood, predictive_entropy
+from tfp_insects.runs.cells import Cell
 
-FEW = 100
+FEW = 200
+AUROC = "auroc_predictive_entropy"
 
 
-@pytest.fixture
-def figures(book: AnswerBook) -> dict[str, Any]:
-    return compare(book, FEW)
+def width(interval) -> float:
+    return interval.high - interval.low
 
 
-def test_has_all_models_sizes_and_pairs_in_plain_values(figures: dict[str, Any]) -> None:
-    assert json.loads(json.dumps(figures)) == figures
-    assert {model: list(by_size) for model, by_size in figures["models"].items()} == {
-        "cnn": ["5", "10"],
-        "bnn": ["5", "10"],
-        "mc_dropout": ["5", "10"],
+def entropy_auroc(one: Answers) -> float:
+    return auroc(predictive_entropy(one.probabilities), predictive_entropy(one.ood.probabilities))
+
+
+def test_means_are_over_seeds(comparison: Comparison) -> None:
+    answers = comparison.answers("cnn", 5)
+    assert [one.cell.seed for one in answers] == [0, 1]
+    for name, metric in (("accuracy", accuracy), ("nll", negative_log_likelihood), ("brier", brier_score)):
+        expected = np.mean([metric(one.probabilities, one.labels) for one in answers])
+        figure = comparison.figure("cnn", 5, name)
+        assert figure.interval.estimate == pytest.approx(expected)
+        assert figure.interval.low < expected < figure.interval.high
+        assert figure.num_seeds == 2
+
+
+def test_all_metrics_of_the_table_are_there(comparison: Comparison) -> None:
+    assert list(comparison.figures("bnn", 10)) == [metric.name for metric in all_metrics()]
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_differences_are_paired(cells: Callable[..., list[Answers]], is_shared: bool) -> None:
+    comparison = Comparison(cells(is_shared=is_shared), FEW)
+    assert comparison.has_shared_images is is_shared
+    pair = Pair(comparison, "bnn", "cnn")
+    found = pair.differences(5)["nll"]
+    nll = {
+        name: [negative_log_likelihood(one.probabilities, one.labels) for one in comparison.answers(name, 5)]
+        for name in ("bnn", "cnn")
     }
-    assert list(figures["differences"]) == ["bnn - cnn", "bnn - mc_dropout"]
-    assert [one["num_seeds"] for one in figures["models"]["cnn"].values()] == [2, 2]
-    assert [one["num_seeds"] for one in figures["differences"]["bnn - mc_dropout"].values()] == [1, 1]
-    assert figures["time_ratio"] == {"5": 1.5, "10": 1.5}
-    assert figures["ood_auroc_difference"]["estimate"] > 0
-    assert [one["num_seeds"] for one in figures["differences_over_sizes"].values()] == [2, 1]
-    assert figures["models"]["bnn"]["5"]["seconds_to_best_epoch"] == 15.0
+    assert found.interval.estimate == pytest.approx(np.mean(nll["bnn"]) - np.mean(nll["cnn"]))
+    assert found.interval.high < 0
+    # Both models see the same noise, so that the difference is surer than either figure.
+    assert width(found.interval) < width(comparison.figure("bnn", 5, "nll").interval)
 
 
-def test_validation_answers_say_nothing_about_ood_images(make_answers) -> None:
-    book = AnswerBook([make_answers(model, 5, 0, 1.0, is_test=False) for model in ("cnn", "bnn")])
-    figures = compare(book, FEW)
-    assert figures["ood_auroc_difference"] is None
-    assert not any(name.startswith("auroc") for name in figures["models"]["cnn"]["5"])
+def means_by_hand(values: np.ndarray, is_shared: bool) -> np.ndarray:
+    """Means over seeds and images `[num_seeds, num_images]`, resampled one by one."""
+    rng = np.random.default_rng(5)
+    num_seeds, num_images = values.shape
+    means = []
+    for _ in range(2000):
+        images = rng.integers(num_images, size=num_images)
+        drawn = []
+        for seed in rng.integers(num_seeds, size=num_seeds):
+            drawn.append(values[seed, images if is_shared else rng.integers(num_images, size=num_images)].mean())
+        means.append(np.mean(drawn))
+    return np.quantile(means, [0.025, 0.975])
 
 
-def test_one_model_alone_is_compared_with_none(make_answers) -> None:
-    figures = compare(AnswerBook([make_answers("cnn", 5, 0, 1.0)]), FEW)
-    assert (figures["differences"], figures["differences_over_sizes"]) == ({}, {})
-    assert (figures["time_ratio"], judge(figures)) == ({}, [])
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_intervals_are_those_of_resampling_seeds_and_images_by_hand(
+    cells: Callable[..., list[Answers]], is_shared: bool
+) -> None:
+    small = [one for one in cells(is_shared=is_shared, is_test=False) if one.cell.n_per_class == 5]
+    comparison = Comparison(small, 2000)
+    right = np.array([one.correct for one in comparison.answers("bnn", 5)], float)
+    found = comparison.figure("bnn", 5, "accuracy").interval
+    np.testing.assert_allclose([found.low, found.high], means_by_hand(right, is_shared), atol=0.006)
+    other = np.array([one.correct for one in comparison.answers("cnn", 5)], float)
+    found = Pair(comparison, "bnn", "cnn").differences(5)["accuracy"].interval
+    np.testing.assert_allclose([found.low, found.high], means_by_hand(right - other, is_shared), atol=0.006)
 
 
-def test_models_without_a_common_seed_are_not_averaged(make_answers) -> None:
-    cells = [("cnn", 5, 0), ("bnn", 5, 0), ("cnn", 10, 1), ("bnn", 10, 1)]
-    figures = compare(AnswerBook([make_answers(*cell, 1.0) for cell in cells]), FEW)
-    assert figures["differences_over_sizes"] == {"bnn - cnn": {}}
-    assert figures["ood_auroc_difference"] is None
-    print_comparison(figures, judge(figures), Console(file=io.StringIO(), width=80))
+def test_seeds_that_share_images_are_less_sure_than_seeds_with_their_own(make_answers) -> None:
+    answers = [make_answers("cnn", 5, 0, 1.0, is_test=False)]
+    alike = [dataclasses.replace(answers[0], cell=Cell("cnn", 5, seed)) for seed in range(4)]
+    own = [
+        dataclasses.replace(one, example_ids=tuple(f"{one.cell.seed}-{name}" for name in one.example_ids))
+        for one in alike
+    ]
+    single, shared, apart = (
+        width(Comparison(runs, 2000).figure("cnn", 5, "nll").interval) for runs in (answers, alike, own)
+    )
+    assert shared == pytest.approx(single, rel=0.08)
+    assert apart == pytest.approx(single / 2, rel=0.08)
 
 
-def test_prints_every_figure(figures: dict[str, Any]) -> None:
-    console = Console(file=io.StringIO(), width=80)
-    print_comparison(figures, judge(figures), console)
-    text = console.file.getvalue()
-    for model, by_size in figures["models"].items():
-        for one in by_size.values():
-            assert f"{one['nll']['estimate']:.3f}" in text, model
-    for by_size in figures["differences"].values():
-        for one in by_size.values():
-            assert f"{one['aurc']['estimate']:+.4f}" in text
-    for one in figures["differences_over_sizes"].values():
-        assert f"{one['nll']['estimate']:+.4f}" in text
-    assert "…" not in text
-    assert "[x] accuracy at least the CNN's" in text
+def test_differences_over_sizes_are_means_of_those_at_each_size(comparison: Comparison) -> None:
+    pair = Pair(comparison, "bnn", "cnn")
+    found = pair.differences_over_sizes()
+    by_size = [pair.differences(size) for size in (5, 10)]
+    assert set(found) == set(by_size[0])
+    for name, one in found.items():
+        assert one.interval.estimate == pytest.approx(np.mean([at[name].interval.estimate for at in by_size])), name
+        assert one.interval.low <= one.interval.high, name
+    assert found["nll"].interval.high < 0
 
 
-def test_a_variant_stands_for_the_twin_where_that_was_not_run(make_answers) -> None:
-    book = AnswerBook([make_answers("cnn", 5, 0, 1.0), make_answers("bnn_head", 5, 0, 1.5)])
-    figures = compare(book, num_resamples=50)
-    assert figures["challenger"] == "bnn_head"
-    assert list(figures["differences"]) == ["bnn_head - cnn"]
-    assert figures["differences"]["bnn_head - cnn"]["5"]["nll"]["estimate"] < 0
-    assert judge(figures)
+def test_sizes_that_are_tested_on_the_same_images_are_no_surer_than_one(make_answers) -> None:
+    twice = [
+        dataclasses.replace(make_answers(model, 5, 0, skill), cell=Cell(model, size, 0))
+        for model, skill in (("bnn", 1.5), ("cnn", 1.0))
+        for size in (5, 10)
+    ]
+    pair = Pair(Comparison(twice, FEW), "bnn", "cnn")
+    for name, one in pair.differences_over_sizes().items():
+        single = pair.differences(5)[name].interval
+        found = (one.interval.estimate, one.interval.low, one.interval.high)
+        assert found == pytest.approx((single.estimate, single.low, single.high)), name
 
 
-def interval(estimate: float, low: float, high: float) -> dict[str, float]:
-    return {"estimate": estimate, "low": low, "high": high}
+def test_seeds_that_lack_a_size_are_left_out(make_answers) -> None:
+    cells = [(5, 0), (5, 1), (10, 1), (10, 2)]
+    runs = [make_answers(model, size, seed, 1.0) for model in ("bnn", "cnn") for size, seed in cells]
+    pair = Pair(Comparison(runs, FEW), "bnn", "cnn")
+    assert [pair.seeds(size) for size in (5, 10)] == [(0, 1), (1, 2)]
+    assert {one.num_seeds for one in pair.differences_over_sizes().values()} == {1}
+    assert Pair(Comparison(runs, FEW), "bnn", "ensemble").sizes == []
 
 
-def good() -> dict[str, Any]:
-    """Figures of five sizes that meet every expectation."""
-    better, equal = interval(-0.02, -0.03, -0.01), interval(0.0, -0.01, 0.01)
-    size = {"accuracy": interval(0.01, -0.01, 0.02), "nll": better, "brier": better, "ece": equal, "aurc": equal}
-    by_size = {str(n): dict(size) for n in (5, 10, 50, 100, 400)}
-    names = ("cnn", "cnn_temperature", "cnn_l2sp", "mc_dropout")
-    return {
-        "challenger": "bnn",
-        "differences": {f"bnn - {name}": {n: dict(one) for n, one in by_size.items()} for name in names},
-        "ood_auroc_difference": interval(0.03, 0.01, 0.05),
-        "time_ratio": dict.fromkeys(by_size, 1.9),
+def test_a_figure_does_not_depend_on_which_other_models_were_run(cells: Callable[..., list[Answers]]) -> None:
+    everything = cells()
+    alone = Comparison([one for one in everything if one.cell.model == "bnn" and one.cell.n_per_class == 5], FEW)
+    together = Comparison(everything, FEW)
+    assert alone.figures("bnn", 5) == together.figures("bnn", 5)
+
+
+def test_the_order_of_runs_does_not_matter(cells: Callable[..., list[Answers]]) -> None:
+    first, second = (Comparison(order(cells()), FEW) for order in (list, lambda runs: list(reversed(runs))))
+    assert first.figures("bnn", 5) == second.figures("bnn", 5)
+
+
+def test_runs_of_one_seed_with_other_images_cannot_be_compared(make_answers) -> None:
+    for cells in (("bnn", 5, "cnn", 5), ("bnn", 5, "bnn", 10)):
+        first, size, second, other = cells
+        runs = [make_answers(first, size, 0, 1.0), make_answers(second, other, 0, 1.0, images="other")]
+        with pytest.raises(
+            InputError, match=rf"{first}-n{size}-seed0 and {second}-n{other}-seed0 were not tested on the same"
+        ):
+            Comparison(runs)
+
+
+def test_runs_that_were_asked_about_other_unknown_images_cannot_be_compared(make_answers) -> None:
+    runs = [make_answers("bnn", 5, 0, 1.0), make_answers("cnn", 5, 0, 1.0)]
+    for ood in (
+        Ood(runs[0].ood.probabilities, "other"),
+        Ood(runs[0].ood.probabilities[:, 1:], runs[0].ood.fingerprint),
+    ):
+        with pytest.raises(InputError, match="bnn-n5-seed0 and cnn-n5-seed0 were not asked about the same images"):
+            Comparison([runs[0], dataclasses.replace(runs[1], ood=ood)])
+
+
+def test_nothing_can_be_compared_where_there_is_no_run() -> None:
+    with pytest.raises(ValueError, match="answers: expected those of one run or more"):
+        Comparison([])
+
+
+def test_auroc_is_the_mean_over_seeds(comparison: Comparison) -> None:
+    found = comparison.figure("bnn", 10, AUROC).interval
+    assert found.estimate == pytest.approx(np.mean([entropy_auroc(one) for one in comparison.answers("bnn", 10)]))
+    assert found.low < found.estimate < found.high
+
+
+def test_the_difference_in_auroc_is_over_sizes_and_seeds(comparison: Comparison) -> None:
+    found = Pair(comparison, "bnn", "cnn").differences_over_sizes()[AUROC].interval
+    expected = np.mean(
+        [
+            entropy_auroc(comparison.get("bnn", size, seed)) - entropy_auroc(comparison.get("cnn", size, seed))
+            for size, seed in itertools.product((5, 10), (0, 1))
+        ]
+    )
+    assert found.estimate == pytest.approx(expected)
+    assert 0 < found.low < expected < found.high
+
+
+def test_seeds_that_share_ood_images_are_no_surer_of_them_than_one(make_answers) -> None:
+    one = make_answers("cnn", 5, 0, 1.0)
+    # Known images are all alike, so that the figure depends on the out-of-distribution ones alone.
+    known = np.tile([[0.6, 0.2, 0.2]], (2, 200, 1))
+    alike = [
+        dataclasses.replace(
+            one, probabilities=known, cell=Cell("cnn", 5, seed), example_ids=tuple(f"{seed}-{i}" for i in range(200))
+        )
+        for seed in (0, 1)
+    ]
+    single, double = (
+        Comparison(runs, 1000).figure("cnn", 5, "auroc_one_minus_max_probability").interval
+        for runs in (alike[:1], alike)
+    )
+    assert 0 < single.low < single.estimate < single.high < 1
+    assert double.estimate == single.estimate
+    # Independent out-of-distribution images would make the interval narrower by the square root of 2.
+    assert width(double) > 0.85 * width(single)
+
+
+def test_figures_of_unknown_images_are_over_the_seeds_that_were_asked(make_answers) -> None:
+    runs = [make_answers("cnn", 5, seed, 1.0, is_test=seed == 1) for seed in (0, 1)]
+    comparison = Comparison(runs, FEW)
+    figures = comparison.figures("cnn", 5)
+    assert (figures["nll"].num_seeds, figures[AUROC].num_seeds) == (2, 1)
+    assert figures[AUROC].interval.estimate == pytest.approx(entropy_auroc(runs[1]))
+    # Whether others were asked changes nothing of what does not depend on it.
+    nobody = Comparison([dataclasses.replace(one, ood=None) for one in runs], FEW)
+    assert nobody.figure("cnn", 5, "nll") == figures["nll"]
+    assert AUROC not in nobody.figures("cnn", 5)
+
+
+def test_one_draw_says_nothing_about_the_model_s_knowledge(make_answers) -> None:
+    two = make_answers("bnn", 5, 0, 1.0)
+    one = dataclasses.replace(
+        make_answers("cnn", 5, 0, 1.0),
+        probabilities=two.probabilities[:1],
+        ood=Ood(two.ood.probabilities[:1], two.ood.fingerprint),
+    )
+    comparison = Comparison([two, one], FEW)
+    assert set(comparison.metrics("bnn", 5)) - set(comparison.metrics("cnn", 5)) == {
+        "mean_expected_entropy",
+        "mean_mutual_information",
+        "auroc_mutual_information",
+        "fpr95_mutual_information",
     }
+    assert "auroc_mutual_information" not in Pair(comparison, "bnn", "cnn").differences(5)
 
 
-def reached(figures: dict[str, Any]) -> list[bool]:
-    return [criterion.is_reached for criterion in judge(figures)]
+def test_no_interval_of_a_metric_reaches_below_its_least_value(comparison: Comparison) -> None:
+    for metric in labelled_metrics():
+        assert comparison.figure("bnn", 5, metric.name).interval.low >= metric.minimum, metric.name
 
 
-def test_good_figures_reach_all() -> None:
-    assert reached(good()) == [True] * 10
+def test_times_are_compared_over_the_seeds_that_both_have(make_answers) -> None:
+    seconds = {("cnn", 0): 10.0, ("cnn", 1): 20.0, ("bnn", 0): 30.0, ("bnn", 1): 30.0, ("bnn", 2): 99.0}
+    runs = [make_answers(model, 5, seed, 1.0, seconds=value) for (model, seed), value in seconds.items()]
+    found = Pair(Comparison(runs, FEW), "bnn", "cnn").time_ratios(5)
+    best, whole = found["seconds_to_best_epoch"], found["train_seconds"]
+    assert (best.ratio, best.lowest, best.highest, best.num_seeds) == (2.0, 1.5, 3.0, 2)
+    assert whole.ratio == pytest.approx((65 + 65) / (25 + 45))
+    assert "run_seconds" not in found
 
 
-@pytest.mark.parametrize(
-    ("place", "metric", "value", "missed"),
-    [
-        ("bnn - cnn", "accuracy", interval(-0.006, -0.02, 0.02), 0),
-        ("bnn - cnn", "accuracy", interval(-0.004, -0.02, -0.001), 0),
-        ("bnn - cnn", "nll", interval(0.001, -0.01, 0.02), 1),
-        ("bnn - cnn", "brier", interval(0.0, -0.01, 0.02), 2),
-        ("bnn - cnn", "ece", interval(0.02, 0.01, 0.03), 3),
-        ("bnn - cnn", "aurc", interval(0.02, 0.01, 0.03), 4),
-    ],
-)
-def test_one_size_that_fails_is_named(place: str, metric: str, value: dict[str, float], missed: int) -> None:
-    figures = good()
-    figures["differences"][place]["50"][metric] = value
-    assert [i for i, is_reached in enumerate(reached(figures)) if not is_reached] == [missed]
-    assert [text[:5] for text in judge(figures)[missed].shortfalls] == ["n=50:"]
+def test_a_whole_run_is_training_and_predictions(make_answers) -> None:
+    def with_predictions(model: str, seconds: float) -> Answers:
+        one = make_answers(model, 5, 0, 1.0, seconds=10.0)
+        return dataclasses.replace(one, seconds={**one.seconds, "predict_seconds": seconds})
+
+    pair = Pair(Comparison([with_predictions("cnn", 5.0), with_predictions("bnn", 65.0)], FEW), "bnn", "cnn")
+    assert pair.time_ratios(5)["run_seconds"].ratio == (25 + 65) / (25 + 5)
 
 
-def test_scores_must_be_clearly_lower_at_three_sizes() -> None:
-    figures = good()
-    for size in ("5", "10"):
-        figures["differences"]["bnn - cnn"][size]["nll"] = interval(-0.01, -0.03, 0.01)
-    assert all(reached(figures))
-    figures["differences"]["bnn - cnn"]["50"]["nll"] = interval(-0.01, -0.03, 0.01)
-    assert reached(figures)[1] is False
-
-
-def test_a_baseline_may_win_at_one_size_of_five() -> None:
-    figures = good()
-    for size, expected in (("5", True), ("400", False)):
-        figures["differences"]["bnn - cnn_l2sp"][size]["nll"] = interval(0.01, -0.03, 0.05)
-        assert reached(figures)[6] is expected
-
-
-def test_ood_images_and_time_have_bounds() -> None:
-    for difference in (interval(0.019, 0.01, 0.03), interval(0.03, -0.001, 0.06)):
-        assert reached({**good(), "ood_auroc_difference": difference})[8] is False
-    assert reached({**good(), "time_ratio": {"5": 1.0, "10": 2.1}})[9] is False
+def test_mcnemar_is_of_each_seed_with_the_model_first(comparison: Comparison) -> None:
+    for seed, test in Pair(comparison, "bnn", "cnn").mcnemar(5):
+        own, other = (comparison.get(model, 5, seed).correct for model in ("bnn", "cnn"))
+        assert (test.only_first_correct, test.only_second_correct) == ((own & ~other).sum(), (other & ~own).sum())

@@ -100,9 +100,10 @@ def test_basic_interval_takes_out_the_bias_of_resampling() -> None:
 
 def test_paired_difference_is_the_bootstrap_of_the_differences() -> None:
     first, second = skewed_values(80), skewed_values(80, seed=1)
-    found = statistics.bootstrap_interval(
-        statistics.difference_of(statistics.mean_of(first), statistics.mean_of(second)), 80, seed=0
-    )
+    found = (
+        statistics.bootstrap(statistics.mean_of(first), 80, seed=0)
+        - statistics.bootstrap(statistics.mean_of(second), 80, seed=0)
+    ).interval()
     expected = statistics.bootstrap_interval(statistics.mean_of(first - second), 80, seed=0)
     assert (found.estimate, found.low, found.high) == pytest.approx((expected.estimate, expected.low, expected.high))
 
@@ -111,19 +112,37 @@ def test_pairing_removes_what_two_runs_share() -> None:
     rng = np.random.default_rng(0)
     difficulty = rng.exponential(size=200)
     first, second = difficulty + 0.05 + rng.normal(scale=0.01, size=200), difficulty
-    found = statistics.bootstrap_interval(
-        statistics.difference_of(statistics.mean_of(first), statistics.mean_of(second)), 200, seed=0
+    both = statistics.bootstrap(
+        statistics.side_by_side([statistics.mean_of(first), statistics.mean_of(second)]), 200, seed=0
     )
+    found = (both.part(0) - both.part(1)).interval()
     assert 0.045 < found.low < found.estimate < found.high < 0.055
     single = statistics.bootstrap_interval(statistics.mean_of(first), 200, seed=0)
     assert single.high - single.low > 20 * (found.high - found.low)
 
 
 def test_a_run_does_not_differ_from_itself() -> None:
-    statistic = statistics.mean_of(skewed_values(40))
-    assert statistics.bootstrap_interval(
-        statistics.difference_of(statistic, statistic), 40, seed=0
-    ) == statistics.Interval(0.0, 0.0, 0.0)
+    one = statistics.bootstrap(statistics.mean_of(skewed_values(40)), 40, seed=0)
+    assert (one - one).interval() == statistics.Interval(0.0, 0.0, 0.0)
+
+
+def test_a_function_of_several_figures_is_evaluated_resample_by_resample() -> None:
+    first, second = skewed_values(50), skewed_values(50, seed=1)
+    both = statistics.bootstrap(
+        statistics.side_by_side([statistics.mean_of(first), statistics.mean_of(second)]), 50, seed=0, num_resamples=300
+    )
+    ratio = statistics.combined(lambda values: values[0] / values[1], [both.part(0), both.part(1)])
+    assert ratio.estimate == pytest.approx(first.mean() / second.mean())
+    np.testing.assert_array_equal(ratio.values, both.values[:, 0] / both.values[:, 1])
+    mean = statistics.mean_of_figures([both.part(0), both.part(1)]).interval()
+    expected = statistics.bootstrap_interval(statistics.mean_of((first + second) / 2), 50, seed=0, num_resamples=300)
+    assert (mean.estimate, mean.low, mean.high) == pytest.approx((expected.estimate, expected.low, expected.high))
+
+
+def test_several_figures_have_no_single_interval() -> None:
+    both = statistics.bootstrap(statistics.side_by_side([statistics.mean_of([1.0, 2.0])] * 2), 2, seed=0)
+    with pytest.raises(ValueError, match=r"values: expected those of one figure, \[num_resamples\], got \[2000, 2\]"):
+        both.interval()
 
 
 def test_95_percent_of_intervals_cover_the_true_mean() -> None:
@@ -136,23 +155,31 @@ def test_95_percent_of_intervals_cover_the_true_mean() -> None:
     assert 0.90 <= np.mean(covered) <= 0.98
 
 
-def test_seeds_interval_of_one_seed_is_the_interval_over_images() -> None:
+def over_seeds(
+    seeds: list[statistics.Statistic], num_images: int, is_shared: bool, **more: int
+) -> statistics.Resampled:
+    """Of seeds that are tested on the same images, or on as many of their own."""
+    if is_shared:
+        return statistics.bootstrap_over_seeds(seeds, [0] * len(seeds), num_shared=[num_images], **more)
+    return statistics.bootstrap_over_seeds(seeds, [num_images] * len(seeds), **more)
+
+
+def test_of_one_seed_there_is_the_interval_over_images() -> None:
     statistic = statistics.mean_of(skewed_values(50))
     expected = statistics.bootstrap_interval(statistic, 50, seed=1, num_resamples=5000)
-    for shared_images in (False, True):
-        found = statistics.seeds_interval([statistic], [50], shared_images=shared_images, seed=0, num_resamples=5000)
+    for is_shared in (False, True):
+        found = over_seeds([statistic], 50, is_shared, seed=0, num_resamples=5000).interval()
         assert found.estimate == expected.estimate
         assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.02)
 
 
-@pytest.mark.parametrize("shared_images", [False, True])
-def test_seeds_interval_of_constants_is_that_of_drawing_seeds(shared_images: bool) -> None:
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_of_constants_there_is_the_interval_of_drawing_seeds(is_shared: bool) -> None:
     # Two seeds at 0 and 1 have means 0, 1/2, 1 with probabilities 1/4, 1/2, 1/4: quantiles 0.2 and 0.8 are 0 and 1.
     seeds = [statistics.mean_of(np.zeros(10)), statistics.mean_of(np.ones(10))]
-    found = statistics.seeds_interval(seeds, [10, 10], shared_images=shared_images, seed=0, level=0.6)
-    assert found == statistics.Interval(0.5, 0.0, 1.0)
-    inner = statistics.seeds_interval(seeds, [10, 10], shared_images=shared_images, seed=0, level=0.4)
-    assert inner == statistics.Interval(0.5, 0.5, 0.5)
+    found = over_seeds(seeds, 10, is_shared, seed=0)
+    assert found.interval(level=0.6) == statistics.Interval(0.5, 0.0, 1.0)
+    assert found.interval(level=0.4) == statistics.Interval(0.5, 0.5, 0.5)
 
 
 def test_shared_images_do_not_average_out_over_seeds_and_own_images_do() -> None:
@@ -161,52 +188,68 @@ def test_shared_images_do_not_average_out_over_seeds_and_own_images_do() -> None
     values = skewed_values(400)
     seeds = [statistics.mean_of(values)] * 4
     variance = values.var() / 400
-    for shared_images, expected in ((True, variance), (False, variance / 4)):
-        found = statistics.seeds_interval(seeds, [400] * 4, shared_images=shared_images, seed=0, num_resamples=4000)
+    for is_shared, expected in ((True, variance), (False, variance / 4)):
+        found = over_seeds(seeds, 400, is_shared, seed=0, num_resamples=4000).interval()
         assert found.high - found.low == pytest.approx(2 * 1.96 * math.sqrt(expected), rel=0.06)
 
 
-def test_seeds_may_have_tests_of_different_sizes_and_several_sets() -> None:
-    def share_in_first_set(counts: np.ndarray) -> np.ndarray:
-        return counts[:, :3].sum(axis=1) / counts.sum(axis=1)
+def test_seeds_with_images_of_their_own_may_share_others() -> None:
+    # Half of each figure is of 300 images of a seed's own, half of 300 that both share. With equal values v in all,
+    # the variance is that of two seeds in the first half and of one in the second: var (1/2 + 1) / (4 x 300).
+    values = skewed_values(300)
+    both = np.tile(values, 2)
 
-    found = statistics.seeds_interval(
-        [share_in_first_set, share_in_first_set], [(3, 3), (3, 9)], shared_images=False, seed=0, num_resamples=200
+    def half_and_half(counts: np.ndarray) -> np.ndarray:
+        np.testing.assert_array_equal(counts[:, :300].sum(axis=1), counts[:, 300:].sum(axis=1))
+        return counts @ both / 600
+
+    found = statistics.bootstrap_over_seeds(
+        [half_and_half] * 2, [300, 300], num_shared=[300], seed=0, num_resamples=4000
+    ).interval()
+    assert found.estimate == pytest.approx(values.mean())
+    expected = 2 * 1.96 * math.sqrt(values.var() * 1.5 / 1200)
+    assert found.high - found.low == pytest.approx(expected, rel=0.06)
+
+
+def test_all_seeds_drawn_in_a_resample_see_the_same_shared_images() -> None:
+    # One image of a seed's own, which is in every resample once, and two shared ones: the figure is a count among these.
+    seeds = [lambda counts: counts[:, 1].astype(float), lambda counts: -counts[:, 1].astype(float)]
+    found = statistics.bootstrap_over_seeds(seeds, [1, 1], num_shared=[2], seed=0, num_resamples=500)
+    # Both drawn: c - c. One drawn twice: c or -c. So no half numbers, which independent images would give.
+    assert set(np.unique(found.values)) == {-2.0, -1.0, 0.0, 1.0, 2.0}
+
+
+def test_seeds_may_have_tests_of_different_sizes() -> None:
+    def share_of_first_three(counts: np.ndarray) -> np.ndarray:
+        return counts[:, :3].sum(axis=1) / counts.shape[1]
+
+    found = statistics.bootstrap_over_seeds(
+        [share_of_first_three, share_of_first_three], [3, 12], seed=0, num_resamples=200
     )
-    assert found == statistics.Interval((3 / 6 + 3 / 12) / 2, 3 / 12, 3 / 6)
+    assert found.estimate == (1 + 3 / 12) / 2
+    assert found.interval().high == 1.0
 
 
-def test_seeds_interval_repeats_under_a_seed() -> None:
+def test_resamples_of_seeds_repeat_under_a_seed() -> None:
     seeds = [statistics.mean_of(skewed_values(20, seed)) for seed in range(3)]
-    first, again, other = (
-        statistics.seeds_interval(seeds, [20] * 3, shared_images=False, seed=seed, num_resamples=100)
-        for seed in (1, 1, 2)
-    )
-    assert first == again
-    assert first != other
+    for is_shared in (False, True):
+        first, again, other = (
+            over_seeds(seeds, 20, is_shared, seed=seed, num_resamples=100).interval() for seed in (1, 1, 2)
+        )
+        assert first == again
+        assert first != other
 
 
-def test_mcnemar_counts_discordant_images_and_their_exact_p_value() -> None:
-    # Only the first is right on 1 image, only the second on 6: 2 x (C(7, 0) + C(7, 1)) / 2^7.
-    first = np.array([True] * 10 + [False] * 6 + [True] + [False] * 3)
-    second = np.array([True] * 10 + [True] * 6 + [False] + [False] * 3)
-    found = statistics.mcnemar_test(first, second)
-    assert (found.only_first_correct, found.only_second_correct) == (1, 6)
-    assert found.p_value == pytest.approx(2 * (1 + 7) / 2**7)
-
-
-def test_mcnemar_is_symmetric_and_ignores_the_order_of_images() -> None:
-    rng = np.random.default_rng(0)
-    first, second = rng.random(200) < 0.6, rng.random(200) < 0.7
-    order = rng.permutation(200)
-    expected = statistics.mcnemar_test(first, second)
-    assert statistics.mcnemar_test(first[order], second[order]) == expected
-    assert statistics.mcnemar_test(second, first).p_value == pytest.approx(expected.p_value)
-
-
-def test_mcnemar_of_equal_answers_and_of_a_draw_is_1() -> None:
-    assert statistics.mcnemar_test([True, False], [True, False]).p_value == 1.0
-    assert statistics.mcnemar_test([True, False], [False, True]).p_value == pytest.approx(1.0)
+def test_counts_are_those_of_images_drawn_with_replacement() -> None:
+    # Each count is binomial(n, 1/n): mean 1, variance 1 - 1/n; counts of two images have covariance -1/n.
+    counts = statistics.resampled_counts(np.random.default_rng(0), [5, 0, 3], 40000)
+    assert counts.shape == (40000, 8)
+    assert (counts[:, :5].sum(axis=1) == 5).all()
+    assert (counts[:, 5:].sum(axis=1) == 3).all()
+    np.testing.assert_allclose(counts.mean(axis=0), 1.0, atol=0.02)
+    covariance = np.cov(counts[:, :5].T)
+    np.testing.assert_allclose(covariance, np.eye(5) - 1 / 5, atol=0.03)
+    np.testing.assert_allclose(np.cov(counts[:, 0], counts[:, 5])[0, 1], 0.0, atol=0.03)
 
 
 def test_wrong_arguments_are_refused() -> None:
@@ -221,19 +264,17 @@ def test_wrong_arguments_are_refused() -> None:
         statistics.bootstrap_interval(statistic, 2, seed=0, num_resamples=0)
     with pytest.raises(ValueError, match="level: expected between 0 and 1, got 95"):
         statistics.bootstrap_interval(statistic, 2, seed=0, level=95)
-    with pytest.raises(ValueError, match=r"second_correct: expected bool \[2\], got bool \[1\]"):
-        statistics.mcnemar_test([True, False], [True])
-    with pytest.raises(ValueError, match=r"first_correct: expected bool \[2\], got int64 \[2\]"):
-        statistics.mcnemar_test([1, 0], [True, False])
 
 
 def test_wrong_seeds_are_refused() -> None:
     statistic = statistics.mean_of([1.0, 2.0])
     with pytest.raises(ValueError, match="num_examples: expected one for each of 2 statistics, got 1"):
-        statistics.seeds_interval([statistic, statistic], [2], shared_images=False, seed=0)
+        statistics.bootstrap_over_seeds([statistic, statistic], [2], seed=0)
     with pytest.raises(ValueError, match="num_examples: expected one for each of 0 statistics, got 0"):
-        statistics.seeds_interval([], [], shared_images=False, seed=0)
-    with pytest.raises(ValueError, match=r"num_examples: expected equal ones, as images are shared .* got \[2, 3\]"):
-        statistics.seeds_interval([statistic, statistic], [2, 3], shared_images=True, seed=0)
+        statistics.bootstrap_over_seeds([], [], seed=0)
+    with pytest.raises(ValueError, match=r"num_examples: expected 1 or more where no images are shared, got \[2, 0\]"):
+        statistics.bootstrap_over_seeds([statistic, statistic], [2, 0], seed=0)
+    with pytest.raises(ValueError, match=r"expected no negative number, got \[2\], \(0,\)"):
+        statistics.bootstrap_over_seeds([statistic], [2], num_shared=(0,), seed=0)
     with pytest.raises(ValueError, match="num_resamples: expected 1 or more, got 0"):
-        statistics.seeds_interval([statistic], [2], shared_images=True, seed=0, num_resamples=0)
+        statistics.bootstrap_over_seeds([statistic], [2], seed=0, num_resamples=0)

@@ -107,7 +107,8 @@ def test_one_bin_compares_the_means() -> None:
 def test_resampled_error_equals_the_error_of_each_resample(binning: calibration.Binning) -> None:
     probabilities, labels = random_predictions(40, 3)
     counts = np.random.default_rng(2).multinomial(40, np.full(40, 1 / 40), size=25)
-    found = calibration.resampled_calibration_error(probabilities, labels, counts, num_bins=6, binning=binning)
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    found = calibration.resampled_calibration_error(confidence, correct, counts, num_bins=6, binning=binning)
     rows = [np.repeat(np.arange(40), row) for row in counts]
     expected = [
         calibration.expected_calibration_error(probabilities[row], labels[row], num_bins=6, binning=binning)

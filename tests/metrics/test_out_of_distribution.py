@@ -1,20 +1,9 @@
-import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from tfp_insects.metrics import out_of_distribution
-
-
-def test_scores_follow_their_formulas() -> None:
-    # Two draws that disagree, for one example.
-    found = out_of_distribution.scores([[[0.9, 0.1]], [[0.3, 0.7]]])
-    total = -0.6 * math.log(0.6) - 0.4 * math.log(0.4)
-    draws = [-0.9 * math.log(0.9) - 0.1 * math.log(0.1), -0.3 * math.log(0.3) - 0.7 * math.log(0.7)]
-    assert found["predictive_entropy"] == pytest.approx([total])
-    assert found["mutual_information"] == pytest.approx([total - sum(draws) / 2])
-    assert found["one_minus_max_probability"] == pytest.approx([0.4])
 
 
 def test_auroc_is_the_share_of_pairs_in_order_with_half_for_ties() -> None:
@@ -76,5 +65,3 @@ def test_wrong_arguments_are_refused() -> None:
         out_of_distribution.fpr_at_tpr([0.5], [0.5], tpr=95)
     with pytest.raises(ValueError, match="counts: expected a known and an out-of-distribution image in each resample"):
         out_of_distribution.resampled_auroc([0.1], [0.5], np.array([[2, 0]]))
-    with pytest.raises(ValueError, match=r"expected a shape \[num_samples, num_examples, num_classes\]"):
-        out_of_distribution.scores([[0.5, 0.5]])

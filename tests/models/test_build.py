@@ -1,34 +1,41 @@
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tf_keras
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.errors import InputError
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
+from tfp_insects.runs.config import RunConfig
 
+STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 CONVOLUTIONS = [f"features_{i}" for i in (0, 3, 6, 8, 10)]
 WIDE = ["classifier_1", "classifier_4"]
 
 
 def make_config(scope: str = "head", **model: Any) -> dict[str, Any]:
+    """The study's configuration, narrow, with a prior of its own for each group of layers."""
+    config = runpy.run_path(str(STUDY))["get_config"]().to_dict()
     fields = {"image_size": 63, "width_multiplier": 0.03, "precision": "float32"}
-    return {
-        "model": {**fields, "freeze_features": False, "freeze_classifier": False, **model},
-        "cnn": {"dropout": 0.25},
-        "cnn_l2sp": {"dropout": 0.0},
-        "bnn": {
-            "layers": scope,
-            "body": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
-            "body_from_scratch": {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3},
-            "head": {"prior": {"kind": "normal"}, "posterior_ratio": 0.4},
-        },
+    config["model"] = {**fields, "freeze_features": False, "freeze_classifier": False, **model}
+    config["cnn"]["dropout"] = 0.25
+    config["bnn"] |= {
+        "layers": scope,
+        "body": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
+        "features": None,
+        "body_from_scratch": {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3},
+        "head": {"prior": {"kind": "normal"}, "posterior_ratio": 0.4},
     }
+    return config
 
 
 def build(name: str, config: dict[str, Any], is_pretrained: bool = True) -> tf_keras.Sequential:
-    return build_model(name, config, num_classes=6, num_train_examples=50, seed=3, is_pretrained=is_pretrained)
+    return build_model(
+        name, RunConfig.from_plain(config), num_classes=6, num_train_examples=50, seed=3, is_pretrained=is_pretrained
+    )
 
 
 def trainable_layers(model: tf_keras.Sequential) -> list[str]:
@@ -81,7 +88,7 @@ def test_frozen_layers_have_nothing_to_train(name: str, frozen: dict[str, bool],
     [("all", "freeze_features"), ("all", "freeze_classifier"), ("classifier", "freeze_classifier")],
 )
 def test_a_frozen_layer_cannot_be_bayesian(scope: str, frozen: str) -> None:
-    message = rf"--model=bnn is Bayesian in layers \({scope}\) that --config\.model\.freeze_features"
+    message = rf"model=bnn is Bayesian in layers \({scope}\) that model\.freeze_features"
     with pytest.raises(InputError, match=message):
         build("bnn", make_config(scope, **{frozen: True}))
     for other in ("cnn", "cnn_l2sp", "bnn_head"):  # These have no such trouble.
@@ -102,14 +109,14 @@ def test_a_log_uniform_body_serves_the_twin_and_not_its_penalty() -> None:
     config["bnn"]["body"] = {"prior": {"kind": "log_uniform", "scale": 10.0, "floor": 0.1}, "posterior_ratio": 0.3}
     *body, head = bayesian_layers(build("bnn", config))
     assert [layer.variational.prior.kind for layer in (*body, head)] == ["log_uniform", "log_uniform", "normal"]
-    with pytest.raises(InputError, match=r"--model=cnn_l2sp cannot use --config\.bnn\.body\.prior\.kind=log_uniform"):
+    with pytest.raises(InputError, match=r"model=cnn_l2sp cannot use bnn\.body\.prior\.kind=log_uniform"):
         build("cnn_l2sp", config)
 
 
 def test_a_log_uniform_head_is_refused() -> None:
     config = make_config("head")
     config["bnn"]["head"]["prior"]["kind"] = "log_uniform"
-    with pytest.raises(InputError, match=r"--config\.bnn\.head\.prior\.kind=log_uniform"):
+    with pytest.raises(InputError, match=r"bnn\.head\.prior\.kind=log_uniform"):
         build("bnn", config)
 
 

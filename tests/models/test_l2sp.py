@@ -5,11 +5,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import kl_divergence, layers_with_prior, set_kl_weight
 from tfp_insects.bayes.elbo import loss_and_logits
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, kl_divergence, layers_with_prior, set_kl_weight
+from tfp_insects.models.bnn import Bayesian
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.l2sp import PenalisedDense, build_l2sp
@@ -81,9 +82,7 @@ def test_penalised_layers_are_the_bayesian_ones_of_the_twin(scope: str) -> None:
 def test_a_log_uniform_prior_is_refused(section: str) -> None:
     normal = {"prior": PRIORS["normal"]}
     sections = {"body": normal, "features": normal, "head": normal, section: {"prior": {"kind": "log_uniform"}}}
-    message = (
-        rf"--config\.bnn\.{section}\.prior\.kind=log_uniform.* no bound at a weight of 0; choose a normal prior there"
-    )
+    message = rf"bnn\.{section}\.prior\.kind=log_uniform.* no bound at a weight of 0; choose a normal prior there"
     with pytest.raises(InputError, match=message):
         build_l2sp(NARROW, Bayesian("all", **sections), NUM_TRAIN_EXAMPLES, seed=0)
 

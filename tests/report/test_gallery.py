@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tfp_insects.report.gallery import gallery_run, make_gallery
-from tfp_insects.runs.reading import load_study
-from tfp_insects.runs.run_set import Run
+from tfp_insects.runs.reading import load_runs
+from tfp_insects.runs.run import Run
 
 
 def entropy(probabilities):
@@ -20,7 +20,7 @@ def run(make_run, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs")
     for model, size, seed in (("cnn", 40, 0), ("bnn", 5, 0), ("bnn", 10, 1), ("bnn", 10, 0)):
         make_run(workdir, model, size, seed)
-    return gallery_run(load_study(workdir))
+    return gallery_run(load_runs(workdir))
 
 
 def test_shows_the_bnn_of_most_images(run):
@@ -64,7 +64,7 @@ def test_a_card_tells_image_classes_and_draws(run):
 
 def test_one_network_has_no_epistemic_group(make_run, tmp_path):
     make_run(tmp_path, "cnn", 5, 0)
-    groups = make_gallery(gallery_run(load_study(tmp_path)))
+    groups = make_gallery(gallery_run(load_runs(tmp_path)))
     assert [group.title for group in groups] == [
         "Most confident and right",
         "Most confident and wrong",

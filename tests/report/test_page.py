@@ -1,75 +1,23 @@
 """The page's words and numbers, computed anew from the files of the runs."""
 
-import csv
 import json
 import re
-from html.parser import HTMLParser
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
-from rich.console import Console
+from fixtures.page_text import Text, page_without_pictures, read
 from scipy import stats
 
-from tfp_insects.errors import InputError
-from tfp_insects.report.page import write_report
+from tfp_insects.report.study_2025 import is_as_in_2025
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MINUS = "\N{MINUS SIGN}"
 SIZES, SEEDS = (5, 10, 40), (0, 1)
 METRICS = {"accuracy": (100, 1), "nll": (1, 3), "brier": (1, 3), "ece": (100, 1), "aurc": (100, 1)}
-
-
-class Text(HTMLParser):
-    """Visible text of a page, and its tables as rows of cells."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self.tables: list[list[list[str]]] = []
-        self._hidden = 0
-        self._is_cell = False
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        if tag in ("style", "svg", "title"):
-            self._hidden += 1
-        if tag == "table":
-            self.tables.append([])
-        if tag == "tr":
-            self.tables[-1].append([])
-        if tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-            self._is_cell = True
-        if tag == "small" and self._is_cell:
-            self.tables[-1][-1][-1] += " | "
-
-    def handle_endtag(self, tag):
-        if tag in ("style", "svg", "title"):
-            self._hidden -= 1
-        if tag in ("td", "th"):
-            self._is_cell = False
-
-    def handle_data(self, data):
-        if not self._hidden:
-            self.parts.append(data)
-            if self._is_cell:
-                self.tables[-1][-1][-1] += data.replace("\N{NO-BREAK SPACE}", " ")
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.parts).split())
-
-    def table(self, heading: str) -> list[list[str]]:
-        return next(rows for rows in self.tables if heading in " ".join(rows[0]))[1:]
-
-
-def read(path: Path) -> Text:
-    return Text(path.read_text(encoding="utf-8"))
-
-
-def report(workdir: Path) -> Path:
-    return write_report(workdir, Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +111,25 @@ def test_table_of_differences(text, records, correct):
             assert verdict == ([f"{'BNN' if is_better else 'CNN'} better"] if low > 0 or high < 0 else [])
         ratio = mean_of(records, "bnn", size, "train_seconds") / mean_of(records, "cnn", size, "train_seconds")
         step = mean_of(records, "bnn", size, "seconds_per_step") / mean_of(records, "cnn", size, "seconds_per_step")
-        assert row[6] == f"{ratio:.1f} times | a step {step:.1f} times"
-        assert row[7] == mcnemar_words(correct, size)
+        assert row[7] == f"{ratio:.1f} times | a step {step:.1f} times"
+        best = mean_of(records, "bnn", size, "seconds_to_best_epoch") / mean_of(
+            records, "cnn", size, "seconds_to_best_epoch"
+        )
+        assert row[8] == f"{best:.1f} times"
+        whole = [
+            mean_of(records, model, size, "train_seconds") + mean_of(records, model, size, "predict_seconds")
+            for model in ("bnn", "cnn")
+        ]
+        assert row[9] == f"{whole[0] / whole[1]:.1f} times"
+        assert row[10] == mcnemar_words(correct, size)
+
+
+def test_the_difference_in_auroc_stands_where_both_were_asked(text, records):
+    cells = {row[0]: row[6] for row in text.table("McNemar")}
+    assert (cells["5"], cells["10"]) == ("", "")
+    auroc = "auroc_predictive_entropy"
+    gap = mean_of(records, "bnn", 40, auroc) - mean_of(records, "cnn", 40, auroc)
+    assert as_number(cells["40"].partition(" | ")[0]) == shown(gap, 1, 3)
 
 
 def mcnemar_words(correct, size) -> str:
@@ -227,7 +192,7 @@ def test_sentence_of_the_next_doubling(text, records):
 
 
 def test_table_of_ood_images(text, records):
-    rows = text.table("AUROC")
+    rows = text.table("Score")
     assert [(row[0], row[2]) for row in rows] == [
         ("CNN", "predictive entropy"),
         ("BNN", "predictive entropy"),
@@ -236,6 +201,8 @@ def test_table_of_ood_images(text, records):
     for row in rows:
         value = mean_of(records, row[0].lower(), 40, f"auroc_{row[2].replace(' ', '_')}")
         assert as_number(row[3].partition(" | ")[0]) == shown(value, 1, 3)
+        fpr95 = mean_of(records, row[0].lower(), 40, f"fpr95_{row[2].replace(' ', '_')}")
+        assert as_number(row[4].partition(" | ")[0]) == shown(fpr95, 100, 1)
 
 
 def test_table_of_weights(text, grid_workdir):
@@ -253,12 +220,26 @@ def test_table_of_weights(text, grid_workdir):
             assert as_number(row[6 + i]) == pytest.approx(kl.mean(), abs=6e-4)
 
 
-def test_study_of_2025_stands_beside(text, records):
-    rows = {row[0]: row for row in text.table("CNN, 2025")}
-    assert list(rows) == ["5", "10", "40", "50", "100", "500"]
+def test_the_study_of_2025_stands_beside_runs_in_its_configuration_alone(text, make_run, tmp_path):
+    assert "2025" not in text.words
+    for model in ("cnn", "bnn"):
+        make_run(tmp_path, model, 10, 0, config_path=CONFIGS / "study_2025.py")
+    beside = Text(page_without_pictures(tmp_path))
+    rows = {row[0]: row for row in beside.table("CNN, 2025")}
+    assert list(rows) == ["5", "10", "50", "100", "500"]
     assert rows["100"][1:] == ["74.38 %", "–", "about 16 %", "–"]
     for column, model in ((2, "cnn"), (4, "bnn")):
-        assert rows["10"][column].startswith(f"{100 * mean_of(records, model, 10, 'accuracy'):.1f} % (")
+        record = json.loads((tmp_path / f"{model}-n10-seed0" / "record.json").read_text())
+        assert rows["10"][column].startswith(f"{100 * record['accuracy']:.1f} % (")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("*.py")))
+def test_the_configuration_of_2025_is_known_from_what_makes_it_one(name):
+    config = runpy.run_path(str(CONFIGS / name))["get_config"]()
+    is_as_in_2025_of = lambda config: is_as_in_2025(SimpleNamespace(config={"config": config.to_dict()}))  # noqa: E731
+    assert is_as_in_2025_of(config) is (name == "study_2025.py")
+    config.bnn.kl_weight = 1.0
+    assert not is_as_in_2025_of(config)
 
 
 def test_what_it_was_made_from(text, records):
@@ -267,7 +248,7 @@ def test_what_it_was_made_from(text, records):
         "photos.zip (images as given)",
         "4: ant, bee & co, <wasp>, $fly$",
         "120 images, the same for all models",
-        "CNN 1, BNN 8",
+        "CNN one pass, BNN by Monte Carlo, 8 draws in 2 passes",
         f"{seconds // 60} min {seconds % 60} s in 12 runs",
         "--model=cnn,bnn --n_per_class=5,10,40 --seeds=0,1 --data=PATH/photos.zip",
         "held at 1 % of their prior's in convolutions and at 3 % of their prior's in the dense layers before",
@@ -281,69 +262,3 @@ def test_what_it_was_made_from(text, records):
 
 def test_photographs_are_not_called_drawn(text):
     assert "drawn insects" not in text.words.lower()
-
-
-def test_files_beside_the_page(grid_page, text):
-    beside = {path.name for path in grid_page.parent.iterdir()}
-    for name in re.findall(r"Files: (\w+)\.svg, \.png", text.words):
-        assert {f"{name}.svg", f"{name}.png"} <= beside
-    assert {"cells.csv", "differences.csv", "quality_by_images.csv", "out_of_distribution.csv"} <= beside
-    assert not [name for name in beside if name.startswith(".")]
-
-
-def test_figures_beside_the_page(grid_page, records):
-    with (grid_page.parent / "cells.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 12
-    for row in rows:
-        record = records[row["model"], int(row["n_per_class"]), int(row["seed"])]
-        assert float(row["nll"]) == record["nll"]
-        assert row["num_ood_examples"] == str(record.get("num_ood_examples", ""))
-    with (grid_page.parent / "differences.csv").open() as file:
-        first = next(csv.DictReader(file))
-    gap = mean_of(records, "bnn", 5, "accuracy") - mean_of(records, "cnn", 5, "accuracy")
-    assert float(first["difference"]) == pytest.approx(gap)
-
-
-def test_a_single_cell_of_drawn_insects(make_run, tmp_path):
-    make_run(tmp_path, "cnn", 5, 0, num_examples=40)
-    page = report(tmp_path)
-    text = read(page)
-    assert "Drawn insects, not photographs." in text.words
-    assert text.words.count("Data: drawn insects, not photographs.") == text.words.count("Files: ")
-    assert "The records hold CNN." in text.words
-    assert "nothing is compared here" in text.words
-    assert re.search(r"With 5 images a class the CNN is right on [\d.]+ % of the test images", text.words)
-    assert "Each cell was run once, with one seed." in text.words
-    for missing in ("How is data traded", "McNemar", "The weights as distributions", "Images of no known class"):
-        assert missing not in text.words
-    first = page.read_text(encoding="utf-8")
-    assert "(drawn insects, not photographs)</title>" in first
-    assert report(tmp_path).read_text(encoding="utf-8") == first
-
-
-def test_one_twin_a_baseline_and_an_unfinished_cell(make_run, tmp_path):
-    make_run(tmp_path, "bnn", 5, 0, num_examples=40)
-    make_run(tmp_path, "mc_dropout", 10, 1, num_examples=40)
-    (make_run(tmp_path, "cnn", 5, 0, num_examples=40) / "record.json").unlink()
-    (tmp_path / "mc_dropout-n10-seed1" / "test_images.zip").unlink()
-    text = read(report(tmp_path))
-    assert "The records hold BNN and MC dropout." in text.words
-    assert "Not finished, and left out: cnn-n5-seed0." in text.words
-    assert "has 6 cells without a finished run" in text.words
-    assert "The weights as distributions" in text.words
-
-
-def test_a_variant_stands_for_the_twin(make_run, tmp_path):
-    for model in ("cnn", "bnn_head"):
-        make_run(tmp_path, model, 5, 0, num_examples=40)
-    text = read(report(tmp_path))
-    assert "nothing is compared here" not in text.words
-    assert "BNN-head" in text.words
-    assert "How is data traded" in text.words
-
-
-def test_an_empty_workdir_is_left_empty(tmp_path):
-    with pytest.raises(InputError, match="no finished run there"):
-        report(tmp_path)
-    assert not list(tmp_path.iterdir())

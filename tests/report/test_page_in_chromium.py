@@ -1,6 +1,7 @@
 """The page in a browser: nothing fails, nothing is fetched, nothing is cut off and no words overlap."""
 
 import base64
+import dataclasses
 import itertools
 import json
 import os
@@ -13,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from tfp_insects.report.content import make_content
+from tfp_insects.report.page import render
+from tfp_insects.runs.reading import load_runs
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.review import write_review
 from tfp_insects.serving.summary import ClassCount, Summary
@@ -206,6 +210,24 @@ def test_no_words_of_a_picture_are_cut_off(opened):
 
 def test_no_words_of_a_picture_overlap(opened):
     assert opened.evaluate(OVERLAPPING) == []
+
+
+def test_no_long_name_of_many_classes_is_cut_off(browser, make_run, tmp_path):
+    names = [f"Hymenoptera_Apidae_Bombus_蜜蜂_species_number_{i:02d}_seen_from_above" for i in range(30)]
+    for model in ("cnn", "bnn"):
+        make_run(tmp_path, model, drawn=False, num_examples=120, class_names=names, has_images=False)
+    content = make_content(load_runs(tmp_path))
+    sections = [
+        dataclasses.replace(one, pictures=() if one.key != "classes" else one.pictures) for one in content.sections
+    ]
+    page = tmp_path / "index.html"
+    page.write_text(render(dataclasses.replace(content, sections=sections), tmp_path), encoding="utf-8")
+    for width in (1280, 390):
+        browser.open(page, width)
+        assert browser.evaluate("document.querySelectorAll('.panel svg').length") == 3
+        assert browser.evaluate(CUT_OFF) == []
+        assert browser.evaluate(OVERLAPPING) == []
+        assert browser.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_dark_is_dark_and_prints_light(browser, grid_page, tmp_path):

@@ -71,13 +71,15 @@ def test_layers_of_one_signal_to_noise_ratio_are_described_too(insects: ImageSou
 
 
 def test_a_model_without_posterior_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no Bayesian layer; expected a run of --model=bnn"):
+    with pytest.raises(InputError, match="no Bayesian layer; expected a run of model bnn"):
         describe_posterior(build_cnn(NARROW, seed=0), tmp_path, Console(file=io.StringIO()))
 
 
 def test_other_images_are_refused(insects: ImageSource, tested: Path) -> None:
     fewer = select(insects, np.arange(20))
-    with pytest.raises(InputError, match=rf"some_insects has no image {insects.example_ids[30]}, on which .* give its"):
+    with pytest.raises(
+        InputError, match=rf"some_insects has no image {insects.example_ids[30]}, on which .* give the run's own data"
+    ):
         examples_tested(fewer, tested)
 
 

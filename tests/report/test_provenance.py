@@ -1,3 +1,4 @@
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -5,8 +6,10 @@ import numpy as np
 import pytest
 
 from tfp_insects.report.provenance import notes
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
+STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 PRIOR = {"kind": "pretrained"}
 HELD = {"prior": PRIOR, "posterior_ratio": 0.015, "learn_scale": False}
 LEARNED = {"prior": PRIOR, "posterior_ratio": 0.1, "learn_scale": True}
@@ -14,10 +17,12 @@ LEARNED = {"prior": PRIOR, "posterior_ratio": 0.1, "learn_scale": True}
 
 def notes_of(weights: str, **bnn: Any) -> list[str]:
     sections = {"layers": "all", "body": HELD, "features": LEARNED, "body_from_scratch": LEARNED, "head": LEARNED}
-    config = {"config": {"bnn": {**sections, **bnn}}}
+    plain = runpy.run_path(str(STUDY))["get_config"]().to_dict()
+    fields = {"use_pretrained": True, "learning_rate": 0.1, **sections, **bnn}
+    config = {"config": {**plain, "bnn": fields}, "weights_fingerprint": "" if weights == "none" else "0"}
     record = {"model": "bnn", "n_per_class": 5, "seed": 0, "num_train_examples": 10, "class_names": ["ant", "bee"]}
     empty = np.zeros((1, 0, 2)), np.zeros(0, np.int64), ()
-    return notes(Study(Path("."), [Run(Path("."), {**record, "weights": weights}, config, [], *empty)]))
+    return notes(RunSet(Path("."), [Run(Path("."), {**record, "weights": weights}, config, [], *empty)]))
 
 
 def test_scales_that_are_held_are_named_by_kind_of_layer() -> None:

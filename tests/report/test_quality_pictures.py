@@ -1,13 +1,15 @@
-from tfp_insects.compare.quality import Quality
-from tfp_insects.report.quality_pictures import seconds_picture
-from tfp_insects.runs.reading import load_study
+from tfp_insects.compare.answers import answers_of
+from tfp_insects.compare.comparison import Comparison
+from tfp_insects.metrics.metric_table import find_metric, table_metrics
+from tfp_insects.report.quality_pictures import better_words, seconds_picture
+from tfp_insects.runs.reading import load_runs
 
 
 def test_runs_are_followed_at_the_largest_size_that_all_models_have(make_run, tmp_path):
     for model, size in (("cnn", 5), ("cnn", 10), ("cnn", 40), ("bnn", 5), ("bnn", 10)):
         make_run(tmp_path, model, size, num_examples=40)
-    study = load_study(tmp_path)
-    panel = seconds_picture(study, Quality(study)).panels[-1]
+    study = load_runs(tmp_path)
+    panel = seconds_picture(study, Comparison([answers_of(run) for run in study.runs])).panels[-1]
     assert panel.title == "Within one run: 10 images a class"
     assert [(run.model, run.n_per_class) for run in panel.draw.keywords["runs"]] == [("cnn", 10), ("bnn", 10)]
 
@@ -15,7 +17,12 @@ def test_runs_are_followed_at_the_largest_size_that_all_models_have(make_run, tm
 def test_models_without_a_common_size_are_not_followed(make_run, tmp_path):
     make_run(tmp_path, "cnn", 5, num_examples=40)
     make_run(tmp_path, "bnn", 10, num_examples=40)
-    study = load_study(tmp_path)
-    picture = seconds_picture(study, Quality(study))
+    study = load_runs(tmp_path)
+    picture = seconds_picture(study, Comparison([answers_of(run) for run in study.runs]))
     assert len(picture.panels) == 3
     assert "last panel" not in picture.caption
+
+
+def test_words_tell_which_way_is_good():
+    assert better_words(table_metrics()) == ("Higher is better for accuracy, lower for NLL, Brier score, ECE and AURC.")
+    assert better_words([find_metric("nll")]) == "Lower is better for NLL."

@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, bayesian_layers, build_bnn
+from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.report import weights
 from tfp_insects.report.palette import size_colours
 from tfp_insects.report.pictures import save_picture
 from tfp_insects.report.tables import weights_table
 from tfp_insects.report.weight_pictures import chosen_weights_picture, loc_picture, scale_picture
 from tfp_insects.report.weights import bayesian_runs, read_weights
-from tfp_insects.runs.reading import load_study
+from tfp_insects.runs.reading import load_runs
 
 BODY = {"prior": {"kind": "normal", "scale": 0.5, "floor": 0.1}, "posterior_ratio": 0.2, "scale_per_weight": False}
 HEAD = {"prior": {"kind": "scaled_normal", "scale": 4.0, "floor": 0.1}, "posterior_ratio": 0.4}
@@ -35,7 +36,7 @@ def model():
 def run(make_run, model, tmp_path):
     directory = make_run(tmp_path, "bnn", 5, 0)
     model.save_weights(str(directory / "checkpoints" / "weights.h5"))
-    return load_study(tmp_path).runs[0]
+    return load_runs(tmp_path).runs[0]
 
 
 def test_reads_what_the_model_holds(run, model):
@@ -81,7 +82,7 @@ def log_uniform(request, make_run, tmp_path):
     for size in (5, 40):
         directory = make_run(tmp_path, "bnn", size, 0)
         model.save_weights(str(directory / "checkpoints" / "weights.h5"))
-    return model, load_study(tmp_path)
+    return model, load_runs(tmp_path)
 
 
 def test_a_log_uniform_prior_has_a_divergence_and_no_scale(log_uniform):
@@ -116,16 +117,16 @@ def test_what_has_a_log_uniform_prior_is_shown_without_it(log_uniform, tmp_path)
 def test_a_checkpoint_without_posteriors_is_no_bayesian_run(make_run, tmp_path):
     directory = make_run(tmp_path, "bnn", 5, 0)
     (directory / "checkpoints" / "weights.h5").unlink()
-    assert bayesian_runs(load_study(tmp_path)) == []
+    assert bayesian_runs(load_runs(tmp_path)) == []
 
 
 def test_runs_of_one_model_are_chosen(make_run, tmp_path):
     for model, size, seed in (("bnn", 5, 0), ("bnn_head", 5, 1), ("bnn_head", 5, 2), ("bnn_head", 40, 0)):
         make_run(tmp_path, model, size, seed)
-    names = [run.directory.name for run in bayesian_runs(load_study(tmp_path))]
+    names = [run.directory.name for run in bayesian_runs(load_runs(tmp_path))]
     assert names == ["bnn_head-n5-seed1", "bnn_head-n40-seed0"]
     make_run(tmp_path, "bnn", 40, 3)
-    names = [run.directory.name for run in bayesian_runs(load_study(tmp_path))]
+    names = [run.directory.name for run in bayesian_runs(load_runs(tmp_path))]
     assert names == ["bnn-n5-seed0", "bnn-n40-seed3"]
 
 
@@ -133,7 +134,7 @@ def test_runs_of_other_layers_are_not_paired(make_run, tmp_path):
     head = make_run(tmp_path, "bnn_head", 5, 0) / "checkpoints" / "weights.h5"
     shutil.copy(head, make_run(tmp_path, "bnn", 5, 0) / "checkpoints")
     make_run(tmp_path, "bnn", 40, 0)
-    assert [run.n_per_class for run in bayesian_runs(load_study(tmp_path))] == [40]
+    assert [run.n_per_class for run in bayesian_runs(load_runs(tmp_path))] == [40]
 
 
 def test_a_checkpoint_that_is_cut_off(make_run, tmp_path):
@@ -141,4 +142,4 @@ def test_a_checkpoint_that_is_cut_off(make_run, tmp_path):
     path = directory / "checkpoints" / "weights.h5"
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(InputError, match=r"bnn-n5-seed0/checkpoints/weights\.h5 cannot be read"):
-        bayesian_runs(load_study(tmp_path))
+        bayesian_runs(load_runs(tmp_path))

@@ -9,7 +9,9 @@ import pytest
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, write_json
 from tfp_insects.models.method_table import method_names, methods
+from tfp_insects.plain import to_plain
 from tfp_insects.runs.claim import claimed_directory
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.identity import (
     FORMAT,
     first_difference,
@@ -132,7 +134,7 @@ def test_a_field_that_came_later_has_the_value_that_changes_nothing() -> None:
     assert difference(before, identity("bnn", bnn__body__temperature=1.0)) == "config.bnn.head.covariance_scale"
     del before["config"]["prediction"]["num_last_layer_samples"]
     found = first_difference(predicted_with(before), predicted_with(same))
-    assert found == ("config.prediction.num_last_layer_samples", 1, 4)
+    assert found == ("config.prediction.num_last_layer_samples", 1, 64)
 
 
 def test_each_method_keeps_what_it_reads() -> None:
@@ -140,7 +142,7 @@ def test_each_method_keeps_what_it_reads() -> None:
     shared = {"data", "augmentation", "model", "training", "prediction", "pretraining"}
     for method in methods():
         assert set(kept_sections(method.name, config)) == shared | set(method.sections)
-        assert method.section(config) == config[method.sections[0]]
+        assert to_plain(method.section(RunConfig.from_plain(config))) == config[method.sections[0]]
 
 
 def claim(directory: Path, wanted: dict[str, Any], split: dict[str, Any] | None = None) -> None:

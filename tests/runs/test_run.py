@@ -9,12 +9,11 @@ from tfp_insects.files import write_json
 from tfp_insects.runs.predictions import Predictions, num_passes, read_predictions, write_predictions
 from tfp_insects.runs.reading import load_run
 from tfp_insects.runs.run import Run
-from tfp_insects.runs.run_set import RunSet
 
 
 def as_0_1_0(directory: Path) -> None:
     """What version 0.1.0 would have written."""
-    for name, more in (("config.json", ()), ("record.json", ("num_draws", "predict_seconds"))):
+    for name, more in (("config.json", ()), ("record.json", ("num_draws", "predict_seconds", "prediction_method"))):
         content = json.loads((directory / name).read_text())
         if name == "record.json":
             content["num_samples"] = content["num_draws"]
@@ -25,14 +24,14 @@ def test_a_run_is_read_as_it_is_asked(make_run, tmp_path):
     directory = make_run(tmp_path, "bnn", 5, 3, has_ood=True)
     run = Run(directory)
     assert (run.model, run.n_per_class, run.seed, run.num_networks) == ("bnn", 5, 3, 1)
-    assert set(vars(run)) == {"directory", "config"}
+    assert set(vars(run)) == {"directory", "config", "settings"}
     assert run.class_names == tuple(run.record["class_names"])
     assert run.probabilities is run.probabilities
     assert run.test.probabilities.shape == (8, 120, 4)
     assert run.labels.dtype == np.int64
     assert run.ood.probabilities.shape == (8, 40, 4)
     assert set(run.ood.labels) == {-1}
-    assert (run.num_draws, run.record["num_samples"]) == (8, 2)
+    assert (run.num_draws, run.num_samples, run.num_last_layer_samples) == (8, 2, 4)
     assert run.train_seconds == pytest.approx(sum(row.seconds for row in run.history))
     assert 0 < run.seconds_to_best_epoch <= run.train_seconds
     assert run.predict_seconds == 0.5
@@ -47,7 +46,9 @@ def test_a_run_of_0_1_0_says_the_same_but_for_what_was_not_measured(make_run, tm
     as_0_1_0(directory)
     before = load_run(directory)
     assert before.record == {
-        name: value for name, value in now.record.items() if name not in ("format", "predict_seconds")
+        name: value
+        for name, value in now.record.items()
+        if name not in ("format", "predict_seconds", "prediction_method")
     }
     assert (before.num_draws, before.record["num_samples"]) == (8, 2)
     assert before.ood is before.predict_seconds is None
@@ -112,13 +113,3 @@ def test_predictions_are_of_one_set_of_images(tmp_path):
 
 def named(model: str, size: int, seed: int) -> Run:
     return Run(Path(f"{model}-{size}-{seed}"), record={"model": model, "n_per_class": size, "seed": seed})
-
-
-def test_pairs_at_all_sizes_are_of_the_seeds_that_both_have_everywhere():
-    cells = [("cnn", 5, 0), ("cnn", 5, 1), ("cnn", 10, 0), ("cnn", 10, 1), ("bnn", 5, 0), ("bnn", 5, 1), ("bnn", 10, 1)]
-    runs = RunSet(Path(), [named(*cell) for cell in [*cells, ("bnn", 50, 0)]])
-    found = runs.pairs_at_all_sizes(("cnn", "bnn"))
-    assert [[(a.directory.name, b.directory.name) for a, b in pairs] for pairs in found] == [
-        [("cnn-5-1", "bnn-5-1"), ("cnn-10-1", "bnn-10-1")]
-    ]
-    assert runs.pairs_at_all_sizes(("cnn", "ensemble")) == []

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_insects.bayes.divergence import bayesian_layers
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.data.images import decode_image
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.files import write_arrays, write_json
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
-from tfp_insects.models.bnn import bayesian_layers
 from tfp_insects.models.build import build_model
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.serving.export import export_run
 
 CLASS_NAMES = ("ant", "bee", "fly", "wasp")
@@ -81,7 +82,11 @@ class Runs:
         network.save_weights(str(directory / "checkpoints" / "weights.h5"))
         for name, seed in (("validation_predictions.npz", 1), ("predictions.npz", 2)):
             write_arrays(directory / name, **cls.labelled_predictions(network, seed))
-        write_json(directory / "record.json", {"best_epoch": 3, "is_tempered": False, "accuracy": 0.5})
+        is_random = model != "cnn"
+        numbers = {"num_samples": NUM_SAMPLES if is_random else 1, "prediction_method": "moments"}
+        numbers["num_draws"] = NUM_SAMPLES * NUM_LAST_LAYER_SAMPLES if is_random else 1
+        record = {"format": 2, "best_epoch": 3, "is_tempered": False, "accuracy": 0.5, **numbers}
+        write_json(directory / "record.json", record)
         return directory
 
     @classmethod
@@ -101,7 +106,9 @@ class Runs:
 
     @classmethod
     def network(cls, identity: dict[str, Any]) -> Any:
-        network = build_model(identity["model"], identity["config"], len(CLASS_NAMES), 20, 0, is_pretrained=True)
+        network = build_model(
+            identity["model"], RunConfig.from_plain(identity["config"]), len(CLASS_NAMES), 20, 0, is_pretrained=True
+        )
         rng = np.random.default_rng(7)
         for layer in network.layers:
             if hasattr(layer, "bias"):
@@ -119,7 +126,7 @@ class Runs:
     @classmethod
     def labelled_predictions(cls, network: Any, seed: int) -> dict[str, np.ndarray]:
         images = cls.prepare(cls.images(NUM_LABELLED, seed=seed))
-        probabilities = FewImagesPredictor(network).predict([(images, None)], NUM_SAMPLES, seed, NUM_LAST_LAYER_SAMPLES)
+        probabilities = make_predictor(network).predict([(images, None)], NUM_SAMPLES, seed, NUM_LAST_LAYER_SAMPLES)
         mean = probabilities.mean(0)
         is_wrong = np.random.default_rng(seed).uniform(size=NUM_LABELLED) > mean.max(-1) ** 0.3
         labels = np.where(is_wrong, (mean.argmax(-1) + 1) % len(CLASS_NAMES), mean.argmax(-1))

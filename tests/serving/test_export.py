@@ -65,7 +65,7 @@ def test_a_version_can_be_read_by_other_users(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--output=.*/file/insects: cannot be written \(.*\); give another one"):
+    with pytest.raises(InputError, match=r"output=.*/file/insects: cannot be written \(.*\); give another one"):
         write_version(tmp_path / "file" / "insects", lambda partial: None)
 
 
@@ -157,7 +157,7 @@ def test_draws_and_risk_are_fixed_at_export(run_of: Get, tmp_path: Path) -> None
     export = export_run(run_of("head"), tmp_path / "insects", num_samples=3, risk=1.0)
     assert (export.card["num_samples"], export.card["accepted"]["validation"]["coverage"]) == (3, 1.0)
     coverage = export.card["accepted"]["test"]["coverage"]
-    assert "draws: 3." in describe(export)
+    assert "3 passes an answer." in describe(export)
     assert f"Accepted at a risk of 1: {coverage:.1%} of the test images" in describe(export)
 
 
@@ -200,8 +200,8 @@ def test_a_file_that_is_cut_off_is_named(name: str, read: Callable[[Run], Any], 
 @pytest.mark.parametrize(
     ("num_samples", "risk", "message"),
     [
-        (0, 0.05, "--num_samples=0: expected a number of at least 1"),
-        (None, 5.0, "--risk=5.0: expected a share of wrong answers from 0 to 1"),
+        (0, 0.05, "num_samples=0: expected a number of at least 1"),
+        (None, 5.0, "risk=5.0: expected a share of wrong answers from 0 to 1"),
     ],
 )
 def test_numbers_that_make_no_sense_are_named(

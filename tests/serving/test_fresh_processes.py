@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.runs.reading import open_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -68,7 +68,7 @@ def version(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFact
     said = run(
         *(sys.executable, "-c", EXPORT, script, f"--run={run_of('all')}", f"--output={output}"), environment=environment
     )
-    assert said.startswith(f"Exported {output / '1'}: bnn with 4 classes, draws: 8.\n")
+    assert said.startswith(f"Exported {output / '1'}: bnn with 4 classes, 8 passes an answer.\n")
     return output / "1"
 
 
@@ -86,7 +86,7 @@ def expected(runs: Any, run_of: Callable[[str], Path]) -> np.ndarray:
     model = open_run(run_of("all")).build_model()
     batch = runs.prepare(runs.images(3))
     numbers = runs.num_samples, 5, runs.num_last_layer_samples
-    return FewImagesPredictor(model).predict([(batch, None)], *numbers).mean(0)
+    return make_predictor(model).predict([(batch, None)], *numbers).mean(0)
 
 
 def test_fresh_processes_share_seeded_answers_and_no_noise(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.metrics import scores as metrics
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.runs.reading import open_run
 from tfp_insects.serving.graph import summarise
 
@@ -22,7 +22,7 @@ def test_a_seeded_answer_is_the_models_own_prediction(
 ) -> None:
     encoded = runs.images(6, seed=3)
     run = open_run(run_of(model_name))
-    predictor, numbers = FewImagesPredictor(run.build_model()), (runs.num_samples, 5, runs.num_last_layer_samples)
+    predictor, numbers = make_predictor(run.build_model()), (runs.num_samples, 5, runs.num_last_layer_samples)
     draws = predictor.predict([(runs.prepare(encoded), None)], *numbers)
     answer = seeded(model_name, runs.in_unit_range(encoded))
     np.testing.assert_allclose(answer["probabilities"], draws.mean(0), atol=1e-5)

@@ -10,10 +10,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.data.pipeline import Examples, evaluation_dataset
 from tfp_insects.data.source import ImageSource
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
-from tfp_insects.models.alexnet.sampling import weights_of
 from tfp_insects.runs.reading import open_run
 from tfp_insects.serving.graph import ServedModel, ServingOptions
 
@@ -55,7 +54,7 @@ def test_encoded_images_get_the_answer_of_the_training_pipeline(
 ) -> None:
     encoded = files()
     model = open_run(run_of("cnn")).build_model()
-    expected = FewImagesPredictor(model).predict(pipeline_batches(encoded, runs), 1, seed=0)[0]
+    expected = make_predictor(model).predict(pipeline_batches(encoded, runs), 1, seed=0)[0]
     found = loaded("cnn").signatures["serving_default"](image_bytes=tf.constant(encoded))["probabilities"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert expected.std(0).max() > 0.01
@@ -66,10 +65,10 @@ def test_encoded_images_get_the_answer_of_the_training_pipeline_under_one_seed(
 ) -> None:
     encoded, run = files(), open_run(run_of("all"))
     model = run.build_model()
-    expected = FewImagesPredictor(model).predict(pipeline_batches(encoded, runs), 3, 5, 2).mean(0)
+    expected = make_predictor(model).predict(pipeline_batches(encoded, runs), 3, 5, 2).mean(0)
     (tmp_path / "names.txt").touch()
     options = ServingOptions(run.preprocessing, run.class_names, 3, 2, 0.5)
-    served = ServedModel(weights_of(model), options, tmp_path / "names.txt")
+    served = ServedModel(model, options, tmp_path / "names.txt")
     found = served.answer(served.prepare_bytes(tf.constant(encoded)), tf.constant(5, tf.int64))["probabilities"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

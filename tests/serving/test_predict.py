@@ -127,7 +127,8 @@ def test_what_the_user_gets_wrong_is_said_in_one_line(
     _, errors = process.communicate(timeout=1800)
     assert process.returncode == 1
     assert errors == (
-        "error: --images=nowhere: no such file or folder; expected an image, or a folder or a zip of images\n"
+        "error: images=nowhere: no such file or folder; expected an image, or a folder or a zip of images "
+        "(set with --images)\n"
     )
 
 

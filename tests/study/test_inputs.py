@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import tf_keras
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.models.alexnet.table import HEAD
 from tfp_insects.models.build import build_model
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 
@@ -17,12 +17,12 @@ Batch = tuple[tf.Tensor, tf.Tensor]
 
 
 @pytest.fixture(params=["float32", "mixed_bfloat16"])
-def config(request: pytest.FixtureRequest, tiny_config: dict[str, Any]) -> dict[str, Any]:
-    return {**tiny_config, "model": {**tiny_config["model"], "precision": request.param}}
+def config(request: pytest.FixtureRequest, tiny_config: RunConfig) -> RunConfig:
+    return tiny_config.replaced({"model.precision": request.param})
 
 
 @pytest.fixture
-def model(config: dict[str, Any]) -> tf_keras.Sequential:
+def model(config: RunConfig) -> tf_keras.Sequential:
     """A network whose convolutions stay as they are; its last layer does not start at zero here."""
     model = build_model("bnn_head", config, num_classes=4, num_train_examples=16, seed=0, is_pretrained=True)
     head = model.get_layer(HEAD).loc
@@ -31,9 +31,9 @@ def model(config: dict[str, Any]) -> tf_keras.Sequential:
 
 
 def make_inputs(
-    model: tf_keras.Sequential, config: dict[str, Any], experiment: Experiment, megabytes: int, directory: Path
+    model: tf_keras.Sequential, config: RunConfig, experiment: Experiment, megabytes: int, directory: Path
 ) -> tuple[Inputs, InputMaker]:
-    config = {**config, "model": {**config["model"], "max_feature_cache_megabytes": megabytes}}
+    config = config.replaced({"model.max_feature_cache_megabytes": megabytes})
     maker = InputMaker(config, Preprocessing(63), BATCH_SIZE, seed=5, directory=directory)
     training, validation = experiment.training_examples(4, 0), experiment.examples(experiment.split.validation)
     return maker.make(model, training, validation), maker
@@ -44,7 +44,7 @@ def as_arrays(batches: list[Batch]) -> list[np.ndarray]:
 
 
 def test_features_in_a_file_are_those_in_memory(
-    model: tf_keras.Sequential, config: dict[str, Any], tiny_experiment: Experiment, tmp_path: Path
+    model: tf_keras.Sequential, config: RunConfig, tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
     found = []
     for megabytes, kind in ((1024, np.ndarray), (0, np.memmap)):
@@ -59,7 +59,7 @@ def test_features_in_a_file_are_those_in_memory(
 
 @pytest.mark.parametrize("megabytes", [0, 1024])
 def test_the_rest_of_the_model_says_of_features_what_the_model_says_of_images(
-    megabytes: int, model: tf_keras.Sequential, config: dict[str, Any], tiny_experiment: Experiment, tmp_path: Path
+    megabytes: int, model: tf_keras.Sequential, config: RunConfig, tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
     inputs, maker = make_inputs(model, config, tiny_experiment, megabytes, tmp_path)
     images = list(maker.evaluation(tiny_experiment.examples(tiny_experiment.split.validation)))

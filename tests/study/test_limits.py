@@ -9,6 +9,7 @@ import pytest
 
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import make_experiment
 from tfp_insects.study.limits import LIMITS, require_within_limits
 
@@ -112,7 +113,7 @@ def test_each_limit_is_that_of_a_field_of_the_study() -> None:
     assert {part for path in LIMITS for part in path.split(".")} <= names(load("study"))
 
 
-def test_no_experiment_is_made_beyond_them(insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path) -> None:
-    config = {**tiny_config, "training": {**tiny_config["training"], "epochs": 0}}
+def test_no_experiment_is_made_beyond_them(insects: ImageSource, tiny_config: RunConfig, tmp_path: Path) -> None:
+    config = tiny_config.replaced({"training.epochs": 0})
     with pytest.raises(InputError, match=r"^training\.epochs=0: expected"):
         make_experiment(insects, "none", [4], config, tmp_path, lambda line: None)

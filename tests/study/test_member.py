@@ -14,9 +14,9 @@ from tfp_insects.study.member import Task
 def test_the_learning_rate_follows_the_square_root_of_the_batch(
     n_per_class: int, share: float, is_scaled: bool, model: str, tiny_experiment: Experiment
 ) -> None:
-    training = {**tiny_experiment.config["training"], "scale_learning_rate": is_scaled}
-    experiment = dataclasses.replace(tiny_experiment, config={**tiny_experiment.config, "training": training})
+    config = tiny_experiment.config.replaced({"training.scale_learning_rate": is_scaled})
+    experiment = dataclasses.replace(tiny_experiment, config=config)
     examples = experiment.training_examples(n_per_class, seed=0)
     task = Task(find_method(model), experiment, examples, experiment.preprocessing(examples))
-    assert training["batch_size"] == 8  # 4, 8 and 16 images in at least two steps are batches of 2, 4 and 8.
+    assert config.training.batch_size == 8  # 4, 8 and 16 images in at least two steps are batches of 2, 4 and 8.
     assert task.schedule().learning_rate == pytest.approx(1e-2 * (math.sqrt(share) if is_scaled else 1.0))

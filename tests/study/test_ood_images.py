@@ -1,39 +1,39 @@
 import dataclasses
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.errors import InputError
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import Experiment, Recipe, make_experiment, open_ood_images, with_split_seed
 
 
-def make(source: ImageSource, config: dict[str, Any], ood_classes: str, ood: ImageSource | None = None) -> Experiment:
-    config = {**config, "data": {**config["data"], "ood_classes": ood_classes}}
+def make(source: ImageSource, config: RunConfig, ood_classes: str, ood: ImageSource | None = None) -> Experiment:
+    config = config.replaced({"data.ood_classes": ood_classes})
     return make_experiment(source, "none", [4], config, Path("unused"), lambda line: None, ood)
 
 
-def test_a_folder_is_opened(insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path) -> None:
+def test_a_folder_is_opened(insects: ImageSource, tiny_config: RunConfig, tmp_path: Path) -> None:
     for i, name in enumerate(insects.example_ids[::7]):
         path = tmp_path / "things" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(insects.read(7 * i))
-    found = open_ood_images(str(tmp_path / "things"), tiny_config["data"], tmp_path)
+    found = open_ood_images(str(tmp_path / "things"), tiny_config.data, tmp_path)
     assert found is not None
     assert (found.name, found.example_ids) == ("things", insects.example_ids[::7])
-    assert open_ood_images("", tiny_config["data"], tmp_path) is None
+    assert open_ood_images("", tiny_config.data, tmp_path) is None
 
 
-def test_a_path_that_is_not_there_is_named(tiny_config: dict[str, Any], tmp_path: Path) -> None:
+def test_a_path_that_is_not_there_is_named(tiny_config: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^ood_data=no/such\.zip: no such file or folder; expected a zip or folder"):
-        open_ood_images("no/such.zip", tiny_config["data"], tmp_path)
+        open_ood_images("no/such.zip", tiny_config.data, tmp_path)
 
 
 def test_classes_held_out_are_learnt_by_none_and_out_of_distribution_for_all(
-    insects: ImageSource, tiny_config: dict[str, Any]
+    insects: ImageSource, tiny_config: RunConfig
 ) -> None:
     name = insects.class_names[1]
     experiment = make(insects, tiny_config, name)
@@ -49,7 +49,7 @@ def test_classes_held_out_are_learnt_by_none_and_out_of_distribution_for_all(
 
 
 def test_two_kinds_of_ood_images_are_refused(
-    insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any]
+    insects: ImageSource, other_insects: ImageSource, tiny_config: RunConfig
 ) -> None:
     with pytest.raises(InputError, match=r"^ood_data and data\.ood_classes both .* give one of them"):
         make(insects, tiny_config, insects.class_names[0], other_insects)
@@ -61,9 +61,9 @@ def test_without_them_there_are_none(tiny_experiment: Experiment) -> None:
 
 
 def test_another_split_seed_gives_the_split_of_a_new_experiment(
-    insects: ImageSource, tiny_config: dict[str, Any], tiny_experiment: Experiment
+    insects: ImageSource, tiny_config: RunConfig, tiny_experiment: Experiment
 ) -> None:
-    config = {**tiny_config, "data": {**tiny_config["data"], "split_seed": 3}}
+    config = tiny_config.replaced({"data.split_seed": 3})
     expected = make_experiment(insects, "none", [4], config, Path("unused"), lambda line: None)
     found = with_split_seed(tiny_experiment, 3, [4])
     assert found.identity() == expected.identity()
@@ -74,7 +74,7 @@ def test_another_split_seed_gives_the_split_of_a_new_experiment(
 
 
 def test_other_processes_have_the_same_ood_images(
-    insects: ImageSource, other_insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path
+    insects: ImageSource, other_insects: ImageSource, tiny_config: RunConfig, tmp_path: Path
 ) -> None:
     paths = []
     for source in (insects, other_insects):

@@ -30,6 +30,8 @@ def num_biases() -> int:
 
 PLAIN = sum(kernel_sizes()) + num_biases()
 OWN = {"prior": {"kind": "pretrained"}, "scale_per_weight": True}
+NEW = {"prior": {"kind": "scaled_normal"}, "scale_per_weight": True}
+NEW_SHARED = {**NEW, "scale_per_weight": False, "learn_scale": False}
 SHARED = {"prior": {"kind": "pretrained"}, "scale_per_weight": False, "learn_scale": False}
 
 
@@ -47,9 +49,9 @@ def test_the_penalty_of_a_prior_adds_none() -> None:
 @pytest.mark.parametrize(
     ("bayesian", "num_scales"),
     [
-        (Bayesian("all", OWN, OWN), sum(kernel_sizes())),
-        (Bayesian("all", SHARED, OWN), 7 + kernel_sizes()[-1]),
-        (Bayesian("head", SHARED, SHARED), 1),
+        (Bayesian("all", OWN, NEW), sum(kernel_sizes())),
+        (Bayesian("all", SHARED, NEW), 7 + kernel_sizes()[-1]),
+        (Bayesian("head", SHARED, NEW_SHARED), 1),
     ],
 )
 def test_the_twin_adds_its_posterior_scales_and_not_its_prior(bayesian: Bayesian, num_scales: int) -> None:

@@ -12,6 +12,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.own_output import MARKER_NAME
 from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.plan import print_plan
 from tfp_insects.study.steps import steps_of_cell
@@ -40,7 +41,7 @@ def test_time_is_the_median_of_an_images_times_the_images_of_the_run(
         directory.mkdir()
         write_json(directory / "record.json", {"seconds_per_step": seconds, "batch_size": batch_size})
         num_samples = 2 if size == 2 else 3
-        prediction = {**tiny_experiment.config["prediction"], "num_samples": num_samples}
+        prediction = {**tiny_experiment.config.to_plain()["prediction"], "num_samples": num_samples}
         write_json(directory / "config.json", {"model": "cnn", "config": {"prediction": prediction}})
     again = planned([Cell("cnn", 2, 0)], tiny_experiment, tmp_path)
     assert again["cnn-n2-seed0"] == ["trained,", "to", "predict", "anew", "6", "0.0"]
@@ -52,7 +53,7 @@ def test_time_is_the_median_of_an_images_times_the_images_of_the_run(
 
 
 def test_a_dry_run_neither_downloads_nor_pretrains(
-    insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    insects: ImageSource, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     def fail(*_: Any) -> None:
         raise AssertionError("weights were asked for")
@@ -60,18 +61,18 @@ def test_a_dry_run_neither_downloads_nor_pretrains(
     monkeypatch.setattr(command, "open_images", lambda *_: insects)
     monkeypatch.setattr("tfp_insects.study.experiment.resolve_weights", fail)
     wanted = Command(["bnn"], ["4"], ["0"], "synthetic", "auto", tmp_path / "runs", tmp_path / "cache", dry_run=True)
-    run_command(wanted, lambda is_drawn: tiny_config)
+    run_command(wanted, lambda is_drawn: tiny_config.to_plain())
     assert "bnn-n4-seed0" in capsys.readouterr().out
     assert not (tmp_path / "cache").exists()
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [MARKER_NAME]
 
 
 def test_a_dry_run_tells_what_is_wrong_with_weights(
-    insects: ImageSource, tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    insects: ImageSource, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "open_images", lambda *_: insects)
     (tmp_path / "w.pth").write_bytes(b"no weights")
     weights = str(tmp_path / "w.pth")
     wanted = Command(["bnn"], ["4"], ["0"], "synthetic", weights, tmp_path / "runs", tmp_path / "cache", dry_run=True)
     with pytest.raises(InputError, match=r"w\.pth: cannot be read as a torch checkpoint"):
-        run_command(wanted, lambda is_drawn: tiny_config)
+        run_command(wanted, lambda is_drawn: tiny_config.to_plain())

@@ -7,6 +7,7 @@ import pytest
 from tfp_insects.models.architecture import Architecture, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study import pretraining as pretrained
 from tfp_insects.study.pretraining import resolve_weights
 
@@ -28,12 +29,12 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return given
 
 
-def changed(config: dict[str, Any], section: str, **fields: Any) -> dict[str, Any]:
-    return {**config, section: {**config[section], **fields}}
+def changed(config: RunConfig, section: str, **fields: Any) -> RunConfig:
+    return config.replaced({f"{section}.{name}": value for name, value in fields.items()})
 
 
 def test_pretraining_is_done_once_for_all_that_it_depends_on(
-    trained: list[dict[str, Any]], tiny_config: dict[str, Any], tmp_path: Path
+    trained: list[dict[str, Any]], tiny_config: RunConfig, tmp_path: Path
 ) -> None:
     config = tiny_config
     same = [

@@ -1,16 +1,19 @@
 import dataclasses
+import runpy
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tfp_insects.metrics.scores import summarize
+from tfp_insects.metrics.summary import summarize
 from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow
 
+STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 HISTORY = [
     EpochRow(1, 1.0, 1.0, 0.5, 1.0, 0.9, 0.4, 0.0, 4.0),
     EpochRow(2, 1.0, 1.0, 0.5, 1.0, 0.7, 0.6, 0.0, 2.0),
@@ -26,13 +29,16 @@ LABELS = np.array([0, 0, 1, 0])
 
 
 def identity(model: str, kl_weight: float, kl_annealing_epochs: float) -> dict[str, Any]:
-    parts = {part: {"temperature": 1.0} for part in ("body", "features", "body_from_scratch", "head")}
-    bnn = {"layers": "all", "kl_weight": kl_weight, "kl_annealing_epochs": kl_annealing_epochs, **parts}
+    config = runpy.run_path(str(STUDY))["get_config"]().to_dict()
+    config["model"]["precision"] = "float32"
+    config["bnn"] |= {"kl_weight": kl_weight, "kl_annealing_epochs": kl_annealing_epochs}
+    for part in ("body", "features", "body_from_scratch", "head"):
+        config["bnn"][part]["temperature"] = 1.0
     return {
         "model": model,
         "weights_fingerprint": "abc",
         "class_names": ["ant", "bee", "fly"],
-        "config": {"bnn": bnn, "model": {"precision": "float32"}, "prediction": {"num_last_layer_samples": 2}},
+        "config": config,
         "preprocessing": {},
     }
 
@@ -56,6 +62,7 @@ def record(
         num_parameters=7,
         steps_per_epoch=4,
         predict_seconds=1.5,
+        num_last_layer_samples=2,
         **fields,
     )
 
@@ -97,6 +104,9 @@ def test_every_metric_has_an_interval() -> None:
         "aurc",
         "accuracy_at_80_coverage",
         "coverage_at_5_risk",
+        "mean_predictive_entropy",
+        "mean_expected_entropy",
+        "mean_mutual_information",
     }
     for name in ("accuracy", "nll", "brier"):
         low, high = found["intervals"][name]

@@ -1,4 +1,3 @@
-import copy
 import dataclasses
 import json
 import math
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfp_insects.bayes.divergence import kl_divergence
 from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import evaluation_dataset
 from tfp_insects.errors import InputError
@@ -17,7 +17,6 @@ from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import negative_log_likelihood
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import kl_divergence
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.method_table import find_method, method_names
 from tfp_insects.runs.cells import Cell
@@ -165,10 +164,8 @@ def log_uniform_experiment(tiny_experiment: Experiment) -> Experiment:
     """As `--config.bnn.body.prior.kind=log_uniform --config.bnn.body.posterior_ratio=0.3` on pretrained weights."""
     layers = [one for one in build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=7).layers if hasattr(one, "kernel")]
     weights = {f"{one.name}/{part}": getattr(one, part).numpy() for one in layers for part in ("kernel", "bias")}
-    bnn = copy.deepcopy(tiny_experiment.config["bnn"])
-    bnn["body"]["prior"]["kind"] = "log_uniform"
-    bnn["body"]["posterior_ratio"] = 0.3
-    config = {**tiny_experiment.config, "bnn": bnn}
+    changes = {"bnn.body.prior.kind": "log_uniform", "bnn.body.posterior_ratio": 0.3}
+    config = tiny_experiment.config.replaced(changes)
     return dataclasses.replace(tiny_experiment, pretrained=Pretrained("some", weights), config=config)
 
 
@@ -189,10 +186,9 @@ def test_a_log_uniform_prior_trains_on_cached_features_and_is_read_back(
 
 
 def test_a_log_uniform_prior_has_no_penalty_to_train_with(log_uniform_experiment: Experiment, tmp_path: Path) -> None:
-    config = copy.deepcopy(log_uniform_experiment.config)
-    config["bnn"]["layers"] = "classifier"
+    config = log_uniform_experiment.config.replaced({"bnn.layers": "classifier"})
     experiment = dataclasses.replace(log_uniform_experiment, config=config)
-    with pytest.raises(InputError, match=r"--model=cnn_l2sp cannot use .*log_uniform"):
+    with pytest.raises(InputError, match=r"model=cnn_l2sp cannot use .*log_uniform"):
         CellRun(Cell("cnn_l2sp", 4, 0), experiment, tmp_path).run()
 
 

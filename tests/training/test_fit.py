@@ -9,10 +9,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import kl_divergence
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.models.bnn import Bayesian, build_bnn, kl_divergence
+from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
 from tfp_insects.training.fit import Schedule, Training, Validation
@@ -125,14 +126,14 @@ def test_a_broken_loss_names_what_to_lower(make_run: Callable[..., Run], make_in
         run.train(Schedule(epochs=3, learning_rate=1e30))
     message = str(error.value)
     assert message.startswith("the training loss became")
-    for field in ("cnn.learning_rate", "bnn.learning_rate", "cnn.rates", "bnn.rates", "training.warmup_epochs"):
-        assert f"--config.{field}" in message
+    assert "lower the method's learning rate" in message
+    assert {"cnn.learning_rate", "bnn.learning_rate", "training.warmup_epochs"} <= set(error.value.fields)
     assert all(math.isfinite(row.train_loss) for row in run.history.rows)
 
 
 def test_weights_broken_by_an_epochs_last_step_are_found_at_validation(make_run: Callable[..., Run]) -> None:
     run = make_run()
-    with pytest.raises(InputError, match=r"the validation loss became nan in epoch 2: lower .*learning_rate"):
+    with pytest.raises(InputError, match=r"the validation loss became nan in epoch 2: lower .*learning rate"):
         run.train(Schedule(epochs=3, learning_rate=0.1), nlls=[0.9, float("nan"), 0.8])
     assert int(run.state.best_epoch) == 1
     assert len(run.history.rows) == 1

@@ -6,6 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.draws import given_kernel
+
 
 @tf_keras.utils.register_keras_serializable(package="tfp_insects")
 class SeededDropout(tf_keras.layers.Dropout):
@@ -56,6 +58,11 @@ class MonteCarloDropout(SeededDropout):
         sizes = tf.TensorShape(input_shape)[1:]
         shared = self.noise_shape[1:] if self.noise_shape else [None] * sizes.rank
         self._mask_shape = [size if one is None else one for size, one in zip(sizes, shared, strict=True)]
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Applies the mask that `drawn_kernels` gives, if any; else drops inputs in training."""
+        mask = given_kernel(self)
+        return super().call(inputs, training) if mask is None else self.apply_kernel(inputs, mask)
 
     def sample_pair(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws two masks of zeros and `1 / (1 - rate)`, in the layer's compute type and one input's shape.

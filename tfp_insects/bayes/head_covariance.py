@@ -20,8 +20,10 @@ import scipy.linalg
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import bayesian_layers
+from tfp_insects.bayes.graph import input_tensor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
-from tfp_insects.models.alexnet import table as alexnet
+from tfp_insects.bayes.variational_kernel import VariationalKernel
 
 CURVATURE = 0.5
 
@@ -47,20 +49,31 @@ def posterior_factor(features: np.ndarray, scale: float) -> np.ndarray:
 
 
 def fit_head_covariance(
-    model: tf_keras.Sequential, batches: Iterable[tuple[tf.Tensor, tf.Tensor]], num_samples: int, seed: int
+    model: tf_keras.Model,
+    batches: Iterable[tuple[tf.Tensor, tf.Tensor]],
+    num_samples: int,
+    seed: int,
+    layer: VariationalKernel | None = None,
 ) -> None:
     """Gives the last layer its covariance, if it is to have one.
 
     Args:
-        model: AlexNet or its twin, trained.
+        model: Trained; a Sequential or Functional model.
         batches: Training images as predictions see them, and labels.
         num_samples: Draws of the layers before the last.
         seed: Of these draws.
+        layer: The dense layer whose posterior it is; by default the last Bayesian layer. It is left as it is if its
+            configuration asks for no covariance (`covariance_scale`).
+
+    Raises:
+        ValueError: The layer is not called once by the model itself.
     """
-    head = model.get_layer(alexnet.HEAD)
-    if getattr(head, "covariance_factor", None) is None:
+    head = layer or next(reversed(bayesian_layers(model)), None)
+    if head is None or head.covariance_factor is None:
         return
-    body = tf_keras.Sequential(model.layers[: model.layers.index(head)])
-    features = MonteCarloPredictor(body, activation=lambda outputs: tf.cast(outputs, tf.float32))
-    scale = head.variational.covariance_scale / np.sqrt(head.loc.shape[0])
-    head.covariance_factor.assign(posterior_factor(features.predict(batches, num_samples, seed), scale))
+    body = tf_keras.Model(model.inputs, input_tensor(model, head))
+    predictor = MonteCarloPredictor(body, activation=lambda outputs: tf.cast(outputs, tf.float32))
+    features = predictor.predict(batches, num_samples, seed)
+    num_inputs = head.loc.shape[0]
+    scale = head.variational.covariance_scale / np.sqrt(num_inputs)
+    head.covariance_factor.assign(posterior_factor(features.reshape(len(features), -1, num_inputs), scale))

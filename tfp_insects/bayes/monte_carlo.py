@@ -11,17 +11,69 @@ that fewer draws are needed for the same error. Masks of dropout are paired like
 What lies before the last random layer is most of a pass (where that is the network's last layer, nearly all), so that several
 draws of it for each draw of the others cost little and lower the error further. Each of them with what lies before it is a
 draw from the posterior.
+
+The model may be any: nested, with branches, several inputs or outputs, or with a call of its own. See `graph` for which of
+them are cut, so that what a draw does not change is computed once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.alexnet.network import run_layers
+from tfp_insects.bayes.divergence import all_layers, refuse_stock_layers
+from tfp_insects.bayes.draws import drawn_kernels
+from tfp_insects.bayes.graph import CutModel
+from tfp_insects.bayes.outputs import to_probabilities
 
 Pair = tuple[tf.Tensor, tf.Tensor]
+Batches = Iterable[tuple[Any, Any]]
+
+
+def predict_samples(
+    model: tf_keras.Model,
+    images: Any,
+    num_samples: int,
+    seed: int = 0,
+    *,
+    num_last_layer_samples: int = 1,
+    batch_size: int = 64,
+    activation: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Class probabilities under several draws of a model's weights.
+
+    Args:
+        model: Any `tf_keras` model, such as `to_bayesian` makes.
+        images: Array `[num_examples, ...]`, or a list or dict of arrays where the model has several inputs.
+        num_samples: Draws of the weights, or of masks where the model has `MonteCarloDropout`. A model without random layers
+            is run once, whatever is asked for.
+        seed: Integer; equal seeds give equal draws.
+        num_last_layer_samples: Draws of the last random layer for each draw of those before it; they cost little.
+        batch_size: Images in a batch; the answers do not depend on it.
+        activation: From the model's outputs to what is wanted. By default class probabilities, see
+            `outputs.to_probabilities`; `tf.identity` keeps the outputs.
+
+    Returns:
+        float32 `[num_samples * num_last_layer_samples, num_examples, num_classes]`; the model's own structure of such arrays
+        where it has several outputs.
+
+    Raises:
+        ValueError: No images, fewer than one draw, or a variational layer of TensorFlow Probability's own.
+    """
+    for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"{name}: expected at least 1, got {value}")
+    num_examples = len(tf.nest.flatten(images)[0])
+    if not num_examples:
+        raise ValueError("images: expected at least one, got none")
+    starts = range(0, num_examples, batch_size)
+    batches = [(tf.nest.map_structure(lambda one, i=i: one[i : i + batch_size], images), None) for i in starts]
+    if not model.built:
+        model(batches[0][0], training=False)
+    predictor = MonteCarloPredictor(model, activation=activation or to_probabilities(model))
+    return predictor.predict(batches, num_samples, seed, num_last_layer_samples)
 
 
 class MonteCarloPredictor:
@@ -32,31 +84,28 @@ class MonteCarloPredictor:
         fresh_noise: Whether each draw has normals of its own. If not, they are read from the table of the training steps,
             which is cheaper by a large factor and good enough to watch the training.
         activation: Applied to the model's outputs.
+
+    Raises:
+        ValueError: The model has variational layers of TensorFlow Probability's own.
     """
 
     def __init__(
         self,
-        model: tf_keras.Sequential,
+        model: tf_keras.Model,
         fresh_noise: bool = True,
-        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax,
+        activation: Callable[[Any], Any] = tf.nn.softmax,
     ) -> None:
+        refuse_stock_layers(model)
         self._activation = activation
-        self._drawn = [layer for layer in model.layers if hasattr(layer, "sample_pair")]
-        first = _first_to_run_again(model.layers)
-        last = model.layers.index(self._drawn[-1]) if self._drawn else len(model.layers)
+        self._model = model
         self._fresh_noise = fresh_noise
-        self._fixed, self._shared, self._last = model.layers[:first], model.layers[first:last], model.layers[last:]
+        self._drawn = [layer for layer in all_layers(model) if hasattr(layer, "sample_pair")]
+        self._cut = CutModel(model, self._drawn) if self._drawn else None
         self._sample = tf.function(self._sample_pairs, autograph=False)
         self._prefix = tf.function(self._run_prefix, reduce_retracing=True, autograph=False)
         self._suffix = tf.function(self._run_suffix, reduce_retracing=True, autograph=False)
 
-    def predict(
-        self,
-        batches: Iterable[tuple[tf.Tensor, tf.Tensor]],
-        num_samples: int,
-        seed: int,
-        num_last_layer_samples: int = 1,
-    ) -> np.ndarray:
+    def predict(self, batches: Batches, num_samples: int, seed: int, num_last_layer_samples: int = 1) -> Any:
         """Predicts all images of a data set.
 
         Args:
@@ -76,33 +125,30 @@ class MonteCarloPredictor:
         """
         if num_last_layer_samples > 1 and not self._fresh_noise:
             raise ValueError(f"num_last_layer_samples is {num_last_layer_samples}; the table has noise for 1 alone")
-        if not self._drawn:
-            return np.concatenate([self._prefix_probabilities(images) for images, _ in batches])[np.newaxis]
-        inputs = [self._prefix(images) for images, _ in batches] if self._fixed else None
+        if self._cut is None:
+            return _joined([self._prefix(images) for images, _ in batches], axis=1)
+        inputs = [self._prefix(images) for images, _ in batches] if self._cut.has_fixed_part else None
         draws = []
         for kernels in self._kernels(num_samples, seed, num_last_layer_samples):
             stream = inputs if inputs is not None else (images for images, _ in batches)
-            draws.append(np.concatenate([self._suffix(batch, *kernels).numpy() for batch in stream], axis=1))
+            draws.append(_joined([self._suffix(batch, *kernels) for batch in stream], axis=1))
             del kernels  # They are as large as the model, and the next ones are about to be drawn.
-        return np.concatenate(draws)
+        return _joined(draws, axis=0)
 
     def _kernels(
         self, num_samples: int, seed: int, num_last: int
-    ) -> Iterator[tuple[Mapping[str, tf.Tensor], list[tf.Tensor]]]:
+    ) -> Iterator[tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]]]:
         """For one draw after the other, the kernels of all random layers but the last, and several of the last."""
         for first in range(0, num_samples, 2):
             shared, last = self._sample(tf.constant([seed, first // 2], tf.int32), num_last)
             for side in range(min(2, num_samples - first)):
-                yield {name: pair[side] for name, pair in shared.items()}, [pair[side] for pair in last]
+                yield [pair[side] for pair in shared], [pair[side] for pair in last]
             del shared, last
 
-    def _prefix_probabilities(self, images: tf.Tensor) -> np.ndarray:
-        return self._activation(self._prefix(images)).numpy()
-
-    def _sample_pairs(self, seed: tf.Tensor, num_last: int) -> tuple[Mapping[str, Pair], list[Pair]]:
+    def _sample_pairs(self, seed: tf.Tensor, num_last: int) -> tuple[list[Pair], list[Pair]]:
         *shared, last = self._drawn
         return (
-            {layer.name: self._sample_pair(layer, seed, place) for place, layer in enumerate(shared)},
+            [self._sample_pair(layer, seed, place) for place, layer in enumerate(shared)],
             [self._sample_pair(last, seed, len(shared) + i) for i in range(num_last)],
         )
 
@@ -112,16 +158,24 @@ class MonteCarloPredictor:
         # Folding the layer's own number in keeps layers of equal shape apart.
         return layer.sample_pair(tf.random.experimental.stateless_fold_in(seed, place))
 
-    def _run_prefix(self, images: tf.Tensor) -> tf.Tensor:
-        return run_layers(self._fixed, images, {})
+    def _run_prefix(self, images: Any) -> Any:
+        if self._cut is not None:
+            return self._cut.before_draws(images)
+        outputs = self._activation(self._model(images, training=False))
+        return tf.nest.map_structure(lambda one: one[tf.newaxis], outputs)
 
-    def _run_suffix(self, inputs: tf.Tensor, shared: Mapping[str, tf.Tensor], last: list[tf.Tensor]) -> tf.Tensor:
-        outputs, name = run_layers(self._shared, inputs, shared), self._drawn[-1].name
-        return tf.stack([self._activation(run_layers(self._last, outputs, {name: kernel})) for kernel in last])
+    def _run_suffix(self, inputs: Any, shared: Sequence[tf.Tensor], last: Sequence[tf.Tensor]) -> Any:
+        assert self._cut is not None
+        *layers, last_layer = self._drawn
+        with drawn_kernels(dict(zip(layers, shared, strict=True))):
+            state = inputs if self._cut.has_fixed_part else self._cut.before_draws(inputs)
+            state = self._cut.before_last(state)
+            outputs = []
+            for kernel in last:
+                with drawn_kernels({last_layer: kernel}):
+                    outputs.append(self._activation(self._cut.last(state)))
+        return tf.nest.map_structure(lambda *ones: tf.stack(ones), *outputs)
 
 
-def _first_to_run_again(layers: Sequence[tf_keras.layers.Layer]) -> int:
-    """Place of the first layer whose outputs are not worth keeping for all draws."""
-    first = next((i for i, layer in enumerate(layers) if hasattr(layer, "sample_pair")), len(layers))
-    # What only pads or reshapes costs nothing, but its outputs for many images fill the memory.
-    return first if any(layer.weights for layer in layers[:first]) else 0
+def _joined(parts: Sequence[Any], axis: int) -> Any:
+    return tf.nest.map_structure(lambda *ones: np.concatenate([np.asarray(one) for one in ones], axis=axis), *parts)

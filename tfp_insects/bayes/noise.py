@@ -1,10 +1,17 @@
 """Normal noise at the price of reading memory."""
 
+import weakref
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
+
+
+def layer_seed(name: str, seed: int) -> int:
+    """A seed for one layer, so that layers of equal shape differ; below 2**28."""
+    return (zlib.crc32(name.encode()) + 7919 * seed) % (1 << 28)
 
 
 @tf_keras.utils.register_keras_serializable(package="tfp_insects")
@@ -44,8 +51,15 @@ class NoiseTable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "NoiseTable":
-        """Makes a table from its plain configuration."""
-        return cls(**config)
+        """Finds or makes the table of a plain configuration.
+
+        Each layer in a file holds that of the table that they share, and tables of equal configuration are equal.
+        """
+        key = tuple(sorted(config.items()))
+        table = _TABLES_IN_USE.get(key)
+        if table is None:
+            table = _TABLES_IN_USE[key] = cls(**config)
+        return table
 
     def start(self, step: tf.Tensor) -> tf.Tensor:
         """Where the reads of a step begin: int32 scalar, uniform over the table."""
@@ -68,3 +82,6 @@ class NoiseTable:
                 repeats = -(-self._longest // self.size)
                 self._table = tf.concat([normals, tf.tile(normals, [repeats])[: self._longest]], 0)
         return self._table
+
+
+_TABLES_IN_USE: weakref.WeakValueDictionary[tuple, NoiseTable] = weakref.WeakValueDictionary()

@@ -5,17 +5,19 @@ should do little harm (Graves 2011; Blundell et al. 2015, section 5.1). Under a 
 weights that share a ratio of scale to mean, and does not tell them apart.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.metrics import scores as metrics
-from tfp_insects.metrics.arrays import BoolArray
-from tfp_insects.models.alexnet.network import run_layers
-from tfp_insects.models.bnn import bayesian_layers
+from tfp_insects.bayes.divergence import bayesian_layers
+from tfp_insects.bayes.draws import drawn_kernels
+from tfp_insects.bayes.variational_kernel import VariationalKernel
+
+BoolArray = npt.NDArray[np.bool_]
 
 QUANTILES = (0.05, 0.5, 0.95)
 PRUNED_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
@@ -37,15 +39,7 @@ class LayerPosterior(NamedTuple):
     kl: float
 
 
-class Pruned(NamedTuple):
-    """Quality on a labelled set after a share of the weights was set to zero; `nll` in nats an image."""
-
-    share: float
-    accuracy: float
-    nll: float
-
-
-def layer_posteriors(model: tf_keras.Sequential) -> Iterator[LayerPosterior]:
+def layer_posteriors(model: tf_keras.Model) -> Iterator[LayerPosterior]:
     """The Bayesian layers' posteriors from input to output, one at a time, since they are large."""
     layers = bayesian_layers(model)
     divergences = tf.function(lambda: [layer.kl_divergence() for layer in layers], autograph=False)()
@@ -107,44 +101,42 @@ def kept_weights(ratios: np.ndarray, share: float) -> BoolArray:
     return kept
 
 
-def quality_when_pruned(
-    model: tf_keras.Sequential,
+def predictions_when_pruned(
+    model: tf_keras.Model,
     batches: Iterable[tuple[tf.Tensor, tf.Tensor]],
-    labels: np.ndarray,
     shares: Sequence[float] = PRUNED_SHARES,
-) -> list[Pruned]:
+) -> Iterator[tuple[float, np.ndarray]]:
     """Sets the weights of lowest signal-to-noise ratio to zero, over all Bayesian layers together, and predicts.
 
     The weights that stay are at the posterior's mean, so that nothing else differs between the shares.
 
     Args:
-        model: The BNN.
+        model: Bayesian, to logits.
         batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
-        labels: int32 `[num_examples]`.
         shares: Of the weights that go.
+
+    Yields:
+        Each share, and class probabilities, float32 `[num_examples, num_classes]`.
     """
+    layers = bayesian_layers(model)
     ratios = np.concatenate([signal_to_noise(one.loc, one.scale) for one in layer_posteriors(model)])
-    run = tf.function(lambda images, kernels: tf.nn.softmax(run_layers(model.layers, images, kernels)), autograph=False)
-    found = []
+
+    @tf.function(autograph=False)
+    def run(images: tf.Tensor, kernels: Sequence[tf.Tensor]) -> tf.Tensor:
+        with drawn_kernels(dict(zip(layers, kernels, strict=True))):
+            return tf.nn.softmax(model(images, training=False))
+
     for share in shares:
-        kernels = _pruned_kernels(model, kept_weights(ratios, share))
-        probabilities = np.concatenate([run(images, kernels).numpy() for images, _ in batches])
-        found.append(
-            Pruned(
-                share,
-                metrics.accuracy(probabilities, labels),
-                metrics.negative_log_likelihood(probabilities, labels),
-            )
-        )
-    return found
+        kernels = _pruned_kernels(layers, kept_weights(ratios, share))
+        yield share, np.concatenate([run(images, kernels).numpy() for images, _ in batches])
 
 
-def _pruned_kernels(model: tf_keras.Sequential, kept: BoolArray) -> Mapping[str, tf.Tensor]:
-    """The posterior's means with zeros where `kept`, `[num_weights]` over all Bayesian layers, is false."""
-    kernels, position = {}, 0
-    for layer in bayesian_layers(model):
+def _pruned_kernels(layers: Sequence[VariationalKernel], kept: BoolArray) -> list[tf.Tensor]:
+    """The posterior's means with zeros where `kept`, `[num_weights]` over all layers, is false."""
+    kernels, position = [], 0
+    for layer in layers:
         size = layer.loc.shape.num_elements()
         mask = kept[position : position + size].reshape(layer.loc.shape)
-        kernels[layer.name] = tf.cast(layer.loc * mask.astype(np.float32), layer.compute_dtype)
+        kernels.append(tf.cast(layer.loc * mask.astype(np.float32), layer.compute_dtype))
         position += size
     return kernels

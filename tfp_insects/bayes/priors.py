@@ -85,6 +85,8 @@ class Variational:
         covariance_scale: Of a dense layer's prior in the unit of `scaled_normal`, if its predictions come from a posterior in
             which the weights of a unit depend on one another, see `head_covariance`; 0 for independent weights.
         noise_multiplier: Factor of the noise; 0 gives the deterministic twin (for tests).
+        starts_at_zero: Whether `to_bayesian` has the kernel's mean start at zero, as befits a new last layer, and not at the
+            model's weights; without meaning elsewhere.
     """
 
     prior: Prior = Prior("scaled_normal")
@@ -95,6 +97,7 @@ class Variational:
     temperature: float = 1.0
     covariance_scale: float = 0.0
     noise_multiplier: float = 1.0
+    starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.prior, Prior):

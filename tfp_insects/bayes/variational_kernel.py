@@ -25,6 +25,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfp_insects.bayes import mean_field
+from tfp_insects.bayes.draws import Draw, draw_of_this_pass, given_kernel, keep_for_this_pass
 from tfp_insects.bayes.layer_arguments import label_of
 from tfp_insects.bayes.noise import NoiseTable
 from tfp_insects.bayes.prior_weights import add_prior
@@ -131,7 +132,8 @@ class VariationalKernel(tf_keras.layers.Layer):
 
         None where the weights are independent.
         """
-        return None if self.covariance_factor is None else self._predictive_multiplier * self.covariance_factor
+        factor, multiplier = self.covariance_factor, self._predictive_multiplier
+        return factor if factor is None or multiplier == 1.0 else multiplier * factor  # A usual 1 must not cost a pass.
 
     @property
     def _predictive_multiplier(self) -> float:
@@ -178,16 +180,23 @@ class VariationalKernel(tf_keras.layers.Layer):
                 f"{label_of(self)}: training: expected a Python bool, which decides what is traced; got a tensor"
             )
         inputs = tf.cast(inputs, self.compute_dtype)
-        if not training:
-            return self.apply_kernel(inputs, tf.cast(self.loc, self.compute_dtype))
+        kernel = given_kernel(self)
+        if kernel is not None or not training:
+            return self.apply_kernel(inputs, tf.cast(self.loc if kernel is None else kernel, self.compute_dtype))
+        return self._finish(self._flipout(inputs, *(draw_of_this_pass(self) or self._draw())))
+
+    def _draw(self) -> Draw:
+        """Draws a perturbation for this pass, and adds the divergence to the losses."""
         state = self.kernel_state()
         step = self.noise_step.assign_add(1)
         kl_weight = self.kl_weight / self.variational.num_train_examples
         mean, perturbation, divergence = mean_field.kernel_and_perturbation(
             state, self._noise(step), self.compute_dtype, kl_weight, self.variational.learn_scale
         )
+        draw = Draw(mean, perturbation, step)
+        keep_for_this_pass(divergence, draw)
         self.add_loss(divergence)
-        return self._finish(self._flipout(inputs, mean, perturbation, step))
+        return draw
 
     def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Applies the layer with a given kernel instead of its posterior."""

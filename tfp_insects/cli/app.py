@@ -15,7 +15,7 @@ from ml_collections import config_flags
 
 from tfp_insects.cli.config_files import config_names, find_config
 from tfp_insects.errors import InputError
-from tfp_insects.interruption import Interrupted, interruptible
+from tfp_insects.interruption import Interrupted, end_interrupted, interruptible
 from tfp_insects.startup import import_tensorflow_quietly
 
 EXIT_INPUT_ERROR = 1
@@ -80,7 +80,7 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
         except app.UsageError as error:
             stop(str(error), EXIT_BAD_FLAGS)
         except Interrupted as interrupted:
-            stop(str(interrupted), interrupted.exit_code)
+            end_interrupted(interrupted)
 
     app.run(guarded_main, flags_parser=_parse_flags)
     raise AssertionError("app.run ends the process.")

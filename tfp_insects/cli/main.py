@@ -48,6 +48,8 @@ def start(name: str) -> NoReturn:
     """
     command = importlib.import_module(f"tfp_insects.cli.commands.{_module_name(name)}")
     flags.adopt_module_key_flags(command)
+    script = sys.modules["__main__"]  # Its docstring is what absl's --help prints above the flags.
+    script.__doc__ = "\n".join([script.__doc__ or "", getattr(command, "MORE_HELP", "")])
     run_main(lambda argv: command.main())
 
 

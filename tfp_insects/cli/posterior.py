@@ -27,6 +27,6 @@ def show_posterior(run: Path, data: str, cache_dir: Path, data_dir: Path | None,
     describe_posterior(model, run, console)
     if data:
         sizes = [finished.n_per_class]
-        source = open_images(data, sizes, finished.config["config"]["data"], cache_dir, data_dir)
+        source = open_images(data, sizes, finished.settings.data, cache_dir, data_dir)
         describe_pruning(model, examples_tested(source, run), finished.preprocessing, run, console)
     console.print(f"Written: posterior.csv, posterior.png{', pruning.csv' if data else ''} in {run}")

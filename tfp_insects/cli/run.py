@@ -15,6 +15,7 @@ from tfp_insects.files import require_writable
 from tfp_insects.report.accuracy_curves import plot_accuracy_curves
 from tfp_insects.report.page import write_report
 from tfp_insects.runs.cells import make_cells
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images, split_images
 from tfp_insects.study.grid import require_all, run_grid
 from tfp_insects.study.limits import require_within_limits
@@ -72,21 +73,20 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
     cells = make_cells(list(command.models), sizes, parse_numbers("seeds", command.seeds))
     require_writable(command.workdir)
     # Which configuration counts depends on the images, and how they are read on a part that both have alike.
-    source = open_images(command.data, sizes, config_for(False)["data"], command.cache_dir, command.data_dir)
+    source = open_images(command.data, sizes, _typed(config_for(False)).data, command.cache_dir, command.data_dir)
     if source.drawn:
         say("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
     else:
         say(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
     for note in source.notes:
         say(note)
-    config = config_for(source.drawn)
-    ood = open_ood_images(command.ood_data, config["data"], command.cache_dir)
+    config = _typed(config_for(source.drawn))
+    ood = open_ood_images(command.ood_data, config.data, command.cache_dir)
     for note in ood.notes if ood else ():
         say(f"Images of unknown classes: {note}")
     if command.dry_run:
-        require_within_limits(config)
         require_readable_weights(command.weights, config)
-        split = split_images(source, ood, sizes, config["data"], say)[-1]
+        split = split_images(source, ood, sizes, config.data, say)[-1]
         print_plan(cells, split, config, command.workdir, console)
         return
     experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood)
@@ -97,6 +97,11 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
     if records:
         compare(records, command.workdir, console)
     require_all(outcomes)
+
+
+def _typed(plain: Mapping[str, Any]) -> RunConfig:
+    require_within_limits(plain)
+    return RunConfig.from_plain(plain)
 
 
 def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) -> None:

@@ -1,139 +1,151 @@
-"""What finished cells answer, read from their directories."""
+"""What one finished run answers: the part of it that is compared."""
 
 import dataclasses
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tfp_insects.files import read_arrays
-from tfp_insects.metrics.scores import mean_probabilities
+from tfp_insects.errors import InputError
+from tfp_insects.metrics.arrays import BoolArray, FloatArray
+from tfp_insects.metrics.bootstrap import Statistic
+from tfp_insects.metrics.draws import Draws, LabelledDraws
+from tfp_insects.metrics.metric import Metric
+from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics
 from tfp_insects.runs.cells import Cell
-from tfp_insects.runs.layout import HISTORY_NAME, OOD_NAME, TEST_NAME, VALIDATION_NAME
-from tfp_insects.training.history import read_history, seconds_to_best_epoch
+from tfp_insects.runs.layout import OOD_NAME
+from tfp_insects.runs.run import Run
 
 Split = Literal["validation", "test"]
-FILE_NAMES = {"validation": VALIDATION_NAME, "test": TEST_NAME}
+
+# Fields of a record that say how long something took. A record may lack the last.
+TIMES = ("seconds_to_best_epoch", "train_seconds", "seconds_per_step", "predict_seconds")
+WHOLE_RUN = "run_seconds"  # Training and predictions, where a record has both.
+
+
+class Ood(NamedTuple):
+    """Predictions for images of no known class.
+
+    Attributes:
+        probabilities: float32 `[num_samples, num_ood, num_classes]`.
+        fingerprint: SHA-256 over the images.
+    """
+
+    probabilities: np.ndarray
+    fingerprint: str
+
+
+class Entropies(NamedTuple):
+    """Predictive entropy in nats, float64 `[num_examples]` each: of test images, and of images of no known class."""
+
+    known: FloatArray
+    ood: FloatArray
+
+
+class _Measured(NamedTuple):
+    statistics: dict[str, Statistic]
+    correct: BoolArray
+    entropies: Entropies | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answers:
-    """One cell's answers.
+    """One run's answers.
 
     Attributes:
-        cell: The cell.
-        probabilities: Means over draws, float64 `[num_examples, num_classes]`.
+        cell: Its model, size and seed.
+        probabilities: float32 `[num_samples, num_examples, num_classes]`.
         labels: int `[num_examples]`.
         example_ids: Of the images.
-        ood: Draws for out-of-distribution images, float32 `[num_samples, num_ood, num_classes]`; none where they were not
-            asked for.
-        draws: Draws for the images themselves, where `ood` is there.
-        train_seconds: Of all epochs.
-        seconds_to_best_epoch: Up to the epoch of lowest validation NLL.
+        ood: Predictions for images of no known class; none where they were not asked for.
+        seconds: How long it took: those of `TIMES` that are known.
     """
 
     cell: Cell
     probabilities: np.ndarray
     labels: np.ndarray
     example_ids: tuple[str, ...]
-    ood: np.ndarray | None
-    draws: np.ndarray | None
-    train_seconds: float
-    seconds_to_best_epoch: float
-
-
-Pair = tuple[Answers, Answers]
-
-
-class AnswerBook:
-    """The answers of all cells of a comparison."""
-
-    def __init__(self, answers: Iterable[Answers]) -> None:
-        self._by_cell = {one.cell: one for one in answers}
+    ood: Ood | None = None
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
-    def models(self) -> list[str]:
-        """Names of the models, in the order of the cells."""
-        return list(dict.fromkeys(cell.model for cell in self._by_cell))
+    def has_draws(self) -> bool:
+        """Whether there are several draws, so that epistemic uncertainty is defined."""
+        return len(self.probabilities) > 1
 
     @property
-    def sizes(self) -> list[int]:
-        """Numbers of training images a class, increasing."""
-        return sorted({cell.n_per_class for cell in self._by_cell})
+    def correct(self) -> BoolArray:
+        """Whether the class of highest mean probability is the label, bool `[num_examples]`."""
+        return self._measured.correct
 
-    def seeds(self, model: str, size: int) -> list[int]:
-        """Seeds with which a model was run at a size, increasing."""
-        return sorted(cell.seed for cell in self._by_cell if (cell.model, cell.n_per_class) == (model, size))
+    @property
+    def entropies(self) -> Entropies | None:
+        """How unsure it is of known images and of others; none where it was not asked about others."""
+        return self._measured.entropies
 
-    def shared_seeds(self, first: str, second: str, size: int) -> list[int]:
-        """Seeds with which both models were run at a size."""
-        return [seed for seed in self.seeds(first, size) if seed in self.seeds(second, size)]
+    @property
+    def statistics(self) -> Mapping[str, Statistic]:
+        """Each metric that says something of it, by name.
 
-    def get(self, model: str, size: int, seed: int) -> Answers:
-        """One cell's answers."""
-        return self._by_cell[Cell(model, size, seed)]
-
-    def of(self, model: str, size: int) -> list[Answers]:
-        """Answers of one model at one size, a seed each."""
-        return [self.get(model, size, seed) for seed in self.seeds(model, size)]
-
-    def pairs(self, first: str, second: str, size: int) -> list[Pair]:
-        """Answers of two models on the same images, a seed each.
-
-        Raises:
-            ValueError: The images are not the same.
+        Those of images of no known class take the counts of known images and of these side by side.
         """
-        pairs = [
-            (self.get(first, size, seed), self.get(second, size, seed))
-            for seed in self.shared_seeds(first, second, size)
-        ]
-        for one, other in pairs:
-            require_same_images(one, other)
-        return pairs
+        return self._measured.statistics
 
-    def pairs_at_all_sizes(self, first: str, second: str) -> list[list[Pair]]:
-        """For each seed that both models have at every size that they share: a pair a size, on the same images at all.
+    @property
+    def times(self) -> dict[str, float]:
+        """All times that are known, the whole run's among them."""
+        whole = [self.seconds[name] for name in ("train_seconds", "predict_seconds") if name in self.seconds]
+        return {**self.seconds, **({WHOLE_RUN: sum(whole)} if len(whole) == 2 else {})}
 
-        Raises:
-            ValueError: The images are not the same.
-        """
-        sizes = [size for size in self.sizes if self.shared_seeds(first, second, size)]
-        by_size = [{pair[0].cell.seed: pair for pair in self.pairs(first, second, size)} for size in sizes]
-        seeds = sorted(set.intersection(*map(set, by_size))) if by_size else []
-        found = [[pairs[seed] for pairs in by_size] for seed in seeds]
-        for pairs in found:
-            for one, _ in pairs:
-                require_same_images(pairs[0][0], one)
-        return found
+    @cached_property
+    def _measured(self) -> _Measured:
+        draws = LabelledDraws(self.probabilities, self.labels)
+        found = {one.name: one.statistic(draws) for one in labelled_metrics() if self._speaks_of(one)}
+        if self.ood is None:
+            return _Measured(found, draws.correct, None)
+        ood = Draws(self.ood.probabilities)
+        for one in ood_metrics():
+            if self._speaks_of(one):
+                found[one.name] = one.statistic(one.score.score(draws), one.score.score(ood))
+        return _Measured(found, draws.correct, Entropies(draws.predictive_entropy, ood.predictive_entropy))
 
-
-def require_same_images(first: Answers, second: Answers) -> None:
-    """Raises ValueError unless two cells answered about the same images in the same order."""
-    if first.example_ids != second.example_ids:
-        raise ValueError(f"{first.cell.name} and {second.cell.name} were not asked about the same images")
+    def _speaks_of(self, metric: Metric) -> bool:
+        return self.has_draws or not metric.needs_draws
 
 
-def has_answers(cell: Cell, workdir: Path, split: Split, with_ood: bool) -> bool:
-    """Whether a cell has predicted the images of a split, and out-of-distribution images if they are part of it."""
-    directory = cell.directory(workdir)
-    names = [FILE_NAMES[split], *([OOD_NAME] if with_ood else [])]
-    return all((directory / name).exists() for name in names)
+def answers_of(run: Run, split: Split = "test") -> Answers:
+    """A run's answers on its test images, and on images of no known class where it was asked about them.
 
+    On validation images, it need not be finished, and is asked about no others.
 
-def read_answers(cell: Cell, workdir: Path, split: Split, with_ood: bool) -> Answers:
-    """Reads a cell that has predicted the images of a split, and out-of-distribution images if they were part of it."""
-    directory = cell.directory(workdir)
-    arrays = read_arrays(directory / FILE_NAMES[split], ("probabilities", "labels", "example_ids"))
-    ood = read_arrays(directory / OOD_NAME, ("probabilities",))["probabilities"] if with_ood else None
-    history = read_history(directory / HISTORY_NAME)
+    Raises:
+        InputError: A file is cut off, or does not hold what the record says.
+    """
+    found = run.test if split == "test" else run.validation
     return Answers(
-        cell=cell,
-        probabilities=mean_probabilities(arrays["probabilities"]),
-        labels=arrays["labels"],
-        example_ids=tuple(arrays["example_ids"].tolist()),
-        ood=ood,
-        draws=None if ood is None else arrays["probabilities"],
-        train_seconds=sum(row.seconds for row in history),
-        seconds_to_best_epoch=seconds_to_best_epoch(history),
+        cell=Cell(run.model, run.n_per_class, run.seed),
+        probabilities=found.probabilities,
+        labels=found.labels,
+        example_ids=found.example_ids,
+        ood=_ood(run) if split == "test" else None,
+        seconds=_seconds(run),
     )
+
+
+def _seconds(run: Run) -> dict[str, float]:
+    recorded = {name: run.record[name] for name in TIMES if name in run.record} if run.is_finished else {}
+    return {"seconds_to_best_epoch": run.seconds_to_best_epoch, "train_seconds": run.train_seconds} | recorded
+
+
+def _ood(run: Run) -> Ood | None:
+    predictions, record = run.ood, run.record
+    if predictions is None:
+        return None
+    expected = (record["num_draws"], record["num_ood_examples"], len(record["class_names"]))
+    if predictions.probabilities.shape != expected:
+        raise InputError(
+            f"{run.directory / OOD_NAME}: probabilities have shape {predictions.probabilities.shape}; the record says "
+            f"{expected}"
+        )
+    return Ood(predictions.probabilities, record["ood_fingerprint"])

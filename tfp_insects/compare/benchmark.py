@@ -3,21 +3,26 @@
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from tfp_insects.compare.answers import AnswerBook, Split, has_answers, read_answers
-from tfp_insects.compare.comparison import compare
+from tfp_insects.compare.answers import Answers, Split, answers_of
+from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.criteria import judge
+from tfp_insects.compare.plain_figures import plain_figures
 from tfp_insects.compare.tables import print_comparison
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress import progress_bar
-from tfp_insects.runs.cells import Cell, make_cells
+from tfp_insects.runs.cells import Cell, is_finished, make_cells
+from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.layout import VALIDATION_NAME
+from tfp_insects.runs.reading import load_run
+from tfp_insects.runs.run import Run
 from tfp_insects.study.experiment import (
     Experiment,
     make_experiment,
@@ -27,6 +32,7 @@ from tfp_insects.study.experiment import (
 )
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_cell import CellRun
+from tfp_insects.text import plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Benchmark:
         data: As `--data` of `scripts/run.py`.
         weights: As `--weights` there.
         ood_data: As `--ood_data` there; out-of-distribution images are part of the test.
-        config: Plain configuration.
+        config: Of the runs.
         workdir: Where runs and `quality-<split>.json` go.
         cache_dir: Where drawn images and weights are kept.
         only_finished: Whether to run nothing and compare what is finished, with whichever of the seeds.
@@ -54,7 +60,7 @@ class Benchmark:
     data: str
     weights: str
     ood_data: str
-    config: Mapping[str, Any]
+    config: RunConfig
     workdir: Path
     cache_dir: Path
     only_finished: bool = False
@@ -78,31 +84,54 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
     experiment = _make_experiment(benchmark, console)
     if not benchmark.only_finished:
         _run_cells(benchmark, experiment, console)
-    figures = compare(_read_book(benchmark, with_ood=experiment.ood is not None))
+    figures = plain_figures(read_comparison(benchmark))
     criteria = judge(figures)
     result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
     path = benchmark.workdir / f"quality-{benchmark.split}.json"
     write_json(path, result)
     print_comparison(figures, criteria, console)
-    console.print(f"Written: {path}")
+    _say(console, f"Written: {path}")
     return result
 
 
-def _read_book(benchmark: Benchmark, with_ood: bool) -> AnswerBook:
-    workdir, split = benchmark.workdir, benchmark.split
-    finished = [cell for cell in benchmark.cells if has_answers(cell, workdir, split, with_ood)]
-    if not finished:
-        raise InputError(f"{workdir}: no finished run of {benchmark.split} there; leave out --only_finished")
-    return AnswerBook(read_answers(cell, workdir, split, with_ood) for cell in finished)
+def read_comparison(benchmark: Benchmark) -> Comparison:
+    """Reads those of the cells that are finished.
+
+    Raises:
+        InputError: None is finished, a file of one is cut off, or two cannot be compared.
+    """
+    found = [answers for cell in benchmark.cells if (answers := _read(cell, benchmark)) is not None]
+    if not found:
+        raise InputError(
+            f"{benchmark.workdir}: no finished run of {benchmark.split} there, so there is nothing to compare"
+        )
+    return Comparison(found)
+
+
+def _read(cell: Cell, benchmark: Benchmark) -> Answers | None:
+    directory = cell.directory(benchmark.workdir)
+    if benchmark.split == "test":
+        return answers_of(load_run(directory)) if is_finished(directory) else None
+    return answers_of(Run(directory), "validation") if (directory / VALIDATION_NAME).exists() else None
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(plain(line), soft_wrap=True)
 
 
 def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
-    data_config = benchmark.config["data"]
+    data_config = benchmark.config.data
     source = open_images(benchmark.data, benchmark.sizes, data_config, benchmark.cache_dir, None)
     spec = benchmark.ood_data if benchmark.split == "test" else ""
     ood = open_ood_images(spec, data_config, benchmark.cache_dir)
     return make_experiment(
-        source, benchmark.weights, benchmark.sizes, benchmark.config, benchmark.cache_dir, console.print, ood
+        source,
+        benchmark.weights,
+        benchmark.sizes,
+        benchmark.config,
+        benchmark.cache_dir,
+        functools.partial(_say, console),
+        ood,
     )
 
 
@@ -120,7 +149,7 @@ def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -
                 run.run(on_step)
             progress.remove_task(task)
             progress.advance(overall)
-            console.print(f"{cell.name}: finished")
+            _say(console, f"{cell.name}: finished")
 
 
 def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
@@ -136,7 +165,7 @@ def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:
         "weights_fingerprint": experiment.pretrained.fingerprint,
         "ood_data": ood.name if ood else None,
         "num_ood_examples": len(ood.example_ids) if ood else 0,
-        "config": dict(experiment.config),
+        "config": experiment.config.to_plain(),
         "hardware": hardware(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
     }

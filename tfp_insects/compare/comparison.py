@@ -1,103 +1,176 @@
-"""All figures of a comparison in plain values."""
+"""The one engine that compares finished runs; report and benchmark show its figures.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+Every figure is a mean over seeds with a 95 % interval over seeds and images, and every difference is paired: all runs of a
+seed see the same resamples. Whether seeds are tested on the same images or each on its own is read from the runs.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tfp_insects.compare.answers import AnswerBook, Answers
-from tfp_insects.compare.figures import (
-    differences_over_sizes,
-    mcnemar,
-    metric_differences,
-    metric_means,
-    ood_difference,
-    ood_means,
+from tfp_insects.compare.answers import Answers
+from tfp_insects.errors import InputError
+from tfp_insects.metrics.arrays import FloatArray, IntArray
+from tfp_insects.metrics.bootstrap import (
+    NUM_RESAMPLES,
+    Interval,
+    Resampled,
+    Statistic,
+    bootstrap_over_seeds,
 )
-from tfp_insects.metrics.bootstrap import Interval
-from tfp_insects.models.method_table import find_twin
+from tfp_insects.metrics.metric import OodMetric
+from tfp_insects.metrics.metric_table import all_metrics, find_metric, ood_metrics
+from tfp_insects.runs.cells import Cell
 
-REFERENCE = "cnn"
+SEED = 0
+Seeds = tuple[int, ...]
+Key = tuple[str, int, str]  # Model, images a class, metric.
 
 
-def compare(book: AnswerBook, num_resamples: int = 2000) -> dict[str, Any]:
-    """Compares the models of a book.
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A metric of one model and size, averaged over seeds, with its 95 % interval."""
 
-    Returns:
-        `challenger`: the twin, or the first of its variants where it was not run itself, or none. `models`: by model and
-        size, metrics with their intervals, numbers of seeds, and seconds. `differences`: `challenger - x` for each other
-        model x, by size: metrics, and McNemar's test of each seed. `differences_over_sizes`: the same metrics averaged over
-        sizes, from the seeds that were run at all of them, if any. `ood_auroc_difference`: challenger - CNN over all sizes,
-        or none. `time_ratio`: of their training times to the best epoch, by size. Sizes are words, as JSON has it.
+    model: str
+    n_per_class: int
+    metric: str
+    interval: Interval
+    num_seeds: int
+
+
+class Comparison:
+    """All figures of some runs.
+
+    Args:
+        answers: Of runs whose test images are the same for all runs of one seed.
+        num_resamples: Of each bootstrap.
+
+    Raises:
+        InputError: Two runs of one seed were tested on different images, or two were asked about different images of no
+            known class.
     """
-    twin = find_twin(book.models) or ""
-    challenged = [model for model in book.models if model != twin] if twin else []
-    return {
-        "challenger": twin or None,
-        "models": {model: _by_size(book, model, num_resamples) for model in book.models},
-        "differences": {f"{twin} - {model}": _differences(book, twin, model, num_resamples) for model in challenged},
-        "differences_over_sizes": {
-            f"{twin} - {model}": _over_sizes(book, twin, model, num_resamples) for model in challenged
-        },
-        "ood_auroc_difference": _ood(book, twin, num_resamples) if REFERENCE in challenged else None,
-        "time_ratio": _time_ratio(book, twin) if REFERENCE in challenged else {},
-    }
+
+    def __init__(self, answers: Iterable[Answers], num_resamples: int = NUM_RESAMPLES) -> None:
+        self._by_cell = {one.cell: one for one in answers}
+        self._num_resamples = num_resamples
+        self._by_seeds: dict[Seeds, dict[Key, Resampled]] = {}
+        _require_same_images(list(self._by_cell.values()))
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order of the answers."""
+        return list(dict.fromkeys(cell.model for cell in self._by_cell))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of training images a class, increasing."""
+        return sorted({cell.n_per_class for cell in self._by_cell})
+
+    @property
+    def has_shared_images(self) -> bool:
+        """Whether all seeds are tested on the same images; else each has its own."""
+        return len({one.example_ids for one in self._by_cell.values()}) == 1
+
+    def sizes_of(self, model: str) -> list[int]:
+        """Sizes at which a model was run, increasing."""
+        return sorted({cell.n_per_class for cell in self._by_cell if cell.model == model})
+
+    def answers(self, model: str, n_per_class: int) -> list[Answers]:
+        """Answers of one model and size, by seed."""
+        return [self.get(model, n_per_class, seed) for seed in self.seeds(model, n_per_class)]
+
+    def get(self, model: str, n_per_class: int, seed: int) -> Answers:
+        """One run's answers."""
+        return self._by_cell[Cell(model, n_per_class, seed)]
+
+    def seeds(self, model: str, n_per_class: int, metric: str = "") -> Seeds:
+        """Seeds with which a model was run at a size, increasing; those of which a metric says something, if one is named."""
+        found = [
+            one for one in self._by_cell.values() if (one.cell.model, one.cell.n_per_class) == (model, n_per_class)
+        ]
+        return tuple(sorted(one.cell.seed for one in found if not metric or metric in one.statistics))
+
+    def metrics(self, model: str, n_per_class: int) -> list[str]:
+        """Metrics that say something of a model at a size, in their order."""
+        return [metric.name for metric in all_metrics() if self.seeds(model, n_per_class, metric.name)]
+
+    def figure(self, model: str, n_per_class: int, metric: str) -> Figure:
+        """A metric of one model and size: its mean over seeds with its interval."""
+        seeds = self.seeds(model, n_per_class, metric)
+        interval = find_metric(metric).interval(self.resampled(seeds, model, n_per_class, metric))
+        return Figure(model, n_per_class, metric, interval, len(seeds))
+
+    def figures(self, model: str, n_per_class: int) -> dict[str, Figure]:
+        """All figures of one model and size by metric."""
+        return {name: self.figure(model, n_per_class, name) for name in self.metrics(model, n_per_class)}
+
+    def resampled(self, seeds: Seeds, model: str, n_per_class: int, metric: str) -> Resampled:
+        """The mean over some seeds of a metric; figures of the same seeds are of the same resamples, so paired."""
+        if seeds not in self._by_seeds:
+            self._by_seeds[seeds] = self._resample(seeds)
+        return self._by_seeds[seeds][model, n_per_class, metric]
+
+    def _resample(self, seeds: Seeds) -> dict[Key, Resampled]:
+        """Every metric of every model and size that was run with all these seeds, on the same resamples."""
+        of_unknown = {metric.name for metric in ood_metrics()}
+        keys = [
+            (model, size, metric.name)
+            for model in self.models
+            for size in self.sizes_of(model)
+            for metric in all_metrics()
+            if set(seeds) <= set(self.seeds(model, size, metric.name))
+        ]
+        first = [next(one for cell, one in self._by_cell.items() if cell.seed == seed) for seed in seeds]
+        num_known = [len(one.labels) for one in first]
+        is_shared = len({one.example_ids for one in first}) == 1
+        found = bootstrap_over_seeds(
+            [self._joint(seed, keys, of_unknown, num) for seed, num in zip(seeds, num_known, strict=True)],
+            [0] * len(seeds) if is_shared else num_known,
+            num_shared=[*(num_known[:1] if is_shared else []), *self._num_unknown(keys)],
+            seed=SEED,
+            num_resamples=self._num_resamples,
+        )
+        return {key: found.part(i) for i, key in enumerate(keys)}
+
+    def _joint(self, seed: int, keys: Sequence[Key], of_unknown: set[str], num_known: int) -> Statistic:
+        """All figures of a seed's runs as one statistic; the counts of known images come first."""
+        statistics = [(self.get(model, size, seed).statistics[name], name in of_unknown) for model, size, name in keys]
+
+        def values(counts: IntArray) -> FloatArray:
+            known = counts[:, :num_known]
+            return np.stack([statistic(counts if is_ood else known) for statistic, is_ood in statistics], axis=1)
+
+        return values
+
+    def _num_unknown(self, keys: Sequence[Key]) -> list[int]:
+        """Number of images of no known class, if a figure needs them."""
+        if not any(isinstance(find_metric(name), OodMetric) for name in dict.fromkeys(name for _, _, name in keys)):
+            return []
+        return [next(one.ood.probabilities.shape[1] for one in self._by_cell.values() if one.ood is not None)]
 
 
-def _by_size(book: AnswerBook, model: str, num_resamples: int) -> dict[str, Any]:
-    return {str(size): _figures(book.of(model, size), num_resamples) for size in book.sizes if book.of(model, size)}
+def _require_same_images(answers: Sequence[Answers]) -> None:
+    """Refuses runs whose figures cannot be paired."""
+    if not answers:
+        raise ValueError("answers: expected those of one run or more, got none")
+    of_seed = {one.cell.seed: one for one in reversed(answers)}
+    asked = next((one for one in answers if one.ood is not None), None)
+    for one in answers:
+        first = of_seed[one.cell.seed]
+        if one.example_ids != first.example_ids or not np.array_equal(one.labels, first.labels):
+            raise _difference(first, one, "tested on the same images")
+        if asked is not None and one.ood is not None and _ood_images(one) != _ood_images(asked):
+            raise _difference(asked, one, "asked about the same images of no known class")
 
 
-def _figures(answers: Sequence[Answers], num_resamples: int) -> dict[str, Any]:
-    ood = ood_means(answers, num_resamples) if _has_ood(answers) else {}
-    return {
-        "num_seeds": len(answers),
-        **_plain(metric_means(answers, num_resamples)),
-        **_plain(ood),
-        "train_seconds": float(np.mean([one.train_seconds for one in answers])),
-        "seconds_to_best_epoch": float(np.mean([one.seconds_to_best_epoch for one in answers])),
-    }
+def _ood_images(answers: Answers) -> tuple[str, int]:
+    assert answers.ood is not None
+    return answers.ood.fingerprint, answers.ood.probabilities.shape[1]
 
 
-def _differences(book: AnswerBook, twin: str, model: str, num_resamples: int) -> dict[str, Any]:
-    found = {}
-    for size in book.sizes:
-        pairs = book.pairs(twin, model, size)
-        if pairs:
-            found[str(size)] = {
-                "num_seeds": len(pairs),
-                **_plain(metric_differences(pairs, num_resamples)),
-                "mcnemar": [mcnemar(pair) for pair in pairs],
-            }
-    return found
-
-
-def _over_sizes(book: AnswerBook, twin: str, model: str, num_resamples: int) -> dict[str, Any]:
-    seeds = book.pairs_at_all_sizes(twin, model)
-    return {"num_seeds": len(seeds), **_plain(differences_over_sizes(seeds, num_resamples))} if seeds else {}
-
-
-def _ood(book: AnswerBook, twin: str, num_resamples: int) -> dict[str, float] | None:
-    seeds = book.pairs_at_all_sizes(twin, REFERENCE)
-    answers = [one for pairs in seeds for pair in pairs for one in pair]
-    if not answers or not _has_ood(answers):
-        return None
-    return _plain({"all": ood_difference(seeds, num_resamples)})["all"]
-
-
-def _time_ratio(book: AnswerBook, twin: str) -> dict[str, float]:
-    ratios = {}
-    for size in book.sizes:
-        pairs = book.pairs(twin, REFERENCE, size)
-        if pairs:
-            first, second = (sum(one.seconds_to_best_epoch for one in side) for side in zip(*pairs, strict=True))
-            ratios[str(size)] = first / second
-    return ratios
-
-
-def _has_ood(answers: Sequence[Answers]) -> bool:
-    return all(one.ood is not None for one in answers)
-
-
-def _plain(intervals: Mapping[str, Interval]) -> dict[str, Any]:
-    return {name: {"estimate": one.estimate, "low": one.low, "high": one.high} for name, one in intervals.items()}
+def _difference(first: Answers, other: Answers, what: str) -> InputError:
+    return InputError(
+        f"{first.cell.name} and {other.cell.name} were not {what}, so their figures cannot be compared: keep runs of "
+        f"other data or another split in a work directory of their own"
+    )

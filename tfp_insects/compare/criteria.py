@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from tfp_insects.runs.run_set import REFERENCE
+
 Figures = Mapping[str, Any]
 
 MAX_ACCURACY_LOSS = 0.005
@@ -11,6 +13,13 @@ MIN_WINS_OF = (4, 5)  # Sizes.
 MIN_AUROC_GAIN = 0.02
 MAX_TIME_RATIO = 2.0
 BASELINES = ("cnn_temperature", "cnn_l2sp", "mc_dropout")
+# Names of the table of metrics that are judged.
+ACCURACY = "accuracy"
+LOWER = ("nll", "brier")
+NOT_HIGHER = ("ece", "aurc")
+AGAINST_BASELINES = "nll"
+AUROC = "auroc_predictive_entropy"
+TIME = "seconds_to_best_epoch"
 
 
 class Criterion(NamedTuple):
@@ -28,29 +37,31 @@ class Criterion(NamedTuple):
 
 
 def judge(figures: Figures) -> list[Criterion]:
-    """Compares the figures of `comparison.compare` with what is expected; what was not run is not judged."""
+    """Compares the figures of `plain_figures` with what is expected; what was not run is not judged."""
     found = []
     twin = figures["challenger"]
-    twins = figures["differences"].get(f"{twin} - cnn", {})
+    twins = figures["differences"].get(f"{twin} - {REFERENCE}", {})
     if twins:
-        found += [_accuracy(twins), *(_score(twins, name) for name in ("nll", "brier"))]
-        found += [_not_higher(twins, name) for name in ("ece", "aurc")]
+        found += [_accuracy(twins), *(_score(twins, name) for name in LOWER)]
+        found += [_not_higher(twins, name) for name in NOT_HIGHER]
     for baseline in BASELINES:
         differences = figures["differences"].get(f"{twin} - {baseline}", {})
         if differences:
             found.append(_beats(differences, baseline))
-    if figures["ood_auroc_difference"]:
-        found.append(_ood(figures["ood_auroc_difference"]))
-    if figures["time_ratio"]:
-        found.append(_time(figures["time_ratio"]))
+    over_sizes = figures["differences_over_sizes"].get(f"{twin} - {REFERENCE}", {})
+    if AUROC in over_sizes:
+        found.append(_ood(over_sizes[AUROC]))
+    ratios = {size: one[TIME] for size, one in figures["time_ratios"].items() if TIME in one}
+    if ratios:
+        found.append(_time(ratios))
     return found
 
 
 def _accuracy(twins: Figures) -> Criterion:
     wrong = [
-        _place(size, one["accuracy"])
+        _place(size, one[ACCURACY])
         for size, one in twins.items()
-        if one["accuracy"]["high"] < 0.0 or one["accuracy"]["estimate"] < -MAX_ACCURACY_LOSS
+        if one[ACCURACY]["high"] < 0.0 or one[ACCURACY]["estimate"] < -MAX_ACCURACY_LOSS
     ]
     return Criterion(f"accuracy at least the CNN's (mean difference at least {-MAX_ACCURACY_LOSS})", not wrong, wrong)
 
@@ -71,10 +82,11 @@ def _not_higher(twins: Figures, name: str) -> Criterion:
 
 
 def _beats(differences: Figures, baseline: str) -> Criterion:
-    wrong = [_place(size, one["nll"]) for size, one in differences.items() if one["nll"]["estimate"] > 0.0]
+    name = AGAINST_BASELINES
+    wrong = [_place(size, one[name]) for size, one in differences.items() if one[name]["estimate"] > 0.0]
     wins, of = MIN_WINS_OF
     allowed = (of - wins) * len(differences) // of
-    text = f"nll at most that of {baseline} at {len(differences) - allowed} of {len(differences)} sizes"
+    text = f"{name} at most that of {baseline} at {len(differences) - allowed} of {len(differences)} sizes"
     return Criterion(text, len(wrong) <= allowed, wrong)
 
 

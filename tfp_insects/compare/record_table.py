@@ -1,7 +1,7 @@
 """Records side by side: a table on the terminal, and a CSV file."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from tfp_insects.files import written_whole
+from tfp_insects.metrics.metric_table import all_metrics, find_metric, table_metrics
+from tfp_insects.text import plain
 
-# Short headings, so that the table fits a terminal of 80 columns.
-COLUMNS = {
-    "model": "model",
-    "n_per_class": "n",
-    "seed": "seed",
-    "accuracy": "acc.",
-    "nll": "NLL",
-    "brier": "Brier",
-    "ece": "ECE",
-    "mean_mutual_information": "epist.",
-    "best_epoch": "epoch",
-    "train_seconds": "train s",
-    "seconds_per_step": "s/step",
-}
-CSV_COLUMNS = (
-    *COLUMNS,
-    "macro_accuracy",
+CELL = {"model": "model", "n_per_class": "n", "seed": "seed"}
+COST = {"best_epoch": "epoch", "train_seconds": "train s", "seconds_per_step": "s/step"}
+OTHER_TIMES = ("seconds_to_best_epoch", "predict_seconds")
+EPISTEMIC = "mean_mutual_information"
+AUROC = "auroc_predictive_entropy"
+MADE_FROM = (
     "data",
     "drawn",
     "weights",
@@ -42,29 +33,61 @@ CSV_COLUMNS = (
 
 
 def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
-    """Prints one row a cell."""
+    """Prints one row a cell: as many of the metrics as the console is wide enough for; the CSV file has all."""
     first = records[0]
     kind = "drawn insects, no photographs" if first["drawn"] else first["data"]
     title = (
         f"{kind}: {first['num_classes']} classes, {first['num_test_examples']} test images, weights {first['weights']}"
     )
-    caption = (
-        "n: training images a class; epist.: mean mutual information, nats; epoch: the one of lowest validation NLL"
-    )
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    columns = _columns(records, console.width)
+    table = Table(title=plain(title), caption=plain(_caption(columns)), box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    for heading in columns.values():
+        table.add_column(plain(heading), justify="left" if heading == "model" else "right", no_wrap=True)
     for record in records:
-        table.add_row(*(_text(record[column]) for column in COLUMNS))
+        table.add_row(*(plain(_text(record.get(column, ""))) for column in columns))
     console.print(table)
 
 
 def write_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Writes one row a cell."""
-    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
+    """Writes one row a cell, with every metric."""
+    columns = [*CELL, *(metric.name for metric in all_metrics()), *COST, *OTHER_TIMES, *MADE_FROM]
+    with (
+        written_whole(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(records)
+
+
+def _columns(records: Sequence[Mapping[str, Any]], width: int) -> dict[str, str]:
+    """Name and heading of each column that fits, those that matter least left out first."""
+    metrics = [metric.name for metric in table_metrics()]
+    unknown = [AUROC] if any(AUROC in record for record in records) else []
+    columns = {**CELL, **{name: find_metric(name).heading for name in (*metrics, *unknown, EPISTEMIC)}, **COST}
+    for name in ("seconds_per_step", "best_epoch", "train_seconds", *reversed(metrics)):
+        if _width(columns, records) > width:
+            del columns[name]
+    return columns
+
+
+def _width(columns: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> int:
+    """Width of the table, with a space before, after and between columns."""
+    widths = [
+        max(len(heading), *(len(_text(record.get(name, ""))) for record in records))
+        for name, heading in columns.items()
+    ]
+    return sum(widths) + len(widths) + 1
+
+
+def _caption(columns: Mapping[str, str]) -> str:
+    words = {
+        "n_per_class": "n: training images a class",
+        AUROC: "AUROC: images of no known class, by entropy",
+        EPISTEMIC: "epist.: mean mutual information, nats",
+        "best_epoch": "epoch: the one of lowest validation NLL",
+    }
+    return "; ".join(text for name, text in words.items() if name in columns)
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,7 @@
 """Checks of the arrays that every metric takes, so that each metric holds its formula and nothing else."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,12 @@ SUM_TOLERANCE = 1e-2
 
 
 def checked_probabilities(probabilities: npt.ArrayLike, *, ndims: tuple[int, ...] = (2, 3)) -> FloatArray:
-    """Returns probabilities in float64 after checking that they are some.
+    """Returns probabilities in float64 after `checked_draws`, whose arguments and errors these are."""
+    return checked_draws(probabilities, ndims=ndims).astype(np.float64, copy=False)
+
+
+def checked_draws(probabilities: npt.ArrayLike, *, ndims: tuple[int, ...] = (3,)) -> npt.NDArray[np.floating[Any]]:
+    """Returns probabilities in their own precision, so without a copy, after checking that they are some.
 
     Args:
         probabilities: float [num_samples, num_examples, num_classes] or [num_examples, num_classes].
@@ -21,7 +28,9 @@ def checked_probabilities(probabilities: npt.ArrayLike, *, ndims: tuple[int, ...
     Raises:
         ValueError: wrong number of dimensions, an empty one, a value outside [0, 1], or a row that does not sum to 1.
     """
-    array = np.asarray(probabilities, dtype=np.float64)
+    array = np.asarray(probabilities)
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float64)
     if array.ndim not in ndims or 0 in array.shape:
         names = {2: "[num_examples, num_classes]", 3: "[num_samples, num_examples, num_classes]"}
         expected = " or ".join(names[ndim] for ndim in ndims)
@@ -29,7 +38,7 @@ def checked_probabilities(probabilities: npt.ArrayLike, *, ndims: tuple[int, ...
     # Written so that NaN fails too.
     if not (array.min() >= 0.0 and array.max() <= 1.0 + SUM_TOLERANCE):
         raise ValueError(f"probabilities: expected values in [0, 1], got {array.min()} to {array.max()}")
-    worst = np.abs(array.sum(axis=-1) - 1.0).max()
+    worst = np.abs(array.sum(axis=-1, dtype=np.float64) - 1.0).max()
     if worst > SUM_TOLERANCE:
         raise ValueError(
             f"probabilities: expected to sum to 1 over the last axis, got a sum that is off by {worst:.3g}"

@@ -10,9 +10,11 @@ from tfp_insects.metrics.arrays import (
     BoolArray,
     FloatArray,
     IntArray,
+    checked_correct,
     checked_counts,
     checked_labels,
     checked_probabilities,
+    checked_scores,
 )
 
 Binning = Literal["equal_width", "equal_mass"]
@@ -76,8 +78,8 @@ def expected_calibration_error(
 
 
 def resampled_calibration_error(
-    mean_probabilities: npt.ArrayLike,
-    labels: npt.ArrayLike,
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
     counts: IntArray,
     num_bins: int = 15,
     binning: Binning = "equal_width",
@@ -85,8 +87,8 @@ def resampled_calibration_error(
     """Returns `expected_calibration_error` of many resamples of the examples at once.
 
     Args:
-        mean_probabilities: float [num_examples, num_classes].
-        labels: int [num_examples].
+        confidence: float [num_examples], highest mean probability of each example.
+        correct: bool [num_examples], whether its class is the label.
         counts: int [num_resamples, num_examples], how often each example occurs in each resample.
         num_bins: number of bins.
         binning: see `reliability_bins`.
@@ -95,10 +97,11 @@ def resampled_calibration_error(
         float64 [num_resamples].
 
     Raises:
-        ValueError: a wrong shape, values that are no probabilities, labels or counts, or a `num_bins` below 1.
+        ValueError: a wrong shape or dtype, values that are not finite or no counts, or a `num_bins` below 1.
     """
-    confidence, correct = _confidence_and_correct(mean_probabilities, labels)
-    return _error_of_resamples(confidence, correct, checked_counts(counts, correct.size), num_bins, binning)
+    score = checked_scores(confidence, "confidence")
+    right, weights = checked_correct(correct, score.size), checked_counts(counts, score.size)
+    return _error_of_resamples(score, right, weights, num_bins, binning)
 
 
 def _confidence_and_correct(mean_probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, BoolArray]:
@@ -115,11 +118,26 @@ def _error_of_resamples(
     count |accuracy - confidence| of a bin is |sum over its examples of (correct - confidence)|, which needs no
     division.
     """
-    gaps = counts * (correct - confidence)
-    bins = _bins_of_resamples(confidence, counts, num_bins, binning)
-    flat = bins + num_bins * np.arange(len(counts))[:, np.newaxis]
-    sums = np.bincount(flat.ravel(), weights=gaps.ravel(), minlength=num_bins * len(counts))
-    return np.abs(sums.reshape(len(counts), num_bins)).sum(axis=1) / counts.sum(axis=1)
+    gaps = correct - confidence
+    if binning == "equal_width":  # Then an example has the same bin in all resamples.
+        bins = _bins_of_resamples(confidence, counts[:1], num_bins, binning)[0]
+        sums = counts @ (gaps[:, np.newaxis] * (bins[:, np.newaxis] == np.arange(num_bins)))
+    else:
+        sums = _sums_of_ordered(
+            confidence, gaps, counts, _bins_of_resamples(confidence, counts, num_bins, binning), num_bins
+        )
+    return np.abs(sums).sum(axis=1) / counts.sum(axis=1)
+
+
+def _sums_of_ordered(
+    confidence: FloatArray, gaps: FloatArray, counts: IntArray, bins: IntArray, num_bins: int
+) -> FloatArray:
+    """Returns the sum of the gaps in each bin, float64 [num_resamples, num_bins], where bins follow the confidence."""
+    order = np.argsort(confidence, kind="stable")
+    up_to = np.cumsum(counts.T[order] * gaps[order, np.newaxis], axis=0)
+    up_to = np.concatenate([np.zeros((1, len(counts))), up_to])
+    num_up_to = np.stack([(bins <= index).sum(axis=1) for index in range(num_bins)])
+    return np.diff(np.take_along_axis(up_to, num_up_to, axis=0), axis=0, prepend=0.0).T
 
 
 def _bins_of_resamples(confidence: FloatArray, counts: IntArray, num_bins: int, binning: Binning) -> IntArray:
@@ -143,10 +161,10 @@ def _equal_mass_bins(confidence: FloatArray, counts: IntArray, num_bins: int) ->
     """
     values, group = np.unique(confidence, return_inverse=True)
     order = np.argsort(group, kind="stable")
-    sizes = np.add.reduceat(counts[:, order], np.searchsorted(group[order], np.arange(values.size)), axis=1)
-    middle = np.cumsum(sizes, axis=1) - 0.5 * sizes
-    bins = np.floor(num_bins * middle / counts.sum(axis=1, keepdims=True)).astype(np.int64)
-    return np.minimum(bins, num_bins - 1)[:, group]
+    sizes = np.add.reduceat(counts.T[order], np.searchsorted(group[order], np.arange(values.size)))
+    middle = np.cumsum(sizes, axis=0) - 0.5 * sizes
+    bins = np.floor(num_bins * middle / counts.sum(axis=1)).astype(np.int64)
+    return np.minimum(bins, num_bins - 1)[group].T
 
 
 def _mean_in_bins(values: FloatArray, bins: IntArray, count: IntArray) -> FloatArray:

@@ -6,31 +6,8 @@ like them.
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics as sklearn_metrics
 
-from tfp_insects.metrics import scores as metrics
-from tfp_insects.metrics.arrays import FloatArray, IntArray, checked_counts, checked_probabilities, checked_scores
-
-
-def scores(probabilities: npt.ArrayLike) -> dict[str, FloatArray]:
-    """Returns the three scores of being out of distribution, each float64 [num_examples].
-
-    Args:
-        probabilities: float [num_samples, num_examples, num_classes].
-
-    Returns:
-        `predictive_entropy` and `mutual_information` in nats, `one_minus_max_probability` (Hendrycks & Gimpel 2017).
-        One draw has no mutual information: it is 0 for every image.
-
-    Raises:
-        ValueError: `probabilities` has a wrong shape or holds no probabilities.
-    """
-    draws = checked_probabilities(probabilities, ndims=(3,))
-    return {
-        "predictive_entropy": metrics.predictive_entropy(draws),
-        "mutual_information": metrics.mutual_information(draws),
-        "one_minus_max_probability": 1.0 - metrics.mean_probabilities(draws).max(axis=-1),
-    }
+from tfp_insects.metrics.arrays import FloatArray, IntArray, checked_counts, checked_scores
 
 
 def auroc(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> float:
@@ -39,7 +16,9 @@ def auroc(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> float:
     Raises:
         ValueError: scores that are not one-dimensional, empty or not finite.
     """
-    return float(sklearn_metrics.roc_auc_score(*_truth_and_scores(in_scores, out_scores)))
+    from sklearn import metrics  # Here, since it takes a second, and help texts read this file.
+
+    return float(metrics.roc_auc_score(*_truth_and_scores(in_scores, out_scores)))
 
 
 def fpr_at_tpr(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, tpr: float = 0.95) -> float:
@@ -50,10 +29,12 @@ def fpr_at_tpr(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, tpr: float =
     Raises:
         ValueError: scores that are not one-dimensional, empty or not finite; or a `tpr` outside (0, 1].
     """
+    from sklearn import metrics
+
     _check_tpr(tpr)
     # Dropping intermediate thresholds would drop the one asked for.
     truth, joined = _truth_and_scores(in_scores, out_scores)
-    false_rate, true_rate, _ = sklearn_metrics.roc_curve(truth, joined, drop_intermediate=False)
+    false_rate, true_rate, _ = metrics.roc_curve(truth, joined, drop_intermediate=False)
     return float(false_rate[np.argmax(true_rate >= tpr)])
 
 
@@ -72,9 +53,9 @@ def resampled_auroc(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, counts:
         ValueError: a wrong shape, or a resample without known or without out-of-distribution images.
     """
     num_in, num_out = _grouped_counts(in_scores, out_scores, counts)
-    higher_out = np.cumsum(num_out, axis=1) - num_out
-    pairs = (num_in * (higher_out + 0.5 * num_out)).sum(axis=1)
-    return pairs / (num_in.sum(axis=1) * num_out.sum(axis=1))
+    higher_out = np.cumsum(num_out, axis=0) - num_out
+    pairs = (num_in * (higher_out + 0.5 * num_out)).sum(axis=0)
+    return pairs / (num_in.sum(axis=0) * num_out.sum(axis=0))
 
 
 def resampled_fpr_at_tpr(
@@ -83,9 +64,9 @@ def resampled_fpr_at_tpr(
     """Returns `fpr_at_tpr` of many resamples at once, float64 [num_resamples]; see `resampled_auroc`."""
     _check_tpr(tpr)
     num_in, num_out = _grouped_counts(in_scores, out_scores, counts)
-    found = np.cumsum(num_out, axis=1) / num_out.sum(axis=1, keepdims=True)
-    first = (found >= tpr).argmax(axis=1)[:, np.newaxis]
-    return np.take_along_axis(np.cumsum(num_in, axis=1), first, axis=1)[:, 0] / num_in.sum(axis=1)
+    found = np.cumsum(num_out, axis=0) / num_out.sum(axis=0)
+    first = (found >= tpr).argmax(axis=0)[np.newaxis]
+    return np.take_along_axis(np.cumsum(num_in, axis=0), first, axis=0)[0] / num_in.sum(axis=0)
 
 
 def _truth_and_scores(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
@@ -97,19 +78,43 @@ def _truth_and_scores(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> tu
 def _grouped_counts(
     in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, counts: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Returns how many known and how many out-of-distribution images have each score, highest score first.
+    """Returns how many known and how many out-of-distribution images lie between the scores of the latter.
 
-    float64 [num_resamples, num_scores] each; float, since products of counts are summed.
+    Between two scores of out-of-distribution images the order of known images changes nothing. So there are two groups
+    for each such score, highest first: images of a higher score, down to the next, and images of this very score. The
+    last group is that of all lower scores.
+
+    Returns:
+        float64 [num_groups, num_resamples] each; float, since products of counts are summed.
     """
-    truth, joined = _truth_and_scores(in_scores, out_scores)
-    weights = checked_counts(counts, joined.size).astype(np.float64)
-    order = np.argsort(-joined, kind="stable")
-    starts = np.flatnonzero(np.diff(joined[order], prepend=np.inf))
-    num_in = np.add.reduceat((weights * (truth == 0))[:, order], starts, axis=1)
-    num_out = np.add.reduceat((weights * (truth == 1))[:, order], starts, axis=1)
-    if min(num_in.sum(axis=1).min(), num_out.sum(axis=1).min()) == 0:
+    known, ood = checked_scores(in_scores, "in_scores"), checked_scores(out_scores, "out_scores")
+    weights = checked_counts(counts, known.size + ood.size).T
+    edges = np.unique(ood)
+    num_groups = 2 * edges.size + 1
+
+    def groups(scores: FloatArray) -> IntArray:
+        return num_groups - 1 - np.searchsorted(edges, scores, "left") - np.searchsorted(edges, scores, "right")
+
+    num_in = _summed(weights[: known.size], groups(known), num_groups)
+    num_out = _summed(weights[known.size :], groups(ood), num_groups)
+    if min(num_in.sum(axis=0).min(), num_out.sum(axis=0).min()) == 0:
         raise ValueError("counts: expected a known and an out-of-distribution image in each resample")
     return num_in, num_out
+
+
+def _summed(weights: IntArray, groups: IntArray, num_groups: int) -> FloatArray:
+    """Returns sums over the images of each group, float64 [num_groups, num_resamples].
+
+    Args:
+        weights: int [num_images, num_resamples].
+        groups: int [num_images], 0 to num_groups - 1.
+        num_groups: number of groups.
+    """
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    sums = np.zeros((num_groups, weights.shape[1]))
+    sums[groups[order][starts]] = np.add.reduceat(weights[order], starts)
+    return sums
 
 
 def _check_tpr(tpr: float) -> None:

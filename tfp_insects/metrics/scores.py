@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from tfp_insects.metrics import calibration, selective
 from tfp_insects.metrics.arrays import (
     BoolArray,
     FloatArray,
     IntArray,
+    checked_correct,
     checked_counts,
+    checked_draws,
     checked_labels,
-    checked_probabilities,
 )
 
 
@@ -27,8 +27,8 @@ def mean_probabilities(probabilities: npt.ArrayLike) -> FloatArray:
     Raises:
         ValueError: `probabilities` has a wrong shape or holds no probabilities.
     """
-    array = checked_probabilities(probabilities)
-    return array.mean(axis=0) if array.ndim == 3 else array
+    array = checked_draws(probabilities, ndims=(2, 3))
+    return array.mean(axis=0, dtype=np.float64) if array.ndim == 3 else array.astype(np.float64, copy=False)
 
 
 def example_correct(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> BoolArray:
@@ -49,7 +49,9 @@ def example_negative_log_likelihood(probabilities: npt.ArrayLike, labels: npt.Ar
 def example_brier_score(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
     """Returns sum over classes of (p - one_hot(label))², float64 [num_examples], 0 to 2 (Brier 1950)."""
     averaged, label = _averaged(probabilities, labels)
-    return np.square(averaged - np.eye(averaged.shape[1])[label]).sum(axis=-1)
+    gaps = averaged.copy()
+    gaps[np.arange(label.size), label] -= 1.0
+    return np.square(gaps).sum(axis=-1)
 
 
 def accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -97,7 +99,9 @@ def expected_entropy(probabilities: npt.ArrayLike) -> FloatArray:
     Raises:
         ValueError: `probabilities` is not [num_samples, num_examples, num_classes].
     """
-    return special.entr(checked_probabilities(probabilities, ndims=(3,))).sum(axis=-1).mean(axis=0)
+    draws = checked_draws(probabilities)
+    # One draw after the other: with many classes all of them in float64 would not fit memory.
+    return np.sum([special.entr(draw.astype(np.float64)).sum(axis=-1) for draw in draws], axis=0) / len(draws)
 
 
 def mutual_information(probabilities: npt.ArrayLike) -> FloatArray:
@@ -109,59 +113,37 @@ def mutual_information(probabilities: npt.ArrayLike) -> FloatArray:
     Raises:
         ValueError: `probabilities` is not [num_samples, num_examples, num_classes].
     """
-    return np.maximum(predictive_entropy(probabilities) - expected_entropy(probabilities), 0.0)
+    return difference_of_entropies(predictive_entropy(probabilities), expected_entropy(probabilities))
 
 
-def summarize(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, float]:
-    """Returns every metric of one prediction on one labelled set.
-
-    Args:
-        probabilities: float [num_samples, num_examples, num_classes]; a deterministic model has num_samples = 1.
-        labels: int [num_examples].
-
-    Raises:
-        ValueError: a wrong shape, or values that are no probabilities or no labels.
-    """
-    draws = checked_probabilities(probabilities, ndims=(3,))
-    averaged = mean_probabilities(draws)
-    confidence, correct = averaged.max(axis=-1), example_correct(averaged, labels)
-    return {
-        "accuracy": accuracy(averaged, labels),
-        "macro_accuracy": macro_accuracy(averaged, labels),
-        "nll": negative_log_likelihood(averaged, labels),
-        "brier": brier_score(averaged, labels),
-        "ece": calibration.expected_calibration_error(averaged, labels),
-        "ece_equal_mass": calibration.expected_calibration_error(averaged, labels, binning="equal_mass"),
-        "aurc": selective.area_under_risk_coverage_curve(confidence, correct),
-        "accuracy_at_80_coverage": selective.accuracy_at_coverage(confidence, correct, coverage=0.8),
-        "coverage_at_5_risk": selective.coverage_at_risk(confidence, correct, risk=0.05),
-        "mean_predictive_entropy": float(predictive_entropy(draws).mean()),
-        "mean_expected_entropy": float(expected_entropy(draws).mean()),
-        "mean_mutual_information": float(mutual_information(draws).mean()),
-    }
+def difference_of_entropies(predictive: FloatArray, expected: FloatArray) -> FloatArray:
+    """Returns the mutual information of examples whose two entropies are known, float64 [num_examples], nats."""
+    return np.maximum(predictive - expected, 0.0)
 
 
-def resampled_macro_accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike, counts: IntArray) -> FloatArray:
+def resampled_macro_accuracy(correct: npt.ArrayLike, labels: npt.ArrayLike, counts: IntArray) -> FloatArray:
     """Returns `macro_accuracy` of many resamples of the examples at once.
 
     Args:
-        probabilities: see the module.
-        labels: see the module.
+        correct: bool [num_examples].
+        labels: int [num_examples], not negative.
         counts: int [num_resamples, num_examples], how often each example occurs in each resample.
 
     Returns:
         float64 [num_resamples].
 
     Raises:
-        ValueError: a wrong shape, or values that are no probabilities, labels or counts.
+        ValueError: a wrong shape or dtype, or values that are no labels or counts.
     """
-    averaged, label = _averaged(probabilities, labels)
-    weights = checked_counts(counts, label.size).astype(np.float64)
-    one_hot = np.eye(averaged.shape[1])[label]
-    size = weights @ one_hot
-    right = weights @ (one_hot * (averaged.argmax(axis=-1) == label)[:, np.newaxis])
-    recall = np.divide(right, size, out=np.zeros_like(size), where=size > 0)
-    return recall.sum(axis=1) / (size > 0).sum(axis=1)
+    label = checked_labels(labels, np.size(labels), np.iinfo(np.int64).max)
+    right = checked_correct(correct, label.size)
+    weights = checked_counts(counts, label.size).T
+    order = np.argsort(label, kind="stable")
+    starts = np.flatnonzero(np.diff(label[order], prepend=-1))
+    sizes = np.add.reduceat(weights[order], starts)
+    num_right = np.add.reduceat(weights[order] * right[order, np.newaxis], starts)
+    recall = np.divide(num_right, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
+    return recall.sum(axis=0) / (sizes > 0).sum(axis=0)
 
 
 def _averaged(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray]:

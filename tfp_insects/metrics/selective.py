@@ -15,7 +15,7 @@ from tfp_insects.metrics.arrays import FloatArray, IntArray, checked_correct, ch
 
 
 class _Groups(NamedTuple):
-    """Examples of equal confidence, most confident first; each field is [num_resamples, num_groups]."""
+    """Examples of equal confidence, most confident first; each field is [num_groups, num_resamples]."""
 
     sizes: IntArray  # examples in the group
     errors: IntArray  # wrong ones among them
@@ -34,8 +34,8 @@ def risk_coverage_curve(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> tu
     """
     groups = _groups_of_all(confidence, correct)
     taken = np.arange(1, groups.sizes.sum() + 1)
-    last = np.repeat(np.arange(groups.sizes.shape[1]), groups.sizes[0])
-    errors = _expected_errors(groups, last[np.newaxis], taken[np.newaxis])[0]
+    last = np.repeat(np.arange(len(groups.sizes)), groups.sizes[:, 0])
+    errors = _expected_errors(groups, last[:, np.newaxis], taken[:, np.newaxis])[:, 0]
     return taken / taken.size, errors / taken
 
 
@@ -82,7 +82,7 @@ def threshold_at_risk(confidence: npt.ArrayLike, correct: npt.ArrayLike, risk: f
         ValueError: see `coverage_at_risk`.
     """
     groups = _groups_of_all(confidence, correct)
-    accepted = np.flatnonzero(_within_risk(groups, risk)[0])
+    accepted = np.flatnonzero(_within_risk(groups, risk)[:, 0])
     if accepted.size == 0:
         return float("inf")
     values = np.unique(checked_scores(confidence, "confidence"))[::-1]
@@ -133,20 +133,21 @@ def _groups(confidence: npt.ArrayLike, correct: npt.ArrayLike, counts: IntArray)
     """Returns the examples of each resample grouped by confidence."""
     score = checked_scores(confidence, "confidence")
     wrong = ~checked_correct(correct, score.size)
-    weights = checked_counts(counts, score.size)
+    weights = checked_counts(counts, score.size).T
     order = np.argsort(-score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
-    sizes = np.add.reduceat(weights[:, order], starts, axis=1)
-    errors = np.add.reduceat((weights * wrong)[:, order], starts, axis=1)
-    return _Groups(sizes, errors, np.cumsum(sizes, axis=1), np.cumsum(errors, axis=1))
+    sizes, errors = weights[order], weights[order] * wrong[order, np.newaxis]
+    if starts.size < score.size:
+        sizes, errors = np.add.reduceat(sizes, starts), np.add.reduceat(errors, starts)
+    return _Groups(sizes, errors, np.cumsum(sizes, axis=0), np.cumsum(errors, axis=0))
 
 
 def _expected_errors(groups: _Groups, last: IntArray, taken: IntArray) -> FloatArray:
     """Returns the expected number of errors among the `taken` most confident, the last of them from group `last`.
 
-    All arrays are [num_resamples, num_taken].
+    All arrays are [num_taken, num_resamples].
     """
-    sizes, errors, examples_up_to, errors_up_to = (np.take_along_axis(field, last, axis=1) for field in groups)
+    sizes, errors, examples_up_to, errors_up_to = (np.take_along_axis(field, last, axis=0) for field in groups)
     return errors_up_to - errors + errors * (taken - (examples_up_to - sizes)) / sizes
 
 
@@ -160,28 +161,28 @@ def _aurc(groups: _Groups) -> FloatArray:
     errors_before = groups.errors_up_to - groups.errors
     rate = np.divide(groups.errors, groups.sizes, out=np.zeros(groups.sizes.shape), where=groups.sizes > 0)
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, groups.examples_up_to.max() + 1))])
-    steps = harmonic[groups.examples_up_to] - harmonic[before]
-    return (groups.errors + (errors_before - before * rate) * steps).sum(axis=1) / groups.examples_up_to[:, -1]
+    steps = np.diff(harmonic[groups.examples_up_to], axis=0, prepend=0.0)
+    return (groups.errors + (errors_before - before * rate) * steps).sum(axis=0) / groups.examples_up_to[-1]
 
 
 def _accuracy_at_coverage(groups: _Groups, coverage: float) -> FloatArray:
     """Returns the expected accuracy among the most confident, float64 [num_resamples]."""
     if not 0.0 < coverage <= 1.0:
         raise ValueError(f"coverage: expected above 0 and at most 1, got {coverage}")
-    total = groups.examples_up_to[:, -1:]
+    total = groups.examples_up_to[-1:]
     # 0.55 x 100 is 55.00000000000001 in binary: without the margin that would take 56.
     taken = np.clip(np.ceil(coverage * total - 1e-6).astype(np.int64), 1, total)
-    last = (groups.examples_up_to < taken).sum(axis=1, keepdims=True)
-    return ((taken - _expected_errors(groups, last, taken)) / taken)[:, 0]
+    last = (groups.examples_up_to < taken).sum(axis=0, keepdims=True)
+    return ((taken - _expected_errors(groups, last, taken)) / taken)[0]
 
 
 def _coverage_at_risk(groups: _Groups, risk: float) -> FloatArray:
     """Returns the largest coverage within the risk, float64 [num_resamples]."""
-    return (groups.examples_up_to * _within_risk(groups, risk)).max(axis=1) / groups.examples_up_to[:, -1]
+    return (groups.examples_up_to * _within_risk(groups, risk)).max(axis=0) / groups.examples_up_to[-1]
 
 
 def _within_risk(groups: _Groups, risk: float) -> npt.NDArray[np.bool_]:
-    """Returns whether the risk is at most `risk` where a group ends, bool [num_resamples, num_groups]."""
+    """Returns whether the risk is at most `risk` where a group ends, bool [num_groups, num_resamples]."""
     if not 0.0 <= risk <= 1.0:
         raise ValueError(f"risk: expected 0 to 1, got {risk}")
     found = np.divide(

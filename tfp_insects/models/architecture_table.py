@@ -2,14 +2,13 @@
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from typing import Any
 
 from tfp_insects.errors import InputError
 from tfp_insects.models import architectures as folder
 from tfp_insects.models.architecture import Architecture
+from tfp_insects.models.config import ModelConfig, NetworkConfig
 
-DEFAULT = "alexnet"
+DEFAULT = ModelConfig.architecture
 
 
 def architecture_names() -> tuple[str, ...]:
@@ -28,6 +27,6 @@ def find_architecture(name: str) -> Architecture:
     return importlib.import_module(f"{folder.__name__}.{name}").ARCHITECTURE
 
 
-def architecture_of(config: Mapping[str, Any]) -> Architecture:
-    """The design that a run's plain configuration names; AlexNet where it names none."""
-    return find_architecture(config["model"].get("architecture", DEFAULT))
+def architecture_of(config: NetworkConfig) -> Architecture:
+    """The design that a configuration names."""
+    return find_architecture(config.model.architecture)

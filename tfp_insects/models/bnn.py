@@ -4,18 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.convolution_flipout import Convolution2DFlipout
-from tfp_insects.bayes.dense_flipout import DenseFlipout
-from tfp_insects.bayes.noise import NoiseTable
-from tfp_insects.bayes.priors import LOG_UNIFORM
-from tfp_insects.bayes.variational_kernel import VariationalKernel
+from tfp_insects.bayes.convert import to_bayesian
+from tfp_insects.bayes.priors import LOG_UNIFORM, Variational
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import build_sequential
 from tfp_insects.models.architecture import Group, NetworkSpec
-from tfp_insects.models.initial_weights import initializer, layer_seed
+from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.config import BnnConfig
+from tfp_insects.plain import to_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +38,15 @@ class Bayesian:
         return self.features if self.features and group == "features" else self.body
 
 
-def make_bayesian(section: Mapping[str, Any], layers: str, is_pretrained: bool) -> Bayesian:
+def make_bayesian(section: BnnConfig, layers: str, is_pretrained: bool) -> Bayesian:
     """Reads the section `bnn` of a configuration for a scope, with and without pretrained weights."""
     if not is_pretrained:
-        return Bayesian(layers, section["body_from_scratch"], section["head"])
-    return Bayesian(layers, section["body"], section["head"], section.get("features"))
+        return Bayesian(layers, to_plain(section.body_from_scratch), to_plain(section.head))
+    return Bayesian(layers, to_plain(section.body), to_plain(section.head), to_plain(section.features))
 
 
-def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, seed: int) -> tf_keras.Sequential:
-    """AlexNet with Flipout layers, no dropout; layers outside the scope are the CNN's.
+def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, seed: int) -> tf_keras.Model:
+    """The CNN's Bayesian twin, without dropout; layers outside the scope are the CNN's.
 
     Args:
         spec: The design, its widths, input and precision.
@@ -62,60 +59,22 @@ def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, se
     """
     if bayesian.head["prior"]["kind"] == LOG_UNIFORM:
         raise InputError(
-            f"--config.bnn.head.prior.kind={LOG_UNIFORM}: the last layer starts at a mean of 0, and a share of 0 is no "
-            "noise at all; give it a normal prior, such as scaled_normal"
+            f"bnn.head.prior.kind={LOG_UNIFORM}: the last layer starts at a mean of 0, and a share of 0 is no "
+            "noise at all; give it a normal prior, such as scaled_normal",
+            field="bnn.head.prior.kind",
         )
     for section in ("body", "features"):
         if (getattr(bayesian, section) or {}).get("covariance_scale"):
             raise InputError(
-                f"--config.bnn.{section}.covariance_scale: only the last layer has a covariance "
-                "(--config.bnn.head.covariance_scale); leave it at 0 here"
+                f"bnn.{section}.covariance_scale: only the last layer has a covariance "
+                "(bnn.head.covariance_scale); leave it at 0 here",
+                field=f"bnn.{section}.covariance_scale",
             )
-    names = spec.architecture.layers_in(bayesian.layers)
-
-    def make(flipout: type, deterministic: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:
-        start = tf_keras.initializers.Zeros() if name == spec.architecture.head else initializer(name, seed)
-        if name not in names:
-            return deterministic(*sizes, name=name, kernel_initializer=start, **kwargs)
-        config = bayesian.of_group(spec.architecture.group_of(name))
-        variational = {**config, "num_train_examples": num_train_examples}
-        return flipout(
-            *sizes, name=name, kernel_initializer=start, variational=variational, seed=layer_seed(name, seed), **kwargs
-        )
-
-    model = build_sequential(
-        spec,
-        lambda *sizes, **kwargs: make(Convolution2DFlipout, tf_keras.layers.Conv2D, *sizes, **kwargs),
-        lambda *sizes, **kwargs: make(DenseFlipout, tf_keras.layers.Dense, *sizes, **kwargs),
+    architecture = spec.architecture
+    return to_bayesian(
+        build_cnn(spec, seed, dropout=0.0),
+        num_train_examples=num_train_examples,
+        layers=architecture.layers_in(bayesian.layers),
+        variational=lambda layer: Variational.from_config(bayesian.of_group(architecture.group_of(layer.name))),
+        seed=seed,
     )
-    _share_noise(model, seed)
-    return model
-
-
-def bayesian_layers(model: tf_keras.Model) -> list[VariationalKernel]:
-    """The model's Bayesian layers, from input to output; none for the CNN."""
-    return [layer for layer in model.layers if isinstance(layer, VariationalKernel)]
-
-
-def layers_with_prior(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
-    """Layers whose losses hold a weighted divergence from a prior: Bayesian ones, and those of `l2sp`."""
-    return [layer for layer in model.layers if hasattr(layer, "kl_weight")]
-
-
-def kl_divergence(model: tf_keras.Model) -> tf.Tensor:
-    """KL(posterior || prior) in nats over all layers with a prior, float32 scalar, not weighted; 0 for the CNN."""
-    return tf.add_n([tf.zeros([]), *[layer.kl_divergence() for layer in layers_with_prior(model)]])
-
-
-def set_kl_weight(model: tf_keras.Model, weight: float) -> None:
-    """Sets the weight of the divergence in the loss; it takes effect in compiled steps too."""
-    for layer in layers_with_prior(model):
-        layer.kl_weight.assign(weight)
-
-
-def _share_noise(model: tf_keras.Model, seed: int) -> None:
-    layers = bayesian_layers(model)
-    lengths = [layer.loc.shape.num_elements() for layer in layers]
-    table = NoiseTable(sum(lengths), max(lengths), seed, layers[0].compute_dtype)
-    for i, layer in enumerate(layers):
-        layer.use_noise_table(table, position=sum(lengths[:i]))

@@ -1,6 +1,8 @@
 """The section `model` of a configuration, and those of the methods."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from tfp_insects.bayes.priors import Prior
 
@@ -108,3 +110,15 @@ class BnnConfig:
     use_pretrained: bool = True
     kl_weight: float = 1.0
     kl_annealing_epochs: float = 0.0
+
+
+class NetworkConfig(Protocol):
+    """What networks need of a whole configuration."""
+
+    @property
+    def model(self) -> ModelConfig:
+        """The network that all methods have."""
+
+    @property
+    def methods(self) -> Mapping[str, Any]:
+        """The sections of the methods by their names, each of the type that its method says."""

@@ -1,49 +1,58 @@
 """Layers that training leaves as they are, so that their outputs can be computed once."""
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.models.alexnet.network import run_layers
-from tfp_insects.models.bnn import bayesian_layers
+from tfp_insects.bayes.divergence import all_layers
+from tfp_insects.bayes.graph import Part, is_graph, split_graph
 
 
-def num_frozen_layers(model: tf_keras.Sequential) -> int:
+def num_frozen_layers(model: tf_keras.Model) -> int:
     """Number of layers before the first that is trained, Bayesian, or random in training; 0 if none of them has weights.
 
-    What only pads or reshapes images is not worth keeping in their stead.
+    What only pads or reshapes images is not worth keeping in their stead. It is 0, too, where more than one tensor leads from
+    these layers to the others.
     """
-    bayesian = bayesian_layers(model)
-    layers = list(
-        itertools.takewhile(
-            lambda layer: (
-                not (layer.trainable_weights or layer in bayesian or isinstance(layer, tf_keras.layers.Dropout))
-            ),
-            model.layers,
-        )
-    )
-    return len(layers) if any(layer.weights for layer in layers) else 0
+    return len(_frozen_part(model).nodes) if _is_worth_it(model) else 0
 
 
-def without_frozen_layers(model: tf_keras.Sequential) -> tf_keras.Sequential:
+def without_frozen_layers(model: tf_keras.Model) -> tf_keras.Model:
     """The rest of the model, on the outputs of its frozen layers; it shares the model's layers."""
-    first = num_frozen_layers(model)
-    rest = tf_keras.Sequential(model.layers[first:], name=f"{model.name}_without_frozen_layers")
-    rest.build(model.layers[first].input_shape)
-    return rest
+    (features,) = _frozen_part(model).targets
+    return tf_keras.Model(features, model.outputs, name=f"{model.name}_without_frozen_layers")
 
 
-def frozen_features(model: tf_keras.Sequential, batches: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> Iterable[np.ndarray]:
+def frozen_features(model: tf_keras.Model, batches: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> Iterable[np.ndarray]:
     """Outputs of the frozen layers, batch by batch, in the layers' compute type.
 
     Args:
         model: A model with frozen layers.
         batches: Pairs of images `[batch, height, width, 3]` and labels.
     """
-    layers = model.layers[: num_frozen_layers(model)]
-    run = tf.function(lambda images: run_layers(layers, images, {}), reduce_retracing=True, autograph=False)
+    (features,) = _frozen_part(model).targets
+    frozen = tf_keras.Model(model.inputs, features)
+    run = tf.function(lambda images: frozen(images, training=False), reduce_retracing=True, autograph=False)
     for images, _ in batches:
         yield run(images).numpy()
+
+
+def _is_worth_it(model: tf_keras.Model) -> bool:
+    if not is_graph(model):
+        return False
+    part = _frozen_part(model)
+    return len(part.targets) == 1 and any(node.layer.weights for node in part.nodes)
+
+
+def _frozen_part(model: tf_keras.Model) -> Part:
+    return split_graph(model, lambda layer: int(_changes(all_layers(layer))), num_stages=2)[0]
+
+
+def _changes(layers: Sequence[Any]) -> bool:
+    return any(
+        layer.trainable_weights or hasattr(layer, "sample_pair") or isinstance(layer, tf_keras.layers.Dropout)
+        for layer in layers
+    )

@@ -1,11 +1,11 @@
 """Where networks start: at random, or at pretrained weights."""
 
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
 import tf_keras
 
+from tfp_insects.bayes.noise import layer_seed
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Architecture
 
@@ -13,11 +13,6 @@ from tfp_insects.models.architecture import Architecture
 def initializer(name: str, seed: int) -> tf_keras.initializers.Initializer:
     """Random start of a layer's kernel: He normal (He et al. 2015); each layer has a seed of its own."""
     return tf_keras.initializers.HeNormal(seed=layer_seed(name, seed))
-
-
-def layer_seed(name: str, seed: int) -> int:
-    """A seed for one layer, so that layers of equal shape differ; below 2**28."""
-    return (zlib.crc32(name.encode()) + 7919 * seed) % (1 << 28)
 
 
 def start_at(model: tf_keras.Model, weights: Mapping[str, np.ndarray], architecture: Architecture) -> None:

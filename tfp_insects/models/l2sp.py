@@ -145,6 +145,7 @@ def _refuse_log_uniform(bayesian: Bayesian, group: Group) -> None:
         section = group if group == "head" or (group == "features" and bayesian.features) else "body"
         from_scratch = " (or that of body_from_scratch, without pretrained weights)" if section == "body" else ""
         raise InputError(
-            f"--model=cnn_l2sp cannot use --config.bnn.{section}.prior.kind={LOG_UNIFORM}{from_scratch}: without noise its "
-            "penalty has no bound at a weight of 0; choose a normal prior there, or leave cnn_l2sp out"
+            f"model=cnn_l2sp cannot use bnn.{section}.prior.kind={LOG_UNIFORM}{from_scratch}: without noise its "
+            "penalty has no bound at a weight of 0; choose a normal prior there, or leave cnn_l2sp out",
+            field=f"bnn.{section}.prior.kind",
         )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from tfp_insects.models.config import CnnConfig
+from tfp_insects.models.config import CnnConfig, NetworkConfig
 
 if TYPE_CHECKING:
     import tf_keras
@@ -43,14 +42,14 @@ class Blueprint:
     """What a network is built from.
 
     Attributes:
-        config: Plain configuration of a run, `model.precision` resolved.
+        config: Of a run.
         num_classes: Units of the last layer.
         num_train_examples: Training images, by which divergences are divided.
         seed: Integer that determines initial weights and noise.
         is_pretrained: Whether pretrained weights will be loaded; without them a prior cannot be centred on them.
     """
 
-    config: Mapping[str, Any]
+    config: NetworkConfig
     num_classes: int
     num_train_examples: int
     seed: int
@@ -67,17 +66,17 @@ class Blueprint:
     def spec(self) -> NetworkSpec:
         """Widths, input and precision, which all methods share."""
         from tfp_insects.models.architecture import NetworkSpec
+        from tfp_insects.models.precision import resolve_precision
 
-        model = self.config["model"]
-        return NetworkSpec(
-            self.architecture, self.num_classes, model["image_size"], model["width_multiplier"], model["precision"]
-        )
+        model = self.config.model
+        precision = resolve_precision(model.precision)
+        return NetworkSpec(self.architecture, self.num_classes, model.image_size, model.width_multiplier, precision)
 
     def bayesian(self, layers: str) -> Bayesian:
         """The BNN's priors and posteriors on some of the layers: `all`, `classifier` or `head`."""
         from tfp_insects.models.bnn import make_bayesian
 
-        return make_bayesian(self.config["bnn"], layers, self.is_pretrained)
+        return make_bayesian(self.config.methods["bnn"], layers, self.is_pretrained)
 
 
 class Method(abc.ABC):
@@ -120,20 +119,20 @@ class Method(abc.ABC):
         """Names of the sections of the configuration that are methods', and that its training reads."""
         return (self.section_name or self.name,)
 
-    def section(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Its own section of the configuration: learning rates and what else is its own."""
-        return config[self.section_name or self.name]
+    def section(self, config: NetworkConfig) -> Any:
+        """Its own section of the configuration, a `section_type`: learning rates and what else is its own."""
+        return config.methods[self.section_name or self.name]
 
-    def uses_pretrained(self, config: Mapping[str, Any]) -> bool:
+    def uses_pretrained(self, config: NetworkConfig) -> bool:
         """Whether it starts at pretrained weights where there are any."""
-        return self.section(config).get("use_pretrained", True)
+        return self.section(config).use_pretrained
 
-    def bayesian_layers(self, config: Mapping[str, Any]) -> str | None:
+    def bayesian_layers(self, config: NetworkConfig) -> str | None:
         """Which layers have a posterior, a scope of `models.architecture`; none by default."""
         del config
         return None
 
-    def member_seeds(self, config: Mapping[str, Any], seed: int) -> list[int]:
+    def member_seeds(self, config: NetworkConfig, seed: int) -> list[int]:
         """A seed for each network of a run."""
         del config
         return [seed]

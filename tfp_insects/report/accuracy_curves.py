@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfp_insects.files import written_whole
+from tfp_insects.report.lettering import letter
 from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.layout import HISTORY_NAME
 from tfp_insects.training.history import read_history
 
+MAX_CHARACTERS = 40  # Of the data's name.
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
 
@@ -35,13 +38,22 @@ def plot_accuracy_curves(records: Sequence[dict[str, Any]], workdir: Path) -> li
 
 
 def _plot_model(records: Sequence[dict[str, Any]], workdir: Path, path: Path) -> None:
+    with matplotlib.rc_context({"text.parse_math": False}):  # Names of data may hold dollar signs.
+        figure = _draw_model(records, workdir)
+        with written_whole(path) as temporary:
+            figure.savefig(temporary, dpi=150, format="png")
+
+
+def _draw_model(records: Sequence[dict[str, Any]], workdir: Path) -> Figure:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for i, record in enumerate(records):
         _plot_record(axes, record, workdir, COLOURS[i % len(COLOURS)])
     first = records[0]
-    data = "drawn insects" if first["drawn"] else first["data"]
-    axes.set_title(f"{first['model'].upper()} on {data}: train dashed, validation solid, test ●")
+    lettering = letter([first["data"]], [0], MAX_CHARACTERS)
+    data = "drawn insects" if first["drawn"] else "the images given" if lettering.undrawn else lettering.labels[0]
+    title = f"{first['model'].upper()} on {data}: train dashed, validation solid, test ●"
+    axes.set_title(title, family=lettering.fonts)
     axes.set_xlabel("Epoch")
     axes.set_ylabel("Accuracy")
     axes.set_ylim(0.0, 1.0)
@@ -49,8 +61,7 @@ def _plot_model(records: Sequence[dict[str, Any]], workdir: Path, path: Path) ->
     axes.text(1, 1.0 / first["num_classes"] + 0.01, "chance", color="grey", fontsize="small")
     axes.grid(alpha=0.3)
     axes.legend(title="Images a class", loc="center left", bbox_to_anchor=(1.0, 0.5))
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=150, format="png")
+    return figure
 
 
 def _plot_record(axes: Axes, record: dict[str, Any], workdir: Path, colour: str) -> None:

@@ -3,20 +3,19 @@
 import dataclasses
 from collections.abc import Sequence
 
+from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.learning_curve import Doubling, ImagesNeeded, images_needed, next_doubling
-from tfp_insects.compare.quality import Quality
+from tfp_insects.compare.pair import Pair
 from tfp_insects.report.caveats import caveats, no_twins_sentence, single_sentence
 from tfp_insects.report.sentences import (
-    Twins,
     doubling_sentence,
-    find_twins,
     images_sentence,
     quality_sentence,
     quality_summary,
     time_sentence,
     time_summary,
 )
-from tfp_insects.runs.run_set import Study
+from tfp_insects.runs.run_set import RunSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,30 +37,34 @@ class Answer:
     caveats: Sequence[str]
 
 
-def make_answer(study: Study, quality: Quality) -> Answer:
-    """Puts the figures into words."""
-    doublings = [found for model in study.models if (found := next_doubling(study, model)) is not None]
-    twins = find_twins(study)
-    if twins is None:
-        lines = [single_sentence(quality.figures, model, study.sizes_of(model)[-1]) for model in study.models]
+def make_answer(study: RunSet, comparison: Comparison, pair: Pair | None) -> Answer:
+    """Puts the figures into words.
+
+    Args:
+        study: The runs.
+        comparison: Their figures.
+        pair: The twins; none where they were not run at a common size and seed.
+    """
+    doublings = [found for model in study.models if (found := next_doubling(comparison, model)) is not None]
+    if pair is None:
+        lines = [single_sentence(comparison, model, study.sizes_of(model)[-1]) for model in study.models]
         return Answer([no_twins_sentence(study), *lines], _doubling_lines(doublings), [], [], caveats(study))
-    largest = twins.sizes[-1]
-    several = len(twins.sizes) > 1
-    needed = images_needed(study)
-    lines = [*quality_summary(twins, quality), *([quality_sentence(twins, quality, largest)] if several else [])]
+    several = len(pair.sizes) > 1
+    needed = images_needed(comparison, pair)
+    lines = [*quality_summary(pair), *([quality_sentence(pair, pair.sizes[-1])] if several else [])]
     return Answer(
         quality=lines,
-        cost=[*_cost_lines(twins, quality, needed), *_doubling_lines(doublings)],
-        sizes=[quality_sentence(twins, quality, size) for size in twins.sizes] if several else [],
+        cost=[*_cost_lines(pair, needed), *_doubling_lines(doublings)],
+        sizes=[quality_sentence(pair, size) for size in pair.sizes] if several else [],
         needed=needed,
         caveats=caveats(study),
     )
 
 
-def _cost_lines(twins: Twins, quality: Quality, needed: Sequence[ImagesNeeded]) -> list[str]:
-    lines = [time_summary(twins, quality), time_sentence(twins, quality, twins.sizes[-1])]
+def _cost_lines(pair: Pair, needed: Sequence[ImagesNeeded]) -> list[str]:
+    lines = [time_summary(pair), time_sentence(pair, pair.sizes[-1])]
     within = [one for one in needed if one.smallest < one.needed.estimate < one.largest]
-    return [*lines, *([images_sentence(twins, within[-1])] if within else [])]
+    return [*lines, *([images_sentence(pair, within[-1])] if within else [])]
 
 
 def _doubling_lines(doublings: Sequence[Doubling]) -> list[str]:

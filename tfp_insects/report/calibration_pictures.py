@@ -1,11 +1,12 @@
 """Can the models' confidence be trusted? Reliability diagrams, risk-coverage curves, and images of no known class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from tfp_insects.compare.answers import Entropies
 from tfp_insects.metrics.calibration import ReliabilityBins, reliability_bins
 from tfp_insects.metrics.proportions import wilson_interval
 from tfp_insects.metrics.scores import example_correct
@@ -14,12 +15,15 @@ from tfp_insects.models.method_table import label_of
 from tfp_insects.report.palette import BLUE, MUTED, VERMILLION, model_mark
 from tfp_insects.report.pictures import Key, Panel, Picture, share_axis
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study, pooled
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet, pooled
+from tfp_insects.text import readable
 
 NUM_BINS = 10
+MAX_POINTS = 400  # Of a line; more would change no pixel.
 
 
-def reliability_picture(study: Study) -> Picture:
+def reliability_picture(study: RunSet) -> Picture:
     """Accuracy against confidence, one panel for each model at the smallest and the largest size."""
     panels, rows = [], []
     for size in end_sizes(study):
@@ -43,7 +47,7 @@ def reliability_picture(study: Study) -> Picture:
     )
 
 
-def risk_coverage_picture(study: Study) -> Picture:
+def risk_coverage_picture(study: RunSet) -> Picture:
     """Error rate among the images answered against their share, one panel a size, one line a model."""
     panels, rows = [], []
     for size in end_sizes(study):
@@ -69,31 +73,31 @@ def risk_coverage_picture(study: Study) -> Picture:
     )
 
 
-def end_sizes(study: Study) -> list[int]:
+def end_sizes(study: RunSet) -> list[int]:
     """The smallest and the largest size; one size once."""
     return sorted({study.sizes[0], study.sizes[-1]})
 
 
-def histogram_picture(scores: dict[str, tuple[np.ndarray, np.ndarray]], size: int, name: str) -> Picture:
+def histogram_picture(scores: Mapping[str, Entropies], size: int, name: str) -> Picture:
     """Predictive entropy of known and of out-of-distribution images, one panel a model.
 
     Args:
-        scores: For each model the entropies of known and of out-of-distribution images, nats.
+        scores: Entropies by model.
         size: Images a class.
         name: What records call the out-of-distribution images.
     """
     panels = [
         Panel(
             f"{label_of(model)}, {images_a_class(size)}",
-            partial(_draw_histograms, known=known, ood=ood),
+            partial(_draw_histograms, found=found),
             f"Histograms of the predictive entropy of known and out-of-distribution images, {label_of(model)}.",
         )
-        for model, (known, ood) in scores.items()
+        for model, found in scores.items()
     ]
     return Picture(
         "out_of_distribution",
         "Images of no known class",
-        f"Predictive entropy of test images and of images of no class that the models know ({name}). The less the "
+        f"Predictive entropy of test images and of images of no class that the models know ({readable(name)}). The less the "
         "two overlap, the better a model knows what it does not know.",
         panels,
         [
@@ -102,8 +106,8 @@ def histogram_picture(scores: dict[str, tuple[np.ndarray, np.ndarray]], size: in
         ],
         [
             {"model": model, "kind": kind, "predictive_entropy": float(value)}
-            for model, pair in scores.items()
-            for kind, values in zip(("known", "ood"), pair, strict=True)
+            for model, found in scores.items()
+            for kind, values in found._asdict().items()
             for value in values
         ],
     )
@@ -124,7 +128,8 @@ def _draw_reliability(axes: Axes, bins: ReliabilityBins, colour: str, num_seeds:
 
 
 def _draw_risk_coverage(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    for model, (coverage, risk) in curves.items():
+    for model, curve in curves.items():
+        coverage, risk = map(_thinned, curve)
         axes.plot(coverage, risk, model_mark(model).line, color=model_mark(model).colour, linewidth=1.8)
     share_axis(axes.xaxis, "Coverage: images answered")
     share_axis(axes.yaxis, "Risk: wrong answers")
@@ -132,9 +137,9 @@ def _draw_risk_coverage(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarr
     axes.set_ylim(bottom=0.0)
 
 
-def _draw_histograms(axes: Axes, known: np.ndarray, ood: np.ndarray) -> None:
-    edges = np.linspace(0.0, float(max(known.max(), ood.max(), 1e-3)), 31)
-    for values, colour in ((known, BLUE), (ood, VERMILLION)):
+def _draw_histograms(axes: Axes, found: Entropies) -> None:
+    edges = np.linspace(0.0, float(max(found.known.max(), found.ood.max(), 1e-3)), 31)
+    for values, colour in zip(found, (BLUE, VERMILLION), strict=True):
         share = np.histogram(values, edges)[0] / len(values)
         axes.stairs(share, edges, fill=True, color=colour, alpha=0.25)
         axes.stairs(share, edges, color=colour, linewidth=1.4)
@@ -151,6 +156,11 @@ def _risk_coverage(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
     return coverage, np.mean(curves, axis=0)
 
 
+def _thinned(values: np.ndarray) -> np.ndarray:
+    """Values at evenly spaced places, the first and the last among them."""
+    return values[np.unique(np.linspace(0, len(values) - 1, MAX_POINTS).astype(int))]
+
+
 def _bin_rows(model: str, size: int, bins: ReliabilityBins) -> list[dict[str, object]]:
     return [
         {"model": model, "n_per_class": size, "bin": i, "confidence": c, "accuracy": a, "count": n}
@@ -160,7 +170,7 @@ def _bin_rows(model: str, size: int, bins: ReliabilityBins) -> list[dict[str, ob
     ]
 
 
-def _pooled_words(study: Study) -> str:
+def _pooled_words(study: RunSet) -> str:
     if len(study.seeds) == 1:
         return ""
     return " All seeds are pooled; the intervals count each test image once, since seeds share them."

@@ -2,13 +2,13 @@
 
 import math
 
-from tfp_insects.compare.quality import Figure
+from tfp_insects.compare.comparison import Comparison
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, percent
-from tfp_insects.runs.run_set import Study
+from tfp_insects.runs.run_set import RunSet
 
 
-def no_twins_sentence(study: Study) -> str:
+def no_twins_sentence(study: RunSet) -> str:
     """Why nothing is compared."""
     names = enumerate_words([label_of(model) for model in study.models])
     return (
@@ -17,9 +17,9 @@ def no_twins_sentence(study: Study) -> str:
     )
 
 
-def single_sentence(figures: dict[tuple[str, int, str], Figure], model: str, n_per_class: int) -> str:
+def single_sentence(comparison: Comparison, model: str, n_per_class: int) -> str:
     """How good one model is at one size."""
-    accuracy, nll, ece = (figures[model, n_per_class, name] for name in ("accuracy", "nll", "ece"))
+    accuracy, nll, ece = (comparison.figure(model, n_per_class, name) for name in ("accuracy", "nll", "ece"))
     return (
         f"With {images_a_class(n_per_class)} the {label_of(model)} is right on "
         f"{percent(accuracy.interval.estimate)} of the test images (95 % interval "
@@ -30,7 +30,7 @@ def single_sentence(figures: dict[tuple[str, int, str], Figure], model: str, n_p
     )
 
 
-def caveats(study: Study) -> list[str]:
+def caveats(study: RunSet) -> list[str]:
     """What the intervals hold, and what they do not."""
     num_seeds = len(study.seeds)
     if num_seeds == 1:

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from tfp_insects.compare.ood import entropies, ood_figures
-from tfp_insects.compare.quality import Quality
+from tfp_insects.compare.answers import answers_of
+from tfp_insects.compare.comparison import Comparison
+from tfp_insects.compare.pair import Pair
+from tfp_insects.metrics.metric_table import table_metrics
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report import provenance, tables
 from tfp_insects.report.answer import Answer, make_answer
@@ -13,14 +15,14 @@ from tfp_insects.report.class_pictures import class_picture, confusion_picture
 from tfp_insects.report.gallery import Group, gallery_run, make_gallery
 from tfp_insects.report.palette import size_colours
 from tfp_insects.report.pictures import Picture
-from tfp_insects.report.quality_pictures import curves_picture, seconds_picture, sizes_picture
-from tfp_insects.report.sentences import find_twins
-from tfp_insects.report.study_2025 import REASONS, Row, comparison_rows, describe_test_sets
+from tfp_insects.report.quality_pictures import better_words, curves_picture, seconds_picture, sizes_picture
+from tfp_insects.report.study_2025 import Beside, study_beside
 from tfp_insects.report.tables import Table
 from tfp_insects.report.weight_pictures import chosen_weights_picture, loc_picture, scale_picture
 from tfp_insects.report.weights import bayesian_runs, read_weights
 from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 DRAWN = "drawn insects, not photographs"
 
@@ -56,26 +58,28 @@ class Content:
 
     Attributes:
         study: The runs.
-        quality: Their figures.
+        comparison: Their figures.
+        pairs: The twin and each other model, the CNN first; empty without a twin.
         answer: Both questions in words.
         sections: Parts with pictures and tables, in order; what the records cannot fill is left out.
         gallery: Images.
-        comparison: The study's own figures beside ours.
-        test_sets: What the two test sets are.
-        reasons: Why the figures differ.
+        terms: Metrics and what they are.
+        better: Which way is good.
+        beside: The figures of the study of 2025 beside ours, where the runs are in its configuration.
         provenance: What the page was made from.
         notes: What a reader should know of the records.
         settings: The configuration of the run that the gallery shows.
     """
 
-    study: Study
-    quality: Quality
+    study: RunSet
+    comparison: Comparison
+    pairs: Sequence[Pair]
     answer: Answer
     sections: Sequence[Section]
     gallery: Gallery
-    comparison: Sequence[Row]
-    test_sets: str
-    reasons: Sequence[str]
+    terms: Sequence[tuple[str, str]]
+    better: str
+    beside: Beside | None
     provenance: Sequence[tuple[str, str]]
     notes: Sequence[str]
     settings: Sequence[tuple[str, str]]
@@ -86,69 +90,84 @@ class Content:
         return [picture for section in self.sections for picture in section.pictures]
 
 
-def make_content(study: Study) -> Content:
+def make_content(study: RunSet) -> Content:
     """Computes all figures and plans all pictures.
 
     Raises:
         InputError: A file of a run is cut off.
     """
-    quality = Quality(study)
-    answer = make_answer(study, quality)
+    comparison = Comparison([answers_of(run) for run in study.runs])
+    pairs = _pairs(study, comparison)
+    pair = next((one for one in pairs if (one.reference, one.model) == study.pair), None)
+    answer = make_answer(study, comparison, pair)
     run = gallery_run(study)
     sections = [
-        _quality_section(study, quality),
+        _quality_section(study, comparison, pair),
         _learning_section(study),
-        _cost_section(study, quality, answer),
+        _cost_section(study, comparison, pair, answer),
         Section("trust", "Can the confidence be trusted?", [reliability_picture(study), risk_coverage_picture(study)]),
         Section("classes", "Class by class", [class_picture(study), confusion_picture(study)]),
-        _ood_section(study),
+        _ood_section(study, comparison),
         _weights_section(study),
     ]
     return Content(
         study=study,
-        quality=quality,
+        comparison=comparison,
+        pairs=pairs,
         answer=answer,
         sections=[_marked(section, study) for section in sections if section is not None],
         gallery=Gallery(_run_words(run), make_gallery(run)),
-        comparison=comparison_rows(study, quality),
-        test_sets=describe_test_sets(study),
-        reasons=REASONS,
+        terms=[(metric.title, metric.description) for metric in table_metrics()],
+        better=better_words(table_metrics()),
+        beside=study_beside(study, comparison),
         provenance=provenance.provenance(study),
         notes=provenance.notes(study),
         settings=provenance.settings(run),
     )
 
 
-def _quality_section(study: Study, quality: Quality) -> Section:
-    twins = find_twins(study)
-    found = {"figures": tables.figures_table(study, quality)}
-    if twins is not None:
-        found["differences"] = tables.differences_table(twins, quality)
-    return Section("quality", "Quality", [sizes_picture(study, quality)], found)
+def _pairs(study: RunSet, comparison: Comparison) -> list[Pair]:
+    """The twin and each other model with which it shares a size and seed."""
+    twin = study.twin
+    others = [Pair(comparison, twin, model) for model in study.models if model != twin] if twin else []
+    return [pair for pair in others if pair.sizes]
 
 
-def _learning_section(study: Study) -> Section | None:
+def _quality_section(study: RunSet, comparison: Comparison, pair: Pair | None) -> Section:
+    found = {"figures": tables.figures_table(comparison), "more": tables.more_figures_table(comparison)}
+    if pair is not None:
+        found["differences"] = tables.differences_table(pair)
+    return Section("quality", "Quality", [sizes_picture(study, comparison)], found)
+
+
+def _learning_section(study: RunSet) -> Section | None:
     picture = curves_picture(study)
     return Section("learning", "Learning", [picture]) if picture else None
 
 
-def _cost_section(study: Study, quality: Quality, answer: Answer) -> Section:
-    twins = find_twins(study)
-    found = {"needed": tables.needed_table(twins, answer.needed)} if twins and answer.needed else {}
-    return Section("cost", "Data against time", [seconds_picture(study, quality)], found)
+def _cost_section(study: RunSet, comparison: Comparison, pair: Pair | None, answer: Answer) -> Section:
+    found = {"needed": tables.needed_table(pair, answer.needed)} if pair and answer.needed else {}
+    return Section("cost", "Data against time", [seconds_picture(study, comparison)], found)
 
 
-def _ood_section(study: Study) -> Section | None:
-    figures = ood_figures(study)
-    if not figures:
+def _ood_section(study: RunSet, comparison: Comparison) -> Section | None:
+    table = tables.ood_table(comparison)
+    if table is None:
         return None
-    largest = max(figure.n_per_class for figure in figures)
+    found = {
+        (model, size): one.entropies
+        for model in study.models
+        for size in study.sizes_of(model)
+        for one in reversed(comparison.answers(model, size))  # The smallest seed that was asked stays.
+        if one.entropies is not None
+    }
+    largest = max(size for _, size in found)
     name = next(run.record["ood_data"] for run in study.runs if "ood_data" in run.record)
-    picture = histogram_picture(entropies(study, largest), largest, name)
-    return Section("ood", "Images of no known class", [picture], {"ood": tables.ood_table(figures)})
+    picture = histogram_picture({model: one for (model, size), one in found.items() if size == largest}, largest, name)
+    return Section("ood", "Images of no known class", [picture], {"ood": table})
 
 
-def _weights_section(study: Study) -> Section | None:
+def _weights_section(study: RunSet) -> Section | None:
     """Weights of one Bayesian model at its smallest and its largest size; None where no checkpoint holds posteriors."""
     runs = bayesian_runs(study)
     if not runs:
@@ -165,7 +184,7 @@ def _weights_section(study: Study) -> Section | None:
     )
 
 
-def _marked(section: Section, study: Study) -> Section:
+def _marked(section: Section, study: RunSet) -> Section:
     """Says at every picture of drawn images that they are drawn."""
     if not study.is_drawn:
         return section

@@ -8,7 +8,8 @@ import numpy as np
 
 from tfp_insects.metrics.scores import example_correct, expected_entropy, mutual_information, predictive_entropy
 from tfp_insects.runs.layout import THUMBNAILS_NAME
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 from tfp_insects.runs.thumbnails import read_thumbnails
 
 NUM_IMAGES = 4
@@ -56,7 +57,7 @@ class Group:
     cards: Sequence[Card]
 
 
-def gallery_run(study: Study) -> Run:
+def gallery_run(study: RunSet) -> Run:
     """The run whose images are shown: the BNN's, else the first model's, of most images and smallest seed."""
     model = study.twin or study.models[0]
     return study.select(model, study.sizes_of(model)[-1])[0]

@@ -12,11 +12,12 @@ from rich.console import Console
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.models.method_table import label_of
-from tfp_insects.report import tables
 from tfp_insects.report.content import DRAWN, Content, make_content
+from tfp_insects.report.figure_files import cell_rows, difference_rows
 from tfp_insects.report.pictures import Picture, key_svg, panel_svg, save_picture, write_csv
 from tfp_insects.report.wording import enumerate_words
-from tfp_insects.runs.reading import load_study
+from tfp_insects.runs.reading import load_runs
+from tfp_insects.text import plain
 
 REPORT_NAME = "report"
 PAGE_NAME = "index.html"
@@ -36,19 +37,21 @@ def write_report(workdir: Path, console: Console, seeds: Sequence[int] | None = 
         The page's path.
 
     Raises:
-        InputError: There is no finished run, or runs that cannot be compared; see `requirements.load_study`.
+        InputError: There is no finished run, or runs that cannot be compared; see `runs.reading.load_runs`.
     """
-    content = make_content(load_study(workdir, seeds))
+    content = make_content(load_runs(workdir, seeds))
     directory = workdir / REPORT_NAME
     try:
         directory.mkdir(exist_ok=True)
         _write_files(content, directory)
         path = directory / PAGE_NAME
         with written_whole(path) as temporary:
-            temporary.write_text(_unbroken(render(content, directory)), encoding="utf-8")
+            # Names of classes and files need be no UTF-8.
+            page = _unbroken(render(content, directory))
+            temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise InputError(f"{directory}: cannot be written ({error.strerror})") from error
-    console.print(f"Report: {path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(plain(f"Report: {path}"), soft_wrap=True)
     return path
 
 
@@ -88,9 +91,9 @@ def _unbroken(page: str) -> str:
 def _write_files(content: Content, directory: Path) -> None:
     for picture in content.pictures:
         save_picture(picture, directory)
-    write_csv(directory / "cells.csv", tables.cell_rows(content.study))
-    if content.quality.differences:
-        write_csv(directory / "differences.csv", tables.difference_rows(content.quality))
+    write_csv(directory / "cells.csv", cell_rows(content.study))
+    if content.pairs:
+        write_csv(directory / "differences.csv", difference_rows(content.pairs))
 
 
 def _panels(picture: Picture) -> list[tuple[str, float, Markup]]:

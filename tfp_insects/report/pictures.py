@@ -171,7 +171,10 @@ def save_picture(picture: Picture, directory: Path) -> None:
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes rows with equal fields as CSV."""
-    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        written_whole(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,  # Names need be no UTF-8.
+    ):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -218,20 +221,22 @@ def _for_page(svg: str, description: str) -> Markup:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style [^>]*>.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    svg = re.sub(r' transform="rotate\(-?0 [^"]*"', "", svg)
-    svg = re.sub(r"<[^>]+>", _rounded, svg)
-    svg = re.sub(r"\s+", " ", svg)
-    svg = re.sub(r"#[0-9a-f]{6}\b", _colour, svg)
+    svg = re.sub(r"<[^>]+>|[^<]+", _part_for_page, svg)
     width, height = (re.search(rf'{side}="([\d.]+)pt"', svg)[1] for side in ("width", "height"))  # type: ignore[index]
     head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(description)}">'
     return Markup(re.sub(r"^<svg[^>]*>", lambda _: head, svg, count=1))
 
 
-def _rounded(tag: re.Match[str]) -> str:
-    """A tag with coordinates in hundredths of a point, as finer ones are not seen."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
+def _part_for_page(part: re.Match[str]) -> str:
+    """A tag as the page has it; words, which may look like anything, stay as they are."""
+    if not part[0].startswith("<"):
+        return part[0] if part[0].strip() else " "
+    tag = re.sub(r'^<g id="[^"]*"', "<g", part[0])
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r' transform="rotate\(-?0 [^"]*"', "", tag)
+    tag = re.sub(r"(\.\d\d)\d+", r"\1", tag)  # Hundredths of a point; finer ones are not seen.
+    tag = re.sub(r"\s+", " ", tag)
+    return re.sub(r"#[0-9a-f]{6}\b", _colour, tag)
 
 
 def _colour(match: re.Match[str]) -> str:

@@ -1,15 +1,18 @@
 """What a report was made from: data, split, seeds, weights, versions, hardware, times, commands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfp_insects.bayes.priors import LOG_UNIFORM
 from tfp_insects.models.architecture import SCOPES, Group
-from tfp_insects.models.method import Blueprint
+from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.config import MOMENTS
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
+MAX_NAMES = 30
 GROUP_WORDS: Mapping[Group, str] = {
     "features": "convolutions",
     "hidden": "the dense layers before the last",
@@ -17,37 +20,49 @@ GROUP_WORDS: Mapping[Group, str] = {
 }
 
 
-def provenance(study: Study) -> list[tuple[str, str]]:
+def provenance(study: RunSet) -> list[tuple[str, str]]:
     """Pairs of what and value, in the order of the page."""
     record = study.first.record
     kind = "drawn by this project, not photographs" if study.is_drawn else "images as given"
     return [
         ("Data", f"{record['data']} ({kind}), SHA-256 {record['data_fingerprint'][:16]}…"),
-        ("Classes", f"{len(study.class_names)}: {', '.join(study.class_names)}"),
+        ("Classes", f"{len(study.class_names)}: {_some(study.class_names, 'in accuracy_by_class.csv')}"),
         ("Test set", f"{record['num_test_examples']} images, the same for all models, sizes and seeds"),
         ("Split", f"SHA-256 {record['split_fingerprint'][:16]}…, every image of it in split.json of each run"),
         ("Models", enumerate_words([label_of(model) for model in study.models])),
         ("Images a class", enumerate_words([str(size) for size in study.sizes])),
         ("Seeds", enumerate_words([str(seed) for seed in study.seeds])),
         ("Weights to start from", _values(study, "weights")),
-        ("Monte Carlo draws", _by_model(study, lambda run: run.num_draws)),
+        ("Predictions", _by_model(study, _prediction_words)),
         ("Parameters", _by_model(study, lambda run: f"{run.record['num_parameters']:,}")),
         ("Precision", _values(study, "precision")),
         ("Hardware", enumerate_words(_unique(_hardware(run.record["hardware"]) for run in study.runs))),
         ("Versions", enumerate_words(_unique(_versions(run.record["versions"]) for run in study.runs))),
-        (
-            "Training time",
-            f"{seconds(sum(run.record['train_seconds'] for run in study.runs))} in {len(study.runs)} runs",
-        ),
+        ("Training time", f"{seconds(sum(run.train_seconds for run in study.runs))} in {len(study.runs)} runs"),
+        ("Time of the test predictions", _prediction_seconds(study)),
         ("Commands", _command(study)),
     ]
 
 
-def notes(study: Study) -> list[str]:
+def _prediction_words(run: Run) -> str:
+    """`by moments, 2 passes and 128 draws of the logits`."""
+    if run.num_draws == 1:
+        return "one pass"
+    if run.prediction_method == MOMENTS:
+        return f"by moments, {run.num_samples} passes and {run.num_draws} draws of the logits"
+    return f"by Monte Carlo, {run.num_draws} draws in {run.num_samples * run.num_networks} passes"
+
+
+def _prediction_seconds(study: RunSet) -> str:
+    known = [run.predict_seconds for run in study.runs if run.predict_seconds is not None]
+    return f"{seconds(sum(known))} in {len(known)} runs" if known else "not measured"
+
+
+def notes(study: RunSet) -> list[str]:
     """What a reader of the records should know."""
     found = []
     if study.unfinished:
-        found.append(f"Not finished, and left out: {', '.join(study.unfinished)}.")
+        found.append(f"Not finished, and left out: {_some(study.unfinished, 'in the work directory')}.")
     missing = len(study.models) * len(study.sizes) * len(study.seeds) - len(study.runs)
     if missing:
         found.append(f"The grid of models, sizes and seeds has {missing} cells without a finished run.")
@@ -65,14 +80,19 @@ def settings(run: Run) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in _flat(run.config.get("config", {}))]
 
 
+def _some(names: Sequence[str], where: str) -> str:
+    """Names with commas; of many the first, and where the others are."""
+    if len(names) <= MAX_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:MAX_NAMES])} and {len(names) - MAX_NAMES} more ({where})"
+
+
 def _posterior_notes(run: Run) -> list[str]:
     """Scales that the BNN holds at a share of the prior's, or of the weight's own location, by kind of layer."""
-    config, record = run.config["config"], run.record
-    is_pretrained = record["weights"] != "none" and find_method(run.model).uses_pretrained(config)
-    blueprint = Blueprint(config, len(record["class_names"]), record["num_train_examples"], run.seed, is_pretrained)
-    layers = find_method(run.model).bayesian_layers(config)
+    method = find_method(run.model)
+    layers = method.bayesian_layers(run.settings)
     assert layers is not None  # It is a twin.
-    bayesian = blueprint.bayesian(layers)
+    bayesian = make_bayesian(method.section(run.settings), layers, run.is_pretrained)
     shares = {
         GROUP_WORDS[group]: f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
         for group in SCOPES[bayesian.layers]
@@ -88,7 +108,7 @@ def _unit_words(prior: str) -> str:
     return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
 
 
-def _command(study: Study) -> str:
+def _command(study: RunSet) -> str:
     record = study.first.record
     flags = {
         "model": ",".join(study.models),
@@ -112,7 +132,7 @@ def _flag_of(name: str, known: Mapping[str, str]) -> str:
     return known.get(name, f"PATH/{name}")
 
 
-def _differing_settings(study: Study) -> list[str]:
+def _differing_settings(study: RunSet) -> list[str]:
     """Fields that not all runs have alike."""
     found: dict[str, set[str]] = {}
     for run in study.runs:
@@ -138,11 +158,11 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _values(study: Study, field: str) -> str:
+def _values(study: RunSet, field: str) -> str:
     return enumerate_words(_unique(str(run.record[field]) for run in study.runs))
 
 
-def _by_model(study: Study, value: Any) -> str:
+def _by_model(study: RunSet, value: Any) -> str:
     parts = []
     for model in study.models:
         values = _unique(str(value(run)) for run in study.runs if run.model == model)

@@ -7,22 +7,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from tfp_insects.compare.quality import METRIC, Metric, Quality
+from tfp_insects.compare.comparison import Comparison
+from tfp_insects.metrics.metric import Metric
+from tfp_insects.metrics.metric_table import labelled_metrics
 from tfp_insects.models.method import Line
 from tfp_insects.models.method_table import label_of
+from tfp_insects.report.figure_files import figure_rows
 from tfp_insects.report.palette import INK, MUTED, PAPER, model_mark, size_colours
 from tfp_insects.report.pictures import Key, Panel, Picture, plain_number, share_axis
-from tfp_insects.report.wording import images_a_class
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.report.wording import enumerate_words, images_a_class
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
-SHOWN = ("accuracy", "nll", "ece")
 # Where a label may stand beside its point, and the room it needs, in points.
 LABEL_PLACES = ((5.0, 5.0), (5.0, -12.0), (-19.0, 5.0), (-19.0, -12.0))
 LABEL_WIDTH, LABEL_HEIGHT = 24.0, 14.0
 DODGE = 1.035  # Models stand side by side at a size, so that their intervals do not hide each other.
 
 
-def curves_picture(study: Study) -> Picture | None:
+def curves_picture(study: RunSet) -> Picture | None:
     """Accuracy against epochs, one panel a model, one colour a size; None without any run's epochs."""
     trained = {
         model: chosen
@@ -62,43 +65,38 @@ def curves_picture(study: Study) -> Picture | None:
     )  # fmt: skip
 
 
-def sizes_picture(study: Study, quality: Quality) -> Picture:
+def sizes_picture(study: RunSet, comparison: Comparison) -> Picture:
     """Accuracy, NLL and ECE against images a class, with intervals."""
     panels = [
         Panel(
-            METRIC[name].label,
-            partial(_draw_by_size, study=study, quality=quality, metric=METRIC[name]),
-            f"{METRIC[name].label} against images a class, one line a model, with 95 % intervals.",
+            metric.title,
+            partial(_draw_by_size, study=study, comparison=comparison, metric=metric),
+            f"{metric.title} against images a class, one line a model, with 95 % intervals.",
         )
-        for name in SHOWN
+        for metric in _shown_metrics()
     ]
     return Picture(
         "quality_by_images",
         "Quality against images a class",
-        "The first question, and how each twin uses data. Higher is better for accuracy, lower for NLL and ECE. "
+        f"The first question, and how each twin uses data. {better_words(_shown_metrics())} "
         f"Bars: 95 % intervals over {_resampled(study)}. Models stand a little apart so that their bars can be seen. "
         "Overlapping bars do not mean that twins are equal: both saw the same test images, and the paired "
         "differences above are sharper.",
         panels,
         _model_keys(study.models),
-        [
-            {"model": figure.model, "n_per_class": figure.n_per_class, "metric": figure.metric,
-             "estimate": figure.interval.estimate, "low": figure.interval.low, "high": figure.interval.high,
-             "num_seeds": figure.num_seeds}
-            for figure in quality.figures.values()
-        ],
-    )  # fmt: skip
+        figure_rows(comparison),
+    )
 
 
-def seconds_picture(study: Study, quality: Quality) -> Picture:
+def seconds_picture(study: RunSet, comparison: Comparison) -> Picture:
     """The same metrics against training time, and validation accuracy within one run of each model."""
     panels = [
         Panel(
-            METRIC[name].label,
-            partial(_draw_by_seconds, study=study, quality=quality, metric=METRIC[name]),
-            f"{METRIC[name].label} against the time to the chosen epoch, one line a model, one mark a size.",
+            metric.title,
+            partial(_draw_by_seconds, study=study, comparison=comparison, metric=metric),
+            f"{metric.title} against the time to the chosen epoch, one line a model, one mark a size.",
         )
-        for name in SHOWN
+        for metric in _shown_metrics()
     ]
     within = _runs_of_one_size(study)
     if within:
@@ -122,15 +120,30 @@ def seconds_picture(study: Study, quality: Quality) -> Picture:
     )
 
 
-def _runs_of_one_size(study: Study) -> list[Run]:
+def better_words(metrics: Sequence[Metric]) -> str:
+    """For which metrics high is good and for which low: `Higher is better for accuracy, lower for NLL`, and so on."""
+    high, low = ([one.label for one in metrics if one.better == better] for better in ("high", "low"))
+    parts = [
+        f"{word} for {enumerate_words(names)}" for word, names in (("higher is better", high), ("lower", low)) if names
+    ]
+    text = ", ".join(parts) if high else f"lower is better for {enumerate_words(low)}"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _shown_metrics() -> list[Metric]:
+    return [metric for metric in labelled_metrics() if metric.shown == "pictures"]
+
+
+def _runs_of_one_size(study: RunSet) -> list[Run]:
     """One run of each model whose epochs are known, at the largest size that all these have; empty where there is none."""
-    trained = Study(study.workdir, [run for run in study.runs if run.history])
+    trained = RunSet(study.workdir, [run for run in study.runs if run.history])
     sizes = [size for size in trained.sizes if all(trained.select(model, size) for model in trained.models)]
     return [trained.select(model, sizes[-1])[0] for model in trained.models] if sizes else []
 
 
-def _seconds_rows(study: Study) -> list[dict[str, object]]:
-    fields = ("accuracy", "nll", "ece", "train_seconds", "seconds_to_best_epoch", "seconds_per_step")
+def _seconds_rows(study: RunSet) -> list[dict[str, object]]:
+    metrics = [metric.name for metric in _shown_metrics()]
+    fields = (*metrics, "train_seconds", "seconds_to_best_epoch", "seconds_per_step")
     return [
         {"model": run.model, "n_per_class": run.n_per_class, "seed": run.seed}
         | {name: run.record[name] for name in fields}
@@ -154,11 +167,11 @@ def _draw_curves(axes: Axes, runs: Sequence[Run], colours: dict[int, str]) -> No
     axes.set_ylim(0.0, 1.0)
 
 
-def _draw_by_size(axes: Axes, study: Study, quality: Quality, metric: Metric) -> None:
+def _draw_by_size(axes: Axes, study: RunSet, comparison: Comparison, metric: Metric) -> None:
     for i, model in enumerate(study.models):
         shift = DODGE ** (i - (len(study.models) - 1) / 2)
         sizes = study.sizes_of(model)
-        _draw_figures(axes, model, quality, metric, {size: size * shift for size in sizes})
+        _draw_figures(axes, model, comparison, metric, {size: size * shift for size in sizes})
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(study.sizes))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -169,13 +182,13 @@ def _draw_by_size(axes: Axes, study: Study, quality: Quality, metric: Metric) ->
     _metric_axis(axes, metric, study)
 
 
-def _draw_by_seconds(axes: Axes, study: Study, quality: Quality, metric: Metric) -> None:
+def _draw_by_seconds(axes: Axes, study: RunSet, comparison: Comparison, metric: Metric) -> None:
     labels = []
     for model in study.models:
         places = {size: _mean_seconds(study.select(model, size)) for size in study.sizes_of(model)}
-        _draw_figures(axes, model, quality, metric, places)
+        _draw_figures(axes, model, comparison, metric, places)
         for size, seconds in places.items():
-            labels.append((seconds, quality.figures[model, size, metric.name].interval.estimate, str(size)))
+            labels.append((seconds, comparison.figure(model, size, metric.name).interval.estimate, str(size)))
     _seconds_axis(axes, "Training time to the chosen epoch (s)")
     _metric_axis(axes, metric, study)
     _write_labels(axes, labels)
@@ -197,10 +210,10 @@ def _write_labels(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> Non
                 break
 
 
-def _draw_figures(axes: Axes, model: str, quality: Quality, metric: Metric, places: dict[int, float]) -> None:
+def _draw_figures(axes: Axes, model: str, comparison: Comparison, metric: Metric, places: dict[int, float]) -> None:
     """Marks with bars at the given places of a model's sizes, joined by a line."""
     mark = model_mark(model)
-    intervals = [quality.figures[model, size, metric.name].interval for size in places]
+    intervals = [comparison.figure(model, size, metric.name).interval for size in places]
     x = list(places.values())
     axes.vlines(x, [one.low for one in intervals], [one.high for one in intervals], color=mark.colour, linewidth=1.6)
     axes.plot(
@@ -222,15 +235,16 @@ def _draw_within_run(axes: Axes, runs: Sequence[Run]) -> None:
     share_axis(axes.yaxis, "Validation accuracy")
 
 
-def _metric_axis(axes: Axes, metric: Metric, study: Study) -> None:
+def _metric_axis(axes: Axes, metric: Metric, study: RunSet) -> None:
     if metric.scale == 100.0:
-        share_axis(axes.yaxis, metric.label)
+        share_axis(axes.yaxis, metric.title)
     else:
-        axes.set_ylabel(f"{metric.label} ({metric.unit})")
+        axes.set_ylabel(f"{metric.title} ({metric.unit})" if metric.unit else metric.title)
     if metric.name == "accuracy":
         _chance(axes, study.first)
     low, high = axes.get_ylim()
-    axes.set_ylim(max(low, 0.0) if metric.name != "nll" else low, high + 0.06 * (high - low))
+    # NLLs lie far above the least that is possible, 0, which would take up most of the axis.
+    axes.set_ylim(max(low, metric.minimum) if metric.scale == 100.0 else low, high + 0.06 * (high - low))
 
 
 def _seconds_axis(axes: Axes, label: str) -> None:
@@ -269,5 +283,5 @@ def _mean_seconds(runs: Sequence[Run]) -> float:
     return float(np.mean([run.record["seconds_to_best_epoch"] for run in runs]))
 
 
-def _resampled(study: Study) -> str:
+def _resampled(study: RunSet) -> str:
     return "seeds and test images" if len(study.seeds) > 1 else "test images (one seed)"

@@ -1,10 +1,10 @@
 """The answer in sentences, made from the figures; nothing is claimed where an interval includes zero."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from tfp_insects.compare.learning_curve import Doubling, ImagesNeeded
-from tfp_insects.compare.quality import METRIC, Difference, Quality
+from tfp_insects.compare.pair import Difference, Pair
+from tfp_insects.metrics.metric_table import find_metric, table_metrics
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.wording import (
     enumerate_words,
@@ -16,41 +16,16 @@ from tfp_insects.report.wording import (
     shown_sign,
     times_as,
 )
-from tfp_insects.runs.run_set import Study
-
-COMPARED = ("accuracy", "nll", "brier", "ece", "aurc")
 
 
-class Twins(NamedTuple):
-    """The two models that are compared.
-
-    Attributes:
-        first: What the page calls the first.
-        second: What it calls the second, whose differences to the first are told.
-        sizes: Sizes at which both were run with a seed in common, one or more.
-    """
-
-    first: str
-    second: str
-    sizes: list[int]
-
-
-def find_twins(study: Study) -> Twins | None:
-    """The twins of a study; None where they were not run at a common size and seed."""
-    if study.pair is None:
-        return None
-    first, second = study.pair
-    return Twins(label_of(first), label_of(second), study.paired_sizes(study.pair))
-
-
-def quality_summary(twins: Twins, quality: Quality) -> list[str]:
+def quality_summary(pair: Pair) -> list[str]:
     """The first question over all sizes: at which of them the twins differ."""
-    first, second, sizes = twins
+    first, second, sizes = label_of(pair.reference), label_of(pair.model), pair.sizes
     if len(sizes) == 1:
-        return [quality_sentence(twins, quality, sizes[0])]
-    accuracy = _verdict(quality, sizes, "accuracy", f"The {second} is {{}} accurate than the {first}", ("more", "less"))
-    likelihood = _verdict(quality, sizes, "nll", "its NLL is {}", ("higher", "lower"))
-    calibration = _verdict(quality, sizes, "ece", "its calibration error is {}", ("higher", "lower"))
+        return [quality_sentence(pair, sizes[0])]
+    accuracy = _verdict(pair, "accuracy", f"The {second} is {{}} accurate than the {first}", ("more", "less"))
+    likelihood = _verdict(pair, "nll", "its NLL is {}", ("higher", "lower"))
+    calibration = _verdict(pair, "ece", "its calibration error is {}", ("higher", "lower"))
     shown = [
         accuracy
         or f"No difference in accuracy between {second} and {first} is shown at any of the {len(sizes)} sizes.",
@@ -60,10 +35,11 @@ def quality_summary(twins: Twins, quality: Quality) -> list[str]:
     return [shown[0], " ".join(shown[1:])]
 
 
-def quality_sentence(twins: Twins, quality: Quality, n_per_class: int) -> str:
+def quality_sentence(pair: Pair, n_per_class: int) -> str:
     """How the twins differ at one size, each metric with its interval."""
-    first, second, _ = twins
-    found = {name: quality.differences[n_per_class, name] for name in COMPARED}
+    first, second = label_of(pair.reference), label_of(pair.model)
+    differences = pair.differences(n_per_class)
+    found = {one.name: differences[one.name] for one in table_metrics() if one.name in differences}
     accuracy = found.pop("accuracy")
     start = f"With {images_a_class(n_per_class)} "
     sign = shown_sign(accuracy.interval)
@@ -80,10 +56,10 @@ def quality_sentence(twins: Twins, quality: Quality, n_per_class: int) -> str:
     return " ".join([start, *_other_metrics(list(found.values()))])
 
 
-def time_summary(twins: Twins, quality: Quality) -> str:
+def time_summary(pair: Pair) -> str:
     """The second question's cost side: how many times as long the second twin trains."""
-    first, second, sizes = twins
-    ratios = {size: quality.time_ratio(size) for size in sizes}
+    first, second = label_of(pair.reference), label_of(pair.model)
+    ratios = {size: pair.time_ratios(size)["train_seconds"] for size in pair.sizes}
     low, high = min(one.ratio for one in ratios.values()), max(one.ratio for one in ratios.values())
     if len(ratios) == 1 or times_as(low) == times_as(high):
         return f"A training run of the {second} takes {times_as(low)} as long as one of the {first}."
@@ -93,24 +69,25 @@ def time_summary(twins: Twins, quality: Quality) -> str:
     )
 
 
-def time_sentence(twins: Twins, quality: Quality, n_per_class: int) -> str:
+def time_sentence(pair: Pair, n_per_class: int) -> str:
     """Training times of the twins at one size."""
-    first, second, _ = twins
-    ratio = quality.time_ratio(n_per_class)
+    first, second = label_of(pair.reference), label_of(pair.model)
+    ratios = pair.time_ratios(n_per_class)
+    ratio = ratios["train_seconds"]
     num_seeds = ratio.num_seeds
     spread = (
         f"; {number(ratio.lowest, 1)} to {number(ratio.highest, 1)} over {num_seeds} seeds" if num_seeds > 1 else ""
     )
     return (
         f"With {images_a_class(n_per_class)} a training run of the {second} takes {times_as(ratio.ratio)} as long as "
-        f"one of the {first} ({seconds(ratio.second_seconds)} against {seconds(ratio.first_seconds)}{spread}); one "
-        f"step takes {times_as(ratio.step_ratio)} as long."
+        f"one of the {first} ({seconds(ratio.seconds)} against {seconds(ratio.reference_seconds)}{spread}); one "
+        f"step takes {times_as(ratios['seconds_per_step'].ratio)} as long."
     )
 
 
-def images_sentence(twins: Twins, needed: ImagesNeeded) -> str:
+def images_sentence(pair: Pair, needed: ImagesNeeded) -> str:
     """How many images the second twin needs to be as accurate as the first with some."""
-    first, second, _ = twins
+    first, second = label_of(pair.reference), label_of(pair.model)
     start = (
         f"To be as accurate as the {first} with {images_a_class(needed.n_per_class)} ({percent(needed.accuracy)}), "
         f"the {second} needs {needed_words(needed, needed.needed.estimate)} (95 % interval "
@@ -152,11 +129,11 @@ def doubling_sentence(doublings: list[Doubling]) -> str:
     )
 
 
-def _verdict(quality: Quality, sizes: list[int], metric: str, text: str, words: tuple[str, str]) -> str | None:
+def _verdict(pair: Pair, metric: str, text: str, words: tuple[str, str]) -> str | None:
     """In one sentence at which sizes the second twin's figure is higher or lower; None where at none."""
     chosen: dict[int, list[str]] = {1: [], -1: [], 0: []}
-    for size in sizes:
-        chosen[shown_sign(quality.differences[size, metric].interval)].append(str(size))
+    for size in pair.sizes:
+        chosen[shown_sign(pair.differences(size)[metric].interval)].append(str(size))
     found = [(word, chosen[sign]) for word, sign in zip(words, (1, -1), strict=True) if chosen[sign]]
     if not found:
         return None
@@ -175,7 +152,7 @@ def _other_metrics(differences: Sequence[Difference]) -> list[str]:
     unclear = [one for one in differences if not shown_sign(one.interval)]
     found = [_start(enumerate_words([_clause(one) for one in shown])) + "."] if shown else []
     if unclear:
-        parts = [f"{METRIC[one.metric].label} ({_signed_ends(one)}{_unit(one)})" for one in unclear]
+        parts = [f"{find_metric(one.metric).label} ({_signed_ends(one)}{_unit(one)})" for one in unclear]
         found.append(f"No difference is shown in {enumerate_words(parts)}.")
     return found
 
@@ -183,33 +160,33 @@ def _other_metrics(differences: Sequence[Difference]) -> list[str]:
 def _clause(difference: Difference) -> str:
     """One metric of the sentence: `its NLL is 0.067 nats lower (0.010 to 0.120)`."""
     word = "higher" if shown_sign(difference.interval) > 0 else "lower"
-    return f"its {METRIC[difference.metric].label} is {_size(difference)} {word} ({_ends(difference)})"
+    return f"its {find_metric(difference.metric).label} is {_size(difference)} {word} ({_ends(difference)})"
 
 
 def _unit(difference: Difference) -> str:
-    unit = METRIC[difference.metric].unit
+    unit = find_metric(difference.metric).unit
     return f" {unit}" if unit else ""
 
 
 def _size(difference: Difference) -> str:
-    metric = METRIC[difference.metric]
+    metric = find_metric(difference.metric)
     return f"{number(metric.scale * abs(difference.interval.estimate), metric.decimals)}{_unit(difference)}"
 
 
 def _ends(difference: Difference) -> str:
     """Ends of the interval without their common sign, smaller one first."""
-    metric = METRIC[difference.metric]
+    metric = find_metric(difference.metric)
     low, high = sorted((abs(difference.interval.low), abs(difference.interval.high)))
     return interval_words(low, high, metric.scale, metric.decimals)
 
 
 def _signed(difference: Difference) -> str:
-    metric = METRIC[difference.metric]
+    metric = find_metric(difference.metric)
     return f"{number(metric.scale * difference.interval.estimate, metric.decimals)}{_unit(difference)}"
 
 
 def _signed_ends(difference: Difference) -> str:
-    metric = METRIC[difference.metric]
+    metric = find_metric(difference.metric)
     return interval_words(difference.interval.low, difference.interval.high, metric.scale, metric.decimals)
 
 

@@ -1,20 +1,30 @@
 """The page's tables, as cells of text."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tfp_insects.bayes.posterior import signal_to_noise
+from tfp_insects.compare.answers import WHOLE_RUN
+from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.learning_curve import ImagesNeeded
-from tfp_insects.compare.ood import OodFigure
-from tfp_insects.compare.quality import METRICS, Metric, Quality
+from tfp_insects.compare.pair import Pair, TimeRatio
 from tfp_insects.metrics.bootstrap import Interval
+from tfp_insects.metrics.metric import Metric, OodMetric
+from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics, ood_scores, table_metrics
 from tfp_insects.models.method_table import label_of
-from tfp_insects.report.sentences import Twins, needed_interval_words, needed_words
+from tfp_insects.report.sentences import needed_interval_words, needed_words
 from tfp_insects.report.weights import LayerWeights
 from tfp_insects.report.wording import interval_words, number, percent, seconds, shown_sign, times_as
-from tfp_insects.runs.run_set import Run, Study
+
+MEAN_TIMES = {"train_seconds": "Training run", "seconds_per_step": "Step", WHOLE_RUN: "With predictions"}
+TIME_RATIOS = {
+    "train_seconds": "Training time",
+    "seconds_to_best_epoch": "To the best epoch",
+    WHOLE_RUN: "With predictions",
+}
+STEP = "seconds_per_step"
 
 
 class Cell(NamedTuple):
@@ -40,56 +50,54 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Cell]]
 
 
-def differences_table(twins: Twins, quality: Quality) -> Table:
+def differences_table(pair: Pair) -> Table:
     """Second minus first twin: a row a size, a column a metric; then times and McNemar's test."""
-    headings = [
-        "Images a class",
-        *(f"{metric.label}{_unit(metric)}" for metric in METRICS),
-        "Training time",
-        "McNemar's p",
-    ]
+    found = {size: pair.differences(size) for size in pair.sizes}
+    metrics: list[Metric] = [*table_metrics(), *ood_metrics()]
+    metrics = [one for one in metrics if one.is_in_tables and any(one.name in found[size] for size in found)]
+    ratios = {size: pair.time_ratios(size) for size in pair.sizes}
+    times = {name: words for name, words in TIME_RATIOS.items() if all(name in ratios[size] for size in ratios)}
     rows = []
-    for size in twins.sizes:
-        ratio = quality.time_ratio(size)
-        tests = quality.mcnemar(size)
+    for size in pair.sizes:
+        differences = [found[size].get(metric.name) for metric in metrics]
         rows.append(
             [
                 Cell(str(size)),
-                *(_difference_cell(quality.differences[size, m.name].interval, m, twins) for m in METRICS),
-                Cell(times_as(ratio.ratio), f"a step {times_as(ratio.step_ratio)}"),
-                Cell(
-                    ", ".join(_p_value(test.p_value) for _, test in tests),
-                    "; ".join(f"{test.only_first_correct} : {test.only_second_correct}" for _, test in tests),
+                *(
+                    _difference_cell(one.interval, metric, pair) if one else Cell("")
+                    for one, metric in zip(differences, metrics, strict=True)
                 ),
+                *(_ratio_cell(name, ratios[size]) for name in times),
+                _mcnemar_cell(pair, size),
             ]
         )
-    return Table(headings, rows)
+    headings = [f"{metric.title}{_unit(metric)}" for metric in metrics]
+    return Table(["Images a class", *headings, *times.values(), "McNemar's p"], rows)
 
 
-def figures_table(study: Study, quality: Quality) -> Table:
-    """Every metric of every model and size with its interval."""
-    rows = []
-    for model in study.models:
-        for size in study.sizes_of(model):
-            runs = study.select(model, size)
-            figures = [quality.figures[model, size, metric.name].interval for metric in METRICS]
-            rows.append(
-                [
-                    Cell(label_of(model), kind="text"),
-                    Cell(str(size)),
-                    Cell(str(len(runs))),
-                    *(_figure_cell(interval, metric) for interval, metric in zip(figures, METRICS, strict=True)),
-                    Cell(_mean_seconds(runs, "train_seconds")),
-                    Cell(_mean_seconds(runs, "seconds_per_step")),
-                ]
-            )
-    metrics = [f"{metric.label}{' (%)' if metric.scale == 100.0 else _unit(metric)}" for metric in METRICS]
-    return Table(["Model", "Images a class", "Seeds", *metrics, "Training run", "Step"], rows)
+def figures_table(comparison: Comparison) -> Table:
+    """The metrics that are shown first, of every model and size with their intervals, and times."""
+    times = {
+        name: words
+        for name, words in MEAN_TIMES.items()
+        if all(_mean_time(comparison, *c, name) for c in _cells(comparison))
+    }
+    table = _metrics_table(comparison, table_metrics())
+    rows = [
+        [*row, *(Cell(_mean_time(comparison, *cell, name)) for name in times)]
+        for row, cell in zip(table.rows, _cells(comparison), strict=True)
+    ]
+    return Table([*table.headings, *times.values()], rows)
 
 
-def needed_table(twins: Twins, needed: Sequence[ImagesNeeded]) -> Table:
+def more_figures_table(comparison: Comparison) -> Table:
+    """All other metrics of every model and size with their intervals."""
+    return _metrics_table(comparison, [metric for metric in labelled_metrics() if not metric.is_in_tables])
+
+
+def needed_table(pair: Pair, needed: Sequence[ImagesNeeded]) -> Table:
     """How many images the second twin needs to be as accurate as the first."""
-    headings = [f"{twins.first} has", "and is right on", f"{twins.second} needs", "95 % interval"]
+    headings = [f"{label_of(pair.reference)} has", "and is right on", f"{label_of(pair.model)} needs", "95 % interval"]
     rows = [
         [
             Cell(str(one.n_per_class)),
@@ -102,18 +110,17 @@ def needed_table(twins: Twins, needed: Sequence[ImagesNeeded]) -> Table:
     return Table(headings, rows)
 
 
-def ood_table(figures: Sequence[OodFigure]) -> Table:
-    """AUROC of each model, size and score."""
-    rows = [
-        [
-            Cell(label_of(one.model), kind="text"),
-            Cell(str(one.n_per_class)),
-            Cell(one.score.replace("_", " "), kind="text"),
-            Cell(number(one.auroc.estimate, 3), interval_words(one.auroc.low, one.auroc.high, 1.0, 3)),
-        ]
-        for one in figures
-    ]
-    return Table(["Model", "Images a class", "Score", "AUROC"], rows)
+def ood_table(comparison: Comparison) -> Table | None:
+    """AUROC and FPR95 of each model, size and score; None where no run was asked about images of no known class."""
+    separations = list(dict.fromkeys(metric.separation for metric in ood_metrics()))
+    rows = []
+    for model, size in _cells(comparison):
+        for score in ood_scores():
+            metrics = [one for one in ood_metrics() if one.score == score and comparison.seeds(model, size, one.name)]
+            if metrics and score.is_in_tables:
+                rows.append(_ood_row(comparison, model, size, metrics))
+    headings = [f"{one}{_scale_unit(_first_of(one))}" for one in separations]
+    return Table(["Model", "Images a class", "Score", *headings], rows) if rows else None
 
 
 def weights_table(layers: Mapping[int, Sequence[LayerWeights]]) -> Table:
@@ -136,35 +143,66 @@ def weights_table(layers: Mapping[int, Sequence[LayerWeights]]) -> Table:
     return Table(headings, rows)
 
 
-def cell_rows(study: Study) -> list[dict[str, Any]]:
-    """One row a run for `cells.csv`: all single values that any record has."""
-    fields = dict.fromkeys(
-        name for run in study.runs for name, value in run.record.items() if isinstance(value, str | int | float)
-    )
-    return [{name: run.record.get(name, "") for name in fields} for run in study.runs]
+def _cells(comparison: Comparison) -> list[tuple[str, int]]:
+    return [(model, size) for model in comparison.models for size in comparison.sizes_of(model)]
 
 
-def difference_rows(quality: Quality) -> list[dict[str, Any]]:
-    """One row a size and metric for `differences.csv`."""
+def _metrics_table(comparison: Comparison, asked: Sequence[Metric]) -> Table:
+    """Those of the metrics that say something of one cell at least."""
+    metrics = [one for one in asked if any(comparison.seeds(*cell, one.name) for cell in _cells(comparison))]
+    rows = [
+        [
+            Cell(label_of(model), kind="text"),
+            Cell(str(size)),
+            Cell(str(len(comparison.seeds(model, size)))),
+            *(_figure_cell(comparison, model, size, metric) for metric in metrics),
+        ]
+        for model, size in _cells(comparison)
+    ]
+    return Table(["Model", "Images a class", "Seeds", *(f"{one.title}{_scale_unit(one)}" for one in metrics)], rows)
+
+
+def _ood_row(comparison: Comparison, model: str, size: int, metrics: Sequence[OodMetric]) -> list[Cell]:
     return [
-        {"n_per_class": one.n_per_class, "metric": one.metric, "difference": one.interval.estimate,
-         "low": one.interval.low, "high": one.interval.high, "num_seeds": one.num_seeds}
-        for one in quality.differences.values()
-    ]  # fmt: skip
+        Cell(label_of(model), kind="text"),
+        Cell(str(size)),
+        Cell(metrics[0].score.label, kind="text"),
+        *(_figure_cell(comparison, model, size, metric) for metric in metrics),
+    ]
 
 
-def _difference_cell(interval: Interval, metric: Metric, twins: Twins) -> Cell:
+def _first_of(separation: str) -> OodMetric:
+    return next(metric for metric in ood_metrics() if metric.separation == separation)
+
+
+def _difference_cell(interval: Interval, metric: Metric, pair: Pair) -> Cell:
     value = metric.scale * interval.estimate
     sign = "+" if float(f"{value:.{metric.decimals}f}") > 0 else ""
     ends = interval_words(interval.low, interval.high, metric.scale, metric.decimals)
     shown = shown_sign(interval)
-    if not shown:
+    if not shown or metric.better == "neither":
         return Cell(f"{sign}{number(value, metric.decimals)}", ends)
-    better = twins.second if (shown > 0) == metric.is_better_high else twins.first
-    return Cell(f"{sign}{number(value, metric.decimals)}", ends, f"{better} better", "shown")
+    better = pair.model if (shown > 0) == (metric.better == "high") else pair.reference
+    return Cell(f"{sign}{number(value, metric.decimals)}", ends, f"{label_of(better)} better", "shown")
 
 
-def _figure_cell(interval: Interval, metric: Metric) -> Cell:
+def _ratio_cell(name: str, ratios: Mapping[str, TimeRatio]) -> Cell:
+    has_step = name == "train_seconds" and STEP in ratios
+    return Cell(times_as(ratios[name].ratio), f"a step {times_as(ratios[STEP].ratio)}" if has_step else "")
+
+
+def _mcnemar_cell(pair: Pair, size: int) -> Cell:
+    tests = [result for _, result in pair.mcnemar(size)]
+    return Cell(
+        ", ".join(_p_value(test.p_value) for test in tests),
+        "; ".join(f"{test.only_second_correct} : {test.only_first_correct}" for test in tests),
+    )
+
+
+def _figure_cell(comparison: Comparison, model: str, size: int, metric: Metric) -> Cell:
+    if not comparison.seeds(model, size, metric.name):
+        return Cell("")
+    interval = comparison.figure(model, size, metric.name).interval
     return Cell(
         number(metric.scale * interval.estimate, metric.decimals),
         interval_words(interval.low, interval.high, metric.scale, metric.decimals),
@@ -175,9 +213,16 @@ def _unit(metric: Metric) -> str:
     return f" ({metric.unit})" if metric.unit else ""
 
 
+def _scale_unit(metric: Metric) -> str:
+    return " (%)" if metric.scale == 100.0 else _unit(metric)
+
+
 def _p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else number(value, 3)
 
 
-def _mean_seconds(runs: Sequence[Run], field: str) -> str:
-    return seconds(float(np.mean([run.record[field] for run in runs])))
+def _mean_time(comparison: Comparison, model: str, size: int, name: str) -> str:
+    """A time's mean over seeds in words; empty where a run does not say it."""
+    found = [one.times.get(name) for one in comparison.answers(model, size)]
+    known = [value for value in found if value is not None]
+    return seconds(float(np.mean(known))) if len(known) == len(found) else ""

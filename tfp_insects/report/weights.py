@@ -12,7 +12,8 @@ from tfp_insects.bayes.normal_prior import NormalState
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.runs.layout import WEIGHTS_PATH
-from tfp_insects.runs.run_set import Run, Study
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_set import RunSet
 
 # Full AlexNet has 57 million weights; this many of each layer show its distribution.
 MAX_WEIGHTS = 200_000
@@ -53,7 +54,7 @@ class LayerWeights:
         return (self.rows[row], *(int(one) for one in rest))
 
 
-def bayesian_runs(study: Study) -> list[Run]:
+def bayesian_runs(study: RunSet) -> list[Run]:
     """Two runs of one model whose posteriors are of the same layers: with the fewest and with the most images a class.
 
     The model is the twin, if it was run with the most images of all; of several seeds the smallest counts. One run where
@@ -77,7 +78,7 @@ def read_weights(run: Run) -> list[LayerWeights]:
     Raises:
         InputError: The checkpoint is cut off.
     """
-    order = architecture_of(run.config["config"]).layer_names
+    order = architecture_of(run.settings).layer_names
     try:
         with h5py.File(_path(run)) as file:
             layers = [_read_layer(name, group) for name, group in _kernels(file).items()]

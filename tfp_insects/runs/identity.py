@@ -33,6 +33,7 @@ ADDED: Mapping[str, Any] = {
     "temperature": 1.0,
     "covariance_scale": 0.0,
     "num_last_layer_samples": 1,
+    "method": "monte_carlo",
     "architecture": "alexnet",
 }
 

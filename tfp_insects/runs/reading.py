@@ -73,9 +73,6 @@ def load_runs(workdir: Path, seeds: Sequence[int] | None = None) -> RunSet:
     return RunSet(workdir, finished, tuple(run.directory.name for run in runs if not run.is_finished))
 
 
-load_study = load_runs
-
-
 def find_runs(workdir: Path, seeds: Sequence[int] | None = None) -> list[Run]:
     """All runs of a work directory, finished or not, by name; nothing but a seed is read and checked."""
     directories = sorted(path.parent for path in workdir.glob(f"*/{CONFIG_NAME}"))

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfp_insects.files import PARTIAL, told_if_not_written
+from tfp_insects.files import partial_prefix, told_if_not_written
 from tfp_insects.runs.layout import NEXT_NAME, RECORD_NAME
 from tfp_insects.runs.lock import locked
 
@@ -24,7 +24,7 @@ def replaced_together(directory: Path) -> Iterator[Path]:
     Raises:
         InputError: The system cannot write; the old files stay.
     """
-    partial = directory / f"{PARTIAL}{os.getpid()}{NEXT_NAME}"
+    partial = directory / f"{partial_prefix()}{os.getpid()}{NEXT_NAME}"
     try:
         with told_if_not_written(directory):
             partial.mkdir()

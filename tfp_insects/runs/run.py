@@ -13,6 +13,7 @@ from tfp_insects.files import read_json
 from tfp_insects.metrics.arrays import IntArray
 from tfp_insects.models.build import build_model
 from tfp_insects.models.method_table import find_method
+from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.identity import read_identity, require_known_format
 from tfp_insects.runs.layout import (
     CONFIG_NAME,
@@ -153,20 +154,35 @@ class Run:
         """Predictions of each image: passes, times draws of the last layer, times networks."""
         return self.record["num_draws"]
 
+    @cached_property
+    def settings(self) -> RunConfig:
+        """Its configuration, typed; fields that came after it was written have the values that did what was done then."""
+        return RunConfig.from_plain(self.config["config"])
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether its networks started at pretrained weights."""
+        return bool(self.config["weights_fingerprint"]) and find_method(self.model).uses_pretrained(self.settings)
+
     @property
     def num_networks(self) -> int:
         """Networks that answer together; 1 but for an ensemble."""
-        return len(find_method(self.model).member_seeds(self.config["config"], seed=0))
+        return len(find_method(self.model).member_seeds(self.settings, seed=0))
 
     @property
     def num_samples(self) -> int:
         """Passes through all random layers that predictions are asked for; 1 for the CNN."""
-        return 1 if self.model == "cnn" else self.config["config"]["prediction"]["num_samples"]
+        return self.record["num_samples"]
+
+    @property
+    def prediction_method(self) -> str:
+        """What predicted, see `PredictionConfig`."""
+        return self.record.get("prediction_method", MONTE_CARLO)
 
     @property
     def num_last_layer_samples(self) -> int:
         """Draws of the last layer for each of these; 1 for the CNN."""
-        return 1 if self.model == "cnn" else self._num_last_layer_samples
+        return self.num_draws // (self.num_samples * self.num_networks)
 
     @property
     def train_seconds(self) -> float:
@@ -189,11 +205,10 @@ class Run:
         Raises:
             InputError: Its weights cannot be read.
         """
-        identity, config = self.config, self.config["config"]
-        is_pretrained = bool(identity["weights_fingerprint"]) and find_method(self.model).uses_pretrained(config)
+        identity, is_pretrained = self.config, self.is_pretrained
         model = build_model(
             self.model,
-            {**config, "model": {**config["model"], "precision": "float32"}},
+            self.settings.replaced({"model.precision": "float32"}),
             num_classes=len(self.class_names),
             num_train_examples=identity["num_train_examples"],
             seed=self.seed,
@@ -221,5 +236,4 @@ class Run:
 
     @property
     def _num_last_layer_samples(self) -> int:
-        # Runs that do not say had one.
-        return self.config["config"].get("prediction", {}).get("num_last_layer_samples", 1)
+        return self.settings.prediction.draws(MONTE_CARLO).num_last_layer_samples

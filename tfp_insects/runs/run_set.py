@@ -79,19 +79,9 @@ class RunSet:
         first, second = ({run.seed: run for run in self.select(model, n_per_class)} for model in pair)
         return [(first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())]
 
-    def pairs_at_all_sizes(self, pair: tuple[str, str]) -> list[list[tuple[Run, Run]]]:
-        """For each seed that both models have at every size that they share: a pair of runs a size."""
-        by_size = [{first.seed: (first, second) for first, second in self.paired(pair, size)} for size in self.sizes]
-        by_size = [pairs for pairs in by_size if pairs]
-        seeds = sorted(set.intersection(*map(set, by_size))) if by_size else []
-        return [[pairs[seed] for pairs in by_size] for seed in seeds]
-
     def paired_sizes(self, pair: tuple[str, str]) -> list[int]:
         """Sizes at which both models were run with a seed in common."""
         return [size for size in self.sizes if self.paired(pair, size)]
-
-
-Study = RunSet
 
 
 def pooled(runs: list[Run]) -> tuple[FloatArray, IntArray]:

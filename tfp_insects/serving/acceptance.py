@@ -52,7 +52,7 @@ def choose_threshold(validation: Predictions, risk: float) -> float:
         InputError: `risk` is no share.
     """
     if not 0.0 <= risk <= 1.0:
-        raise InputError(f"--risk={risk}: expected a share of wrong answers from 0 to 1, for example 0.05")
+        raise InputError(f"risk={risk}: expected a share of wrong answers from 0 to 1, for example 0.05", field="risk")
     confidence = mean_probabilities(validation.probabilities).max(axis=-1)
     return threshold_at_risk(confidence, example_correct(validation.probabilities, validation.labels), risk)
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import write_json
-from tfp_insects.models.alexnet.sampling import weights_of
+from tfp_insects.files import told_if_not_written, write_json
 from tfp_insects.models.method_table import find_method, methods
+from tfp_insects.runs.config import MOMENTS, MOMENTS_DRAWS, Draws
 from tfp_insects.runs.reading import open_run
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.graph import ServedModel, ServingOptions
@@ -18,6 +18,7 @@ from tfp_insects.serving.layout import CLASS_NAMES_NAME, MODEL_CARD_NAME, WARMUP
 from tfp_insects.serving.model_card import make_model_card
 from tfp_insects.serving.versions import write_version
 from tfp_insects.serving.warmup import write_warmup_requests
+from tfp_insects.training.checkpoints import told_if_tensorflow_did_not_write
 
 
 class Export(NamedTuple):
@@ -33,24 +34,34 @@ def export_run(run_directory: Path, output: Path, num_samples: int | None, risk:
     Args:
         run_directory: A finished run.
         output: The model's directory; its name is what servers call it.
-        num_samples: Monte Carlo draws of each answer; none for the run's own number. The CNN has one always.
+        num_samples: Draws of what lies before the dense layers; none for the run's own number. The CNN has one always.
         risk: Share of wrong answers allowed among accepted ones, on validation images.
 
     Raises:
         InputError: The run is not finished, a number makes no sense, or `output` cannot be written.
     """
     if num_samples is not None and num_samples < 1:
-        raise InputError(f"--num_samples={num_samples}: expected a number of at least 1, for example 30")
+        raise InputError(
+            f"num_samples={num_samples}: expected a number of at least 1, for example 2", field="num_samples"
+        )
     run = open_exportable(run_directory)
-    num_samples = run.num_samples if num_samples is None or run.num_samples == 1 else num_samples
-    card = make_model_card(run, num_samples, risk)
+    card = make_model_card(run, _draws(run, num_samples), risk)
 
     def write(partial: Path) -> None:
-        save_model(run, card, partial)
-        write_json(partial / MODEL_CARD_NAME, card)
-        write_warmup_requests(partial / WARMUP_NAME, output.resolve().name)
+        with told_if_tensorflow_did_not_write(output), told_if_not_written(output):
+            save_model(run, card, partial)
+            write_json(partial / MODEL_CARD_NAME, card)
+            write_warmup_requests(partial / WARMUP_NAME, output.resolve().name)
 
     return Export(write_version(output, write), card)
+
+
+def _draws(run: Run, num_samples: int | None) -> Draws:
+    """How often an export draws: as the run, where that predicts by moments too."""
+    if run.num_draws == 1:
+        return Draws(1, 1)
+    own = Draws(run.num_samples, run.num_last_layer_samples) if run.prediction_method == MOMENTS else MOMENTS_DRAWS
+    return own if num_samples is None else Draws(num_samples, own.num_last_layer_samples)
 
 
 def open_exportable(run_directory: Path) -> Run:
@@ -76,11 +87,11 @@ def save_model(run: Run, card: dict[str, Any], directory: Path) -> None:
         card["num_last_layer_samples"],
         math.inf if threshold is None else threshold,
     )
-    weights = weights_of(run.build_model())
+    model = run.build_model()
     with tempfile.TemporaryDirectory() as scratch:
         class_names_file = Path(scratch) / CLASS_NAMES_NAME
         class_names_file.write_text("".join(f"{name}\n" for name in run.class_names), encoding="utf-8")
-        served = ServedModel(weights, options, class_names_file)
+        served = ServedModel(model, options, class_names_file)
         signatures = {
             "serving_default": served.predict_bytes,
             "predict_images": served.predict_images,
@@ -95,8 +106,8 @@ def describe(export: Export) -> str:
     accepted, accuracy = card["accepted"], card["metrics"]["accuracy"]
     return "\n".join(
         [
-            f"Exported {export.version}: {card['model']} with {len(card['class_names'])} classes, draws: "
-            f"{card['num_samples']}.",
+            f"Exported {export.version}: {card['model']} with {len(card['class_names'])} classes, "
+            f"{'one pass' if card['num_samples'] == 1 else str(card['num_samples']) + ' passes'} an answer.",
             f"Test accuracy {accuracy['estimate']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}) on "
             f"{card['num_test_examples']} images.",
             _describe_accepted(accepted),
@@ -108,7 +119,7 @@ def _describe_accepted(accepted: dict[str, Any]) -> str:
     if accepted["threshold"] is None:
         return (
             f"No answer will be accepted: on the validation images no threshold keeps to a risk of {accepted['risk']:g}. "
-            "Give a higher --risk to have some."
+            "Allow a higher risk to have some."
         )
     line = f"Accepted at a risk of {accepted['risk']:g}: {accepted['test']['coverage']:.1%} of the test images"
     accuracy = accepted["test"]["accuracy"]

@@ -4,10 +4,11 @@ import dataclasses
 from pathlib import Path
 
 import tensorflow as tf
+import tf_keras
 
+from tfp_insects.bayes.moments_graph import PredictiveGraph
 from tfp_insects.data.images import decode_image, shrink_large
 from tfp_insects.data.pipeline import Preprocessing
-from tfp_insects.models.alexnet.sampling import ConvolutionWeights, DenseWeights, Weights, class_probabilities
 
 # Resizing on the client's side may leave [0, 1] by rounding; images in [0, 255] leave it by far.
 RANGE_TOLERANCE = 1e-3
@@ -21,8 +22,8 @@ class ServingOptions:
     Attributes:
         preprocessing: The run's resizing and normalisation.
         class_names: Names in the order of the model's outputs.
-        num_samples: Monte Carlo draws of each answer.
-        num_last_layer_samples: Draws of the last layer for each of these.
+        num_samples: Draws of what lies before the dense layers; 1 for its mean. See `MomentsPredictor`.
+        num_last_layer_samples: Draws of the logits for each of these.
         threshold: Answers whose highest probability is at least this are accepted; infinity accepts none.
     """
 
@@ -34,24 +35,21 @@ class ServingOptions:
 
 
 class ServedModel(tf.Module):
-    """Signatures over float32 variables: each Bayesian kernel's mean and scale (or variance), and nothing else.
+    """Signatures over float32 variables: the weights that predictions need, and nothing else.
 
-    Nothing here is of tf_keras or tfp, and no operation is compiled by XLA, so whatever loads a SavedModel runs it.
+    Nothing that is saved is of tf_keras or tfp, and no operation is compiled by XLA, so whatever loads a SavedModel runs it.
 
     Args:
-        weights: Weights of either twin.
+        model: Either twin, in float32.
         options: What is fixed at export.
         class_names_file: Text file with one class name a line, for the export's assets.
     """
 
-    def __init__(self, weights: Weights, options: ServingOptions, class_names_file: Path) -> None:
+    def __init__(self, model: tf_keras.Model, options: ServingOptions, class_names_file: Path) -> None:
         super().__init__()
         self._options = options
         self.class_names_file = tf.saved_model.Asset(str(class_names_file))
-        self.convolutions = {
-            name: ConvolutionWeights(*_variables(name, layer)) for name, layer in weights.convolutions.items()
-        }
-        self.dense = {name: DenseWeights(*_variables(name, layer)) for name, layer in weights.dense.items()}
+        self.predictive = PredictiveGraph(model, options.num_samples, options.num_last_layer_samples)
         side = options.preprocessing.image_size
         prepared, seed = tf.TensorSpec([None, side, side, 3]), tf.TensorSpec([], tf.int64)
         # One library function, shared by all signatures.
@@ -122,18 +120,8 @@ class ServedModel(tf.Module):
         # Convolutions on CPU refuse an empty batch: it gets an image that is cut off again.
         num_missing = tf.maximum(1 - batch_size, 0)
         padded = tf.pad(prepared, [[0, num_missing], [0, 0], [0, 0], [0, 0]])
-        weights = Weights(self.convolutions, self.dense)
-        options = self._options
-        probabilities = class_probabilities(weights, padded, seed, options.num_samples, options.num_last_layer_samples)
-        return summarise(probabilities[:, :batch_size], options.class_names, options.threshold)
-
-
-def _variables(name: str, layer: tuple[tf.Tensor | None, ...]) -> list[tf.Variable | None]:
-    fields = layer._fields  # type: ignore[attr-defined]
-    return [
-        None if value is None else tf.Variable(value, trainable=False, name=f"{name}/{field}")
-        for field, value in zip(fields, layer, strict=True)
-    ]
+        probabilities = self.predictive(padded, seed)[:, :batch_size]
+        return summarise(probabilities, self._options.class_names, self._options.threshold)
 
 
 def _fresh_seed() -> tf.Tensor:

@@ -8,9 +8,10 @@ import uuid
 from typing import Any
 
 from tfp_insects.metrics.counts import confusion_matrix
-from tfp_insects.metrics.intervals import metric_intervals
 from tfp_insects.metrics.scores import mean_probabilities
+from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.models.method_table import find_method
+from tfp_insects.runs.config import MOMENTS, Draws
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 
@@ -33,12 +34,12 @@ LICENCES = {
 }
 
 
-def make_model_card(run: Run, num_samples: int, risk: float) -> dict[str, Any]:
+def make_model_card(run: Run, draws: Draws, risk: float) -> dict[str, Any]:
     """Collects all in plain values.
 
     Args:
         run: The run that is exported.
-        num_samples: Draws of the exported model.
+        draws: Of the exported model.
         risk: Share of wrong answers among accepted ones that the threshold is chosen for.
 
     Raises:
@@ -52,8 +53,9 @@ def make_model_card(run: Run, num_samples: int, risk: float) -> dict[str, Any]:
         "export_id": uuid.uuid4().hex,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "model": run.config["model"],
-        "num_samples": num_samples,
-        "num_last_layer_samples": run.num_last_layer_samples,
+        "prediction_method": MOMENTS if run.num_draws > 1 else "one_pass",
+        "num_samples": draws.num_samples,
+        "num_last_layer_samples": draws.num_last_layer_samples,
         "class_names": list(run.class_names),
         "preprocessing": run.config["preprocessing"],
         "training": _training(run),
@@ -73,15 +75,15 @@ def make_model_card(run: Run, num_samples: int, risk: float) -> dict[str, Any]:
 
 
 def _training(run: Run) -> dict[str, Any]:
-    identity, config = run.config, run.config["config"]
+    identity, config = run.config, run.settings
     names = ("data", "data_fingerprint", "drawn", "n_per_class", "num_train_examples", "seed", "weights")
     return {
         "run": run.directory.resolve().name,
         **{name: identity[name] for name in names},
         "weights_fingerprint": identity["weights_fingerprint"],
         "bayesian_layers": find_method(identity["model"]).bayesian_layers(config) or "none",
-        "width_multiplier": config["model"]["width_multiplier"],
-        "precision": config["model"]["precision"],
+        "width_multiplier": config.model.width_multiplier,
+        "precision": config.model.precision,
         "best_epoch": run.record["best_epoch"],
         "is_tempered": run.record["is_tempered"],
     }

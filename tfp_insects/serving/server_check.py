@@ -3,6 +3,7 @@
 import base64
 import json
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
 
+from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.data.images import decode_image
 from tfp_insects.files import read_json
-from tfp_insects.models.alexnet.few_images import FewImagesPredictor
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.export import open_exportable
 from tfp_insects.serving.layout import MODEL_CARD_NAME
@@ -21,7 +22,7 @@ from tfp_insects.serving.loaded_model import newest_version
 
 SEED = 5
 ROUNDING = 1e-4  # Another build of TensorFlow sums in another order.
-NUM_OWN_DRAWS = 300
+NUM_OWN_ANSWERS = 50
 STANDARD_ERRORS = 5.0
 TIMEOUT_SECONDS = 120.0
 
@@ -47,14 +48,12 @@ def check_server(run: Path, model: Path, image: Path, rest: str, grpc_address: s
     num_samples, num_last = card["num_samples"], card.get("num_last_layer_samples", 1)
     fresh = np.array(ask_rest(f"{rest}/v1/models/{name}:predict", encoded)["probabilities"])
     seeded = ask_grpc(grpc_address, name, encoded, SEED)["probabilities"][0]
-    own_fresh = _own_draws(finished, encoded, NUM_OWN_DRAWS, SEED + 1)
-    own_seeded = _own_draws(finished, encoded, num_samples, SEED, num_last).mean(axis=0)
-    pairs = own_fresh.reshape(NUM_OWN_DRAWS // 2, 2, -1).mean(axis=1)  # The draws of a pair depend on one another.
-    num_pairs = (num_samples + 1) // 2
-    allowed = STANDARD_ERRORS * pairs.std(axis=0) * (1 / num_pairs + 1 / len(pairs)) ** 0.5 + ROUNDING
+    seeds = range(SEED, SEED + 1 + NUM_OWN_ANSWERS)
+    own_seeded, *own_fresh = _own_answers(finished, encoded, num_samples, num_last, seeds)
+    allowed = STANDARD_ERRORS * np.std(own_fresh, axis=0) * (1 + 1 / NUM_OWN_ANSWERS) ** 0.5 + ROUNDING
     return "\n".join(
         [
-            _compare("REST, fresh noise", fresh, own_fresh.mean(axis=0), allowed),
+            _compare("REST, fresh noise", fresh, np.mean(own_fresh, axis=0), allowed),
             _compare("gRPC, one seed", seeded, own_seeded, np.full(len(own_seeded), ROUNDING)),
         ]
     )
@@ -84,11 +83,11 @@ def ask_grpc(address: str, model_name: str, encoded: bytes, seed: int) -> dict[s
     return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
 
 
-def _own_draws(run: Run, encoded: bytes, num_samples: int, seed: int, num_last: int = 1) -> np.ndarray:
-    """The run's own prediction of one image, `[num_samples * num_last, num_classes]`."""
+def _own_answers(run: Run, encoded: bytes, num_samples: int, num_last: int, seeds: Iterable[int]) -> list[np.ndarray]:
+    """The run's own predictions of one image under different seeds, `[num_classes]` each."""
     image = run.preprocessing(decode_image(tf.constant(encoded), run.preprocessing.image_size))
-    predictor = FewImagesPredictor(run.build_model())
-    return predictor.predict([(image[tf.newaxis], None)], num_samples, seed, num_last)[:, 0]
+    predictor, batches = make_predictor(run.build_model()), [(image[tf.newaxis], None)]
+    return [predictor.predict(batches, num_samples, seed, num_last)[:, 0].mean(axis=0) for seed in seeds]
 
 
 def _compare(what: str, found: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> str:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import read_json, write_json
+from tfp_insects.files import read_json, told_if_not_written, write_json
 from tfp_insects.serving.answers import COLUMNS, Answer
 
 NAMES_AT_ONCE = 4096
@@ -92,10 +92,11 @@ def open_table(path: Path, origin: Mapping[str, Any]) -> Iterator[PredictionTabl
         origin: Plain values that tell model and images; they must be those the table was begun with.
 
     Raises:
-        InputError: The file is of another model or other images, damaged, or another process is writing it.
+        InputError: The file is of another model or other images, damaged, or another process is writing it; or the system
+            does not let it be written.
     """
     _claim(path, origin)
-    with path.open("r+b" if path.exists() else "x+b") as file:
+    with told_if_not_written(path), path.open("r+b" if path.exists() else "x+b") as file:
         _lock(file, path)
         num_rows, end = _count_whole_rows(file, path)
         file.truncate(end)

@@ -42,7 +42,9 @@ def _partial_directory(directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=".partial-", dir=directory))
     except OSError as error:
-        raise InputError(f"--output={directory}: cannot be written ({error.strerror}); give another one") from error
+        raise InputError(
+            f"output={directory}: cannot be written ({error.strerror}); give another one", field="output"
+        ) from error
 
 
 def _rename_to_next(partial: Path, directory: Path) -> Path:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples
 from tfp_insects.metrics.temperature import fit_to_predictions, scale_predictions
 from tfp_insects.runs.layout import OOD_NAME, TEST_NAME, VALIDATION_NAME
@@ -15,6 +14,7 @@ from tfp_insects.runs.predictions import Predictions, write_predictions
 from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.member import VALIDATION_SEED, Member, Task
 from tfp_insects.study.parameters import count_parameters
+from tfp_insects.study.predicting import Chosen, choose_predictor
 from tfp_insects.training.fit import OnStep
 
 TEST_SEED = 2
@@ -36,12 +36,16 @@ class Predicted(NamedTuple):
         seconds: Time that each part took, by its name: reading and decoding the images, and all draws of all networks.
         temperature: By which logits were divided; none where none was fitted.
         num_parameters: Numbers that its networks predict with, see `count_parameters`.
+        method: What predicted, see `PredictionConfig`.
+        num_last_layer_samples: See `Draws`.
     """
 
     probabilities: Mapping[str, np.ndarray]
     seconds: Mapping[str, float]
     temperature: float | None
     num_parameters: int
+    method: str
+    num_last_layer_samples: int
 
 
 def parts_of(task: Task) -> dict[str, Part]:
@@ -68,17 +72,19 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
     num_parameters = 0
     for member in members:
         with graphs_forgotten():
-            answers, member_parameters = _answers_of(member, parts, task, on_step)
+            answers, member_parameters, chosen = _answers_of(member, parts, task, on_step)
+            method, num_last = chosen.method, chosen.draws.num_last_layer_samples
+            del chosen  # It holds the network.
         num_parameters += member_parameters
         for name, (probabilities, own_seconds) in answers.items():
             draws[name].append(probabilities)
             seconds[name] += own_seconds
     joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
     if not task.method.fits_temperature:
-        return Predicted(joint, seconds, None, num_parameters)
+        return Predicted(joint, seconds, None, num_parameters, method, num_last)
     temperature = fit_to_predictions(joint[VALIDATION_NAME], parts[VALIDATION_NAME].examples.labels)
     scaled = {name: scale_predictions(array, temperature).astype(np.float32) for name, array in joint.items()}
-    return Predicted(scaled, seconds, temperature, num_parameters)
+    return Predicted(scaled, seconds, temperature, num_parameters, method, num_last)
 
 
 def write_parts(
@@ -93,15 +99,16 @@ def write_parts(
 
 def _answers_of(
     member: Member, parts: Mapping[str, Part], task: Task, on_step: OnStep
-) -> tuple[dict[str, tuple[np.ndarray, float]], int]:
-    """One network's draws for each part with their time, and the number of its parameters; the network itself can go."""
+) -> tuple[dict[str, tuple[np.ndarray, float]], int, Chosen]:
+    """One network's draws for each part with their time, the number of its parameters, and what predicted."""
     model = member.trained(on_step)
-    predictor = MonteCarloPredictor(model)
-    section = task.experiment.config["prediction"]
-    numbers = section["num_samples"], section["num_last_layer_samples"]
+    chosen = choose_predictor(model, task.experiment.config.prediction)
+    numbers = chosen.draws.num_samples, chosen.draws.num_last_layer_samples
     answers = {}
     for name, part in parts.items():
         started = time.perf_counter()
-        probabilities = predictor.predict(member.inputs.evaluation(part.examples), numbers[0], part.seed, numbers[1])
+        probabilities = chosen.predictor.predict(
+            member.inputs.evaluation(part.examples), numbers[0], part.seed, numbers[1]
+        )
         answers[name] = probabilities, time.perf_counter() - started
-    return answers, count_parameters(model)
+    return answers, count_parameters(model), chosen

@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfp_insects.data.changes import list_images
+from tfp_insects.data.config import DataConfig
 from tfp_insects.data.held_out import hold_out_classes
 from tfp_insects.data.opening import open_source
 from tfp_insects.data.pipeline import Examples, Preprocessing, channel_statistics
@@ -18,7 +19,7 @@ from tfp_insects.data.split import Split, make_split, split_to_json, training_su
 from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
-from tfp_insects.models.precision import resolve_precision
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.pretraining import Pretrained, resolve_weights
 
@@ -35,7 +36,7 @@ class Experiment:
         data_fingerprint: SHA-256 over them.
         split: Test and validation examples, and the pool for training.
         pretrained: Weights to start from, and their name.
-        config: Plain configuration with `model.precision` resolved.
+        config: Its precision is resolved.
         ood: Images of no class of the source, or none.
         ood_fingerprint: SHA-256 over them; empty without.
     """
@@ -44,7 +45,7 @@ class Experiment:
     data_fingerprint: str
     split: Split
     pretrained: Pretrained
-    config: Mapping[str, Any]
+    config: RunConfig
     ood: ImageSource | None = None
     ood_fingerprint: str = ""
 
@@ -70,7 +71,7 @@ class Experiment:
 
     def preprocessing(self, training: Examples) -> Preprocessing:
         """Resizing and normalisation: the statistics that belong to pretrained weights, else those of the training images."""
-        size = self.config["model"]["image_size"]
+        size = self.config.model.image_size
         if self.pretrained.weights:
             return Preprocessing(size, *architecture_of(self.config).statistics)
         return Preprocessing(size, *channel_statistics(training, size))
@@ -85,7 +86,7 @@ class Experiment:
 
     def identity(self) -> dict[str, Any]:
         """What a finished cell must agree on to be skipped; plain values."""
-        config = {name: dict(section) for name, section in self.config.items()}
+        config = self.config.to_plain()
         # This field only decides which classes are kept, and those are in the split.
         config["data"].pop("max_n_per_class", None)
         split = json.dumps(self.split_record(), sort_keys=True)
@@ -109,7 +110,7 @@ class Recipe:
         data: `auto`, `insect_detect`, `synthetic` or a path.
         weights: `auto`, `imagenet`, `none` or a path.
         sizes: Numbers of training images of each class.
-        config: Plain configuration.
+        config: Its precision is resolved.
         cache_dir: Where drawn images and weights are kept.
         data_dir: Where TFDS keeps prepared data.
         ood_data: Path of images of other things; empty without.
@@ -118,29 +119,29 @@ class Recipe:
     data: str
     weights: str
     sizes: Sequence[int]
-    config: Mapping[str, Any]
+    config: RunConfig
     cache_dir: Path
     data_dir: Path | None = None
     ood_data: str = ""
 
     def make(self) -> Experiment:
         """Makes the experiment, without a word."""
-        source = open_images(self.data, self.sizes, self.config["data"], self.cache_dir, self.data_dir)
-        ood = open_ood_images(self.ood_data, self.config["data"], self.cache_dir)
+        source = open_images(self.data, self.sizes, self.config.data, self.cache_dir, self.data_dir)
+        ood = open_ood_images(self.ood_data, self.config.data, self.cache_dir)
         return make_experiment(source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None, ood)
 
 
 def open_images(
-    spec: str, sizes: Sequence[int], data_config: Mapping[str, Any], cache_dir: Path, data_dir: Path | None
+    spec: str, sizes: Sequence[int], data_config: DataConfig, cache_dir: Path, data_dir: Path | None
 ) -> ImageSource:
     """Opens the images that `data` names and decodes each once, so that a bad one is found before any training."""
-    num_held_out = data_config["num_test_per_class"] + data_config["num_validation_per_class"]
+    num_held_out = data_config.num_test_per_class + data_config.num_validation_per_class
     num_drawn = max(MIN_DRAWN_PER_CLASS, *sizes) + num_held_out
     source = open_source(spec, cache_dir, num_synthetic_per_class=num_drawn, data_dir=data_dir)
-    return verify_images(source, data_config["on_bad_image"])
+    return verify_images(source, data_config.on_bad_image)
 
 
-def open_ood_images(spec: str, data_config: Mapping[str, Any], cache_dir: Path) -> ImageSource | None:
+def open_ood_images(spec: str, data_config: DataConfig, cache_dir: Path) -> ImageSource | None:
     """Opens the zip or folder that `ood_data` names, in the same way; none if nothing is named."""
     if not spec:
         return None
@@ -150,14 +151,14 @@ def open_ood_images(spec: str, data_config: Mapping[str, Any], cache_dir: Path) 
             field="ood_data",
         )
     source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS, needs_classes=False)
-    return verify_images(source, data_config["on_bad_image"])
+    return verify_images(source, data_config.on_bad_image)
 
 
 def make_experiment(
     source: ImageSource,
     weights: str,
     sizes: Sequence[int],
-    config: Mapping[str, Any],
+    config: RunConfig,
     cache_dir: Path,
     say: Say,
     ood: ImageSource | None = None,
@@ -168,7 +169,7 @@ def make_experiment(
         source: All images, verified.
         weights: `auto`, `imagenet`, `none` or a path.
         sizes: Numbers of training images of each class that will be asked for.
-        config: Plain configuration.
+        config: Its precision is resolved.
         cache_dir: Where downloaded and pretrained weights are kept.
         say: Tells the user in one line.
         ood: Images of other things, verified; `data.ood_classes` names classes of the source instead.
@@ -176,20 +177,18 @@ def make_experiment(
     Raises:
         InputError: A number of the configuration, the weights or the images cannot be used; the message names them.
     """
-    require_within_limits(config)
-    model = {**config["model"], "precision": resolve_precision(config["model"]["precision"])}
-    config = {**config, "model": model}
-    source, ood, split = split_images(source, ood, sizes, config["data"], say)
+    require_within_limits(config.to_plain())
+    source, ood, split = split_images(source, ood, sizes, config.data, say)
     pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say)
     ood_fingerprint = fingerprint(ood) if ood else ""
     return Experiment(source, fingerprint(source), split, pretrained, config, ood, ood_fingerprint)
 
 
 def split_images(
-    source: ImageSource, ood: ImageSource | None, sizes: Sequence[int], data_config: Mapping[str, Any], say: Say
+    source: ImageSource, ood: ImageSource | None, sizes: Sequence[int], data_config: DataConfig, say: Say
 ) -> tuple[ImageSource, ImageSource | None, Split]:
     """The images of classes to learn, out-of-distribution ones, and the split of the first; arguments as above."""
-    source, ood = _apart(source, ood, data_config["ood_classes"])
+    source, ood = _apart(source, ood, data_config.ood_classes)
     split = _split(source, sizes, data_config)
     for name, count in split.dropped.items():
         say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
@@ -198,9 +197,9 @@ def split_images(
 
 def with_split_seed(experiment: Experiment, split_seed: int, sizes: Sequence[int]) -> Experiment:
     """The same experiment on another split."""
-    data = {**experiment.config["data"], "split_seed": split_seed}
+    data = dataclasses.replace(experiment.config.data, split_seed=split_seed)
     split = _split(experiment.source, sizes, data)
-    return dataclasses.replace(experiment, split=split, config={**experiment.config, "data": data})
+    return dataclasses.replace(experiment, split=split, config=dataclasses.replace(experiment.config, data=data))
 
 
 def _apart(source: ImageSource, ood: ImageSource | None, ood_classes: str) -> tuple[ImageSource, ImageSource | None]:
@@ -215,8 +214,8 @@ def _apart(source: ImageSource, ood: ImageSource | None, ood_classes: str) -> tu
     return hold_out_classes(source, ood_classes)
 
 
-def _split(source: ImageSource, sizes: Sequence[int], data: Mapping[str, Any]) -> Split:
-    max_n_per_class = data["max_n_per_class"] or max(sizes)
+def _split(source: ImageSource, sizes: Sequence[int], data: DataConfig) -> Split:
+    max_n_per_class = data.max_n_per_class or max(sizes)
     if max_n_per_class < max(sizes):
         raise InputError(
             f"data.max_n_per_class={max_n_per_class} is less than the largest n_per_class={max(sizes)}",
@@ -224,8 +223,8 @@ def _split(source: ImageSource, sizes: Sequence[int], data: Mapping[str, Any]) -
         )
     return make_split(
         source,
-        num_test_per_class=data["num_test_per_class"],
-        num_validation_per_class=data["num_validation_per_class"],
+        num_test_per_class=data.num_test_per_class,
+        num_validation_per_class=data.num_validation_per_class,
         max_n_per_class=max_n_per_class,
-        split_seed=data["split_seed"],
+        split_seed=data.split_seed,
     )

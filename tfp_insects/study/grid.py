@@ -14,7 +14,9 @@ from rich.progress import Progress
 from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written
 from tfp_insects.progress import progress_bar
-from tfp_insects.runs.cells import Cell, is_finished
+from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.config import MONTE_CARLO
+from tfp_insects.runs.layout import RECORD_NAME
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.processes import run_in_processes
@@ -59,7 +61,7 @@ def run_grid(
     Returns:
         One outcome a cell, in the order of the cells.
     """
-    finished_before = {cell for cell in cells if is_finished(cell.directory(workdir))}
+    before = {cell: _written_at(cell, workdir) for cell in cells}
     with progress_bar(console) as progress:
         if parallel is None:
             stream = _run_one_by_one(cells, experiment, workdir, progress)
@@ -69,7 +71,7 @@ def run_grid(
         with contextlib.closing(stream):  # Whatever ends this loop ends the processes behind it.
             for outcome in stream:
                 outcomes[outcome.cell] = outcome
-                line = _describe(outcome, outcome.cell in finished_before)
+                line = _describe(outcome, before[outcome.cell], _written_at(outcome.cell, workdir))
                 # A traceback may hold what rich would take for markup.
                 console.print(line, soft_wrap=True, markup=False, highlight=False)
     return [outcomes[cell] for cell in cells]
@@ -122,9 +124,22 @@ def _run_parallel(cells: Sequence[Cell], parallel: Parallel, workdir: Path, prog
             yield outcome or Outcome(cell, None, PROCESS_DIED)
 
 
-def _describe(outcome: Outcome, was_finished: bool) -> str:
+def _written_at(cell: Cell, workdir: Path) -> int | None:
+    """When a run's record was written, in nanoseconds; none where there is none."""
+    path = cell.directory(workdir) / RECORD_NAME
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def _describe(outcome: Outcome, before: int | None, now: int | None) -> str:
     if outcome.record is None:
         return f"{outcome.cell.name}: failed. {outcome.failure}"
-    verb = "already finished" if was_finished else "finished"
+    verb = "finished" if before is None else "already finished" if before == now else "predicted anew"
     accuracy, nll = outcome.record["accuracy"], outcome.record["nll"]
-    return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}"
+    passes = "" if outcome.record["num_draws"] == 1 else f", {_passes(outcome.record)} an answer"
+    return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}{passes}"
+
+
+def _passes(record: Record) -> str:
+    """How many passes each network answers with, so that who asked for few sees where there are more."""
+    number = "1 pass" if record["num_samples"] == 1 else f"{record['num_samples']} passes"
+    return f"{number} by {record.get('prediction_method', MONTE_CARLO).replace('_', ' ')}"

@@ -1,15 +1,16 @@
 """What a model trains on: images, or the features that its frozen layers make of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
 
 from tfp_insects.data.features import FeaturePipeline, FeatureStore
-from tfp_insects.data.pipeline import Augmentation, Examples, Preprocessing, TrainingPipeline, evaluation_dataset
+from tfp_insects.data.pipeline import Examples, Preprocessing, TrainingPipeline, evaluation_dataset
 from tfp_insects.models.frozen import frozen_features, num_frozen_layers, without_frozen_layers
+from tfp_insects.runs.config import RunConfig
 
 MEGABYTE = 1_000_000
 FEATURES_AT_ONCE = 512  # Dense layers cost what reading their weights costs, so few large batches are cheaper.
@@ -33,7 +34,7 @@ class InputMaker:
     """Makes the inputs of one run.
 
     Args:
-        config: Plain configuration of the run.
+        config: Of the run.
         preprocessing: Resizing and normalisation.
         batch_size: Training images in a batch.
         seed: Determines order and augmentation.
@@ -41,13 +42,13 @@ class InputMaker:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], preprocessing: Preprocessing, batch_size: int, seed: int, directory: Path
+        self, config: RunConfig, preprocessing: Preprocessing, batch_size: int, seed: int, directory: Path
     ) -> None:
         self._config = config
         self._preprocessing = preprocessing
-        self._augmentation = Augmentation(**config["augmentation"])
+        self._augmentation = config.augmentation
         self._batch_size = batch_size
-        self._evaluation_batch_size = config["prediction"]["batch_size"]
+        self._evaluation_batch_size = config.prediction.batch_size
         self._seed = seed
         self._directory = directory
 
@@ -70,6 +71,6 @@ class InputMaker:
         return Inputs(without_frozen_layers(model), pipeline, held_out)
 
     def _store(self, model: tf_keras.Sequential, examples: Examples) -> FeatureStore:
-        max_bytes = self._config["model"]["max_feature_cache_megabytes"] * MEGABYTE
+        max_bytes = int(self._config.model.max_feature_cache_megabytes) * MEGABYTE
         batches = frozen_features(model, self.evaluation(examples))
         return FeatureStore(batches, examples.labels, max_bytes, self._directory)

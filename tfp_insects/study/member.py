@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,17 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.head_covariance import fit_head_covariance
-from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
+from tfp_insects.models.config import Rates
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.method import Method
 from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
+from tfp_insects.study.predicting import validation_predictor
 from tfp_insects.study.steps import Steps, count_steps
 from tfp_insects.training.checkpoints import (
     Checkpoints,
@@ -62,27 +63,27 @@ class Task:
 
     def schedule(self) -> Schedule:
         """How long and how fast a network trains."""
-        training, section = self.experiment.config["training"], self.method.section(self.experiment.config)
+        training, section = self.experiment.config.training, self.method.section(self.experiment.config)
         return Schedule(
-            epochs=training["epochs"],
-            learning_rate=section["learning_rate"] * self._learning_rate_factor,
-            warmup_epochs=training["warmup_epochs"],
-            kl_weight=section.get("kl_weight", 0.0),
-            kl_annealing_epochs=section.get("kl_annealing_epochs", 0.0),
-            rates=self._rates(section["rates"]),
+            epochs=training.epochs,
+            learning_rate=section.learning_rate * self._learning_rate_factor,
+            warmup_epochs=training.warmup_epochs,
+            kl_weight=getattr(section, "kl_weight", 0.0),
+            kl_annealing_epochs=getattr(section, "kl_annealing_epochs", 0.0),
+            rates=self._rates(section.rates),
         )
 
-    def _rates(self, rates: Mapping[str, float]) -> LearningRates:
+    def _rates(self, rates: Rates) -> LearningRates:
         architecture = architecture_of(self.experiment.config)
-        by_group = {"features": rates["features"], "hidden": 1.0, "head": rates["head"]}
+        by_group = {"features": rates.features, "hidden": 1.0, "head": rates.head}
         layers = {name: by_group[architecture.group_of(name)] for name in architecture.layer_names}
-        return LearningRates(layers, rates["scale"])
+        return LearningRates(layers, rates.scale)
 
     @property
     def _learning_rate_factor(self) -> float:
         """Square root of the batch's share of a full one (Krizhevsky 2014, "One weird trick for parallelizing ...")."""
-        training = self.experiment.config["training"]
-        return math.sqrt(self.steps.batch_size / training["batch_size"]) if training["scale_learning_rate"] else 1.0
+        training = self.experiment.config.training
+        return math.sqrt(self.steps.batch_size / training.batch_size) if training.scale_learning_rate else 1.0
 
     def build(self, seed: int) -> tf_keras.Sequential:
         """A network as it is before training."""
@@ -140,11 +141,11 @@ class Member:
         return model
 
     def _train(self, model: tf_keras.Sequential, on_step: OnStep) -> None:
-        experiment, training = self._task.experiment, self._config["training"]
+        experiment, training = self._task.experiment, self._config.training
         validation = experiment.examples(experiment.split.validation)
         inputs = self.inputs.make(model, self._task.training, validation)
-        state = TrainingState(model, make_optimiser(training["momentum"], self._config["model"]["precision"]))
-        checkpoints = Checkpoints(self._checkpoints, state, training["checkpoint_seconds"])
+        state = TrainingState(model, make_optimiser(training.momentum, self._config.model.precision))
+        checkpoints = Checkpoints(self._checkpoints, state, training.checkpoint_seconds)
         checkpoints.restore()
         for _ in range(int(state.epoch) * self._task.steps.per_epoch):
             on_step()
@@ -157,11 +158,10 @@ class Member:
         checkpoints.finish()
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
-        predictor = MonteCarloPredictor(inputs.model, fresh_noise=False)
-        num_samples = self._config["training"]["num_validation_samples"]
+        predict = validation_predictor(inputs.model, self._config)
 
         def validate() -> Validation:
-            probabilities = predictor.predict(inputs.validation, num_samples, VALIDATION_SEED)
+            probabilities = predict(inputs.validation, VALIDATION_SEED)
             if np.isnan(probabilities).any():  # The training says what to do.
                 return Validation(nll=np.nan, accuracy=np.nan)
             return Validation(negative_log_likelihood(probabilities, labels), accuracy(probabilities, labels))

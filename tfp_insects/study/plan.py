@@ -1,8 +1,7 @@
 """What a command would do, without doing it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich import box
@@ -12,13 +11,14 @@ from rich.table import Table
 from tfp_insects.data.split import Split
 from tfp_insects.files import read_json
 from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.identity import first_difference, predicted_with
 from tfp_insects.runs.layout import CONFIG_NAME, RECORD_NAME
 from tfp_insects.runs.run import Run
 from tfp_insects.study.steps import steps_of_cell
 
 
-def print_plan(cells: Sequence[Cell], split: Split, config: Mapping[str, Any], workdir: Path, console: Console) -> None:
+def print_plan(cells: Sequence[Cell], split: Split, config: RunConfig, workdir: Path, console: Console) -> None:
     """Prints each run with its state and an estimate of its training time.
 
     The estimate takes the time of a training image from the finished runs of the same model in the same work directory:
@@ -40,14 +40,16 @@ def print_plan(cells: Sequence[Cell], split: Split, config: Mapping[str, Any], w
     console.print(f"Left to train: about {total:.1f} minutes{more}.")
 
 
-def _state(run: Run, config: Mapping[str, Any]) -> tuple[str, float]:
+def _state(run: Run, config: RunConfig) -> tuple[str, float]:
     """Words for a run's state, and the share of its training that is left."""
     if not (run.directory / CONFIG_NAME).exists():
         return "to do", 1.0
     if run.is_finished:
-        is_as_asked = first_difference(predicted_with(run.config), predicted_with({"config": config})) is None
+        is_as_asked = (
+            first_difference(predicted_with(run.config), predicted_with({"config": config.to_plain()})) is None
+        )
         return "finished" if is_as_asked else "trained, to predict anew", 0.0
-    done, epochs = len(run.history), config["training"]["epochs"]
+    done, epochs = len(run.history), config.training.epochs
     return f"broken off after epoch {done} of {epochs}", max(0.0, 1.0 - done / epochs)
 
 

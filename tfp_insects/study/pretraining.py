@@ -23,6 +23,8 @@ from tfp_insects.models.architecture import Architecture, NetworkSpec
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
+from tfp_insects.plain import to_plain
+from tfp_insects.runs.config import RunConfig
 from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
 from tfp_insects.training.schedules import cosine_learning_rate
 
@@ -48,14 +50,14 @@ class Pretrained:
         return weights_fingerprint(self.weights) if self.weights else ""
 
 
-def resolve_weights(spec: str, is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, say: Say) -> Pretrained:
+def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
     """Finds the weights that `--weights` names.
 
     Args:
         spec: `imagenet`, `none`, a path, or `auto`: torchvision's if they fit the width and can be had; else, on drawn
             images, weights pretrained on drawn classes that the study does not use; else none.
         is_drawn: Whether the study's images are drawn.
-        config: Plain configuration.
+        config: Of the study.
         cache_dir: Where weights are kept.
         say: Tells the user in one line.
     """
@@ -70,14 +72,14 @@ def resolve_weights(spec: str, is_drawn: bool, config: Mapping[str, Any], cache_
     return _resolve_auto(is_drawn, config, cache_dir, say)
 
 
-def require_readable_weights(spec: str, config: Mapping[str, Any]) -> None:
+def require_readable_weights(spec: str, config: RunConfig) -> None:
     """Raises `InputError` for a path whose weights cannot be read; what would be downloaded or trained is not looked at."""
     if spec not in ("auto", "imagenet", "none"):
         load_pretrained(Path(spec).expanduser(), architecture_of(config))
 
 
-def _resolve_auto(is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, say: Say) -> Pretrained:
-    if config["model"]["width_multiplier"] == 1.0:
+def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
+    if config.model.width_multiplier == 1.0:
         try:
             return _published(architecture_of(config), cache_dir)
         except InputError as error:
@@ -85,7 +87,7 @@ def _resolve_auto(is_drawn: bool, config: Mapping[str, Any], cache_dir: Path, sa
     if is_drawn:
         say("Weights: pretrained on drawn classes that the study does not use.")
         return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir))
-    say("Weights: none. Both twins start at random; expect a low accuracy from few images. See --weights.")
+    say("Weights: none. Both twins start at random; expect a low accuracy from few images.")
     return Pretrained("none", None)
 
 
@@ -94,7 +96,7 @@ def _published(architecture: Architecture, cache_dir: Path) -> Pretrained:
     return Pretrained("imagenet", load_pretrained(path, architecture))
 
 
-def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
+def _drawn_weights(config: RunConfig, cache_dir: Path) -> dict[str, np.ndarray]:
     """Weights of a CNN trained on drawn pretraining classes; trained once, then read from the cache."""
     settings = _pretraining_settings(config)
     key = hashlib.sha256(json.dumps([settings, drawing_version()], sort_keys=True).encode()).hexdigest()[:16]
@@ -105,14 +107,13 @@ def _drawn_weights(config: Mapping[str, Any], cache_dir: Path) -> dict[str, np.n
     return load_pretrained(path, architecture_of(config))
 
 
-def _pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def _pretraining_settings(config: RunConfig) -> dict[str, Any]:
     """All fields that pretraining uses, which make the name of its file in the cache."""
-    model, training = config["model"], config["training"]
     return {
-        **{name: model[name] for name in ("image_size", "width_multiplier", "precision")},
-        **{name: training[name] for name in ("batch_size", "momentum")},
-        **config["pretraining"],
-        "augmentation": dict(config["augmentation"]),
+        **{name: getattr(config.model, name) for name in ("image_size", "width_multiplier", "precision")},
+        **{name: getattr(config.training, name) for name in ("batch_size", "momentum")},
+        **to_plain(config.pretraining),
+        "augmentation": to_plain(config.augmentation),
     }
 
 
@@ -157,4 +158,4 @@ def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[
                 nll, _ = train_step(images, labels)
                 progress.advance(task)
     if not np.isfinite(float(nll)):
-        raise InputError("pretraining diverged: lower --config.pretraining.learning_rate")
+        raise InputError("pretraining diverged: lower its learning rate", field="pretraining.learning_rate")

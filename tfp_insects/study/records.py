@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_insects.metrics.bootstrap import bootstrap_interval
-from tfp_insects.metrics.intervals import metric_intervals, out_of_distribution_statistics
-from tfp_insects.metrics.scores import per_class_accuracy, summarize
+from tfp_insects.metrics.scores import per_class_accuracy
+from tfp_insects.metrics.summary import metric_intervals, out_of_distribution_intervals
 from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method
+from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.predictions import num_passes
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
@@ -52,6 +52,8 @@ def make_record(
     num_parameters: int,
     steps_per_epoch: int,
     predict_seconds: float,
+    prediction_method: str = MONTE_CARLO,
+    num_last_layer_samples: int = 1,
     ood: OutOfDistribution | None = None,
     temperature: float | None = None,
 ) -> dict[str, Any]:
@@ -65,19 +67,21 @@ def make_record(
         labels: int32 `[num_examples]`.
         num_parameters: Numbers that the networks predict with.
         steps_per_epoch: Training steps of one epoch of all networks.
+        prediction_method: What predicted, see `PredictionConfig`.
+        num_last_layer_samples: Draws of the last random layer, or of the logits, in each pass.
         predict_seconds: Time that the test predictions took, all draws of all networks.
         ood: Predictions for out-of-distribution images, or none.
         temperature: By which logits were divided; none where none was fitted.
     """
-    num_last = identity["config"]["prediction"]["num_last_layer_samples"]
     history = joint_history(histories)
     best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
     record = {
         **{key: value for key, value in identity.items() if key not in ("config", "preprocessing")},
         "num_classes": len(identity["class_names"]),
         "num_test_examples": len(labels),
-        "num_samples": num_passes(len(probabilities), len(histories), num_last),
+        "num_samples": num_passes(len(probabilities), len(histories), num_last_layer_samples),
         "num_draws": len(probabilities),
+        "prediction_method": prediction_method,
         **_quality(probabilities, labels, identity["class_names"]),
         "best_epoch": best_epoch,
         "validation_nll": validation.nll,
@@ -112,7 +116,7 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
 
     What counts is the weight in the epoch whose weights are used.
     """
-    method, config = find_method(identity["model"]), identity["config"]
+    method, config = find_method(identity["model"]), RunConfig.from_plain(identity["config"])
     layers = method.bayesian_layers(config)
     if layers is None:
         return False
@@ -121,7 +125,7 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
     bayesian = make_bayesian(section, layers, is_pretrained)
     if any(bayesian.of_group(group)["temperature"] != 1.0 for group in SCOPES[layers]):
         return True
-    return annealed_kl_weight(section["kl_weight"], best_epoch - 1, section["kl_annealing_epochs"]) != 1.0
+    return annealed_kl_weight(section.kl_weight, best_epoch - 1, section.kl_annealing_epochs) != 1.0
 
 
 def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
     per_class = per_class_accuracy(probabilities, labels).tolist()
     intervals = metric_intervals(probabilities, labels, seed=INTERVAL_SEED)
     return {
-        **summarize(probabilities, labels),
+        **{name: interval.estimate for name, interval in intervals.items()},
         "per_class_accuracy": {
             name: None if math.isnan(value) else value for name, value in zip(class_names, per_class, strict=True)
         },
@@ -139,16 +143,12 @@ def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
 
 def _with_ood(record: Mapping[str, Any], probabilities: np.ndarray, ood: OutOfDistribution) -> dict[str, Any]:
     """Adds how well out-of-distribution images are told from test images, with intervals over both."""
-    statistics = out_of_distribution_statistics(probabilities, ood.probabilities)
-    num_examples = (probabilities.shape[1], ood.probabilities.shape[1])
-    found = {
-        name: bootstrap_interval(statistic, num_examples, seed=INTERVAL_SEED) for name, statistic in statistics.items()
-    }
+    found = out_of_distribution_intervals(probabilities, ood.probabilities, seed=INTERVAL_SEED)
     return {
         **record,
         "ood_data": ood.name,
         "ood_fingerprint": ood.fingerprint,
-        "num_ood_examples": num_examples[1],
+        "num_ood_examples": ood.probabilities.shape[1],
         **{name: interval.estimate for name, interval in found.items()},
         "intervals": record["intervals"] | {name: [interval.low, interval.high] for name, interval in found.items()},
     }

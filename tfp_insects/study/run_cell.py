@@ -176,6 +176,8 @@ class CellRun:
             num_parameters=predicted.num_parameters,
             steps_per_epoch=self._task.steps.per_epoch * len(self._members),
             predict_seconds=predicted.seconds[TEST_NAME],
+            prediction_method=predicted.method,
+            num_last_layer_samples=predicted.num_last_layer_samples,
             ood=ood,
             temperature=predicted.temperature,
         )

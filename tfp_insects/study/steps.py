@@ -1,13 +1,13 @@
 """How many training steps a run takes."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tfp_insects.data.pipeline import batch_size_for
 from tfp_insects.data.split import Split, training_subset
 from tfp_insects.models.method import Method
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.config import RunConfig
 
 
 class Steps(NamedTuple):
@@ -24,21 +24,21 @@ class Steps(NamedTuple):
     per_run: int
 
 
-def count_steps(method: Method, config: Mapping[str, Any], num_examples: int) -> Steps:
+def count_steps(method: Method, config: RunConfig, num_examples: int) -> Steps:
     """Counts the steps of a run.
 
     Args:
         method: Its model.
-        config: Plain configuration.
+        config: Of the study.
         num_examples: Training images.
     """
-    training = config["training"]
-    batch_size = batch_size_for(num_examples, training["batch_size"], training["min_steps_per_epoch"])
+    training = config.training
+    batch_size = batch_size_for(num_examples, training.batch_size, training.min_steps_per_epoch)
     per_epoch = -(-num_examples // batch_size)
     num_networks = len(method.member_seeds(config, seed=0))
-    return Steps(batch_size, per_epoch, num_networks * training["epochs"] * per_epoch)
+    return Steps(batch_size, per_epoch, num_networks * training.epochs * per_epoch)
 
 
-def steps_of_cell(cell: Cell, split: Split, config: Mapping[str, Any]) -> Steps:
+def steps_of_cell(cell: Cell, split: Split, config: RunConfig) -> Steps:
     """Counts the steps of a cell, for which no image need be read and no weights found."""
     return count_steps(find_method(cell.model), config, len(training_subset(split, cell.n_per_class, cell.seed)))

@@ -13,7 +13,7 @@ import tf_keras
 from tf_keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 
 from tfp_insects.errors import InputError
-from tfp_insects.files import not_written, written_whole
+from tfp_insects.files import not_written, told_if_not_written, written_whole
 
 WEIGHTS_NAME = "weights.h5"
 
@@ -131,8 +131,9 @@ def save_weights(model: tf_keras.Model, path: Path) -> None:
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         save_weights_to_hdf5_group(file, model)
-    with written_whole(path) as temporary:
+    with told_if_not_written(path):
         path.parent.mkdir(exist_ok=True)
+    with written_whole(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import kl_divergence, set_kl_weight
 from tfp_insects.errors import InputError
-from tfp_insects.models.bnn import kl_divergence, set_kl_weight
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
 from tfp_insects.training.history import EpochRow, History
 from tfp_insects.training.optimiser import LearningRates, TrainStep, make_train_step
@@ -173,7 +173,6 @@ class Training:
 
 def _diverged(what: str, epoch: int) -> InputError:
     return InputError(
-        f"the {what} in epoch {epoch + 1}: lower the model's learning rate (--config.cnn.learning_rate, "
-        f"--config.bnn.learning_rate) or its factors (--config.cnn.rates, --config.bnn.rates), "
-        f"or lengthen --config.training.warmup_epochs"
+        f"the {what} in epoch {epoch + 1}: lower the method's learning rate or its multipliers, or lengthen the warm-up",
+        field=("cnn.learning_rate", "bnn.learning_rate", "cnn.rates", "bnn.rates", "training.warmup_epochs"),
     )

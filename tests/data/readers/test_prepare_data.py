@@ -103,7 +103,7 @@ def test_a_lost_connection_leaves_nothing_behind(archive, tmp_path):
     with (
         serving(b"too few", declared_length=1000) as url,
         pytest.raises(
-            InputError, match=r"download failed \(only 7 of 1,000 bytes arrived\)\. Try again, or .* --zip=PATH"
+            InputError, match=r"download failed \(only 7 of 1,000 bytes arrived\)\. Try again, or .* name its path"
         ),
     ):
         preparation.prepare_insect_detect(None, tmp_path, md5_of(archive), accept_terms=True, url=url)
@@ -113,13 +113,13 @@ def test_a_lost_connection_leaves_nothing_behind(archive, tmp_path):
 def test_without_network(tmp_path):
     with serving(b"") as url:
         pass
-    with pytest.raises(InputError, match=r"insects\.zip: the download failed .*--zip=PATH"):
+    with pytest.raises(InputError, match=r"insects\.zip: the download failed .*name its path"):
         preparation.prepare_insect_detect(None, tmp_path, preparation.ARCHIVE_MD5, accept_terms=True, url=url)
 
 
 @pytest.mark.parametrize(
     ("is_terminal", "answer", "message"),
-    [(False, None, r"Read them, then pass --accept_terms"), (True, "no", r"not accepted, so nothing is downloaded")],
+    [(False, None, r"Read them, then accept them"), (True, "no", r"not accepted, so nothing is downloaded")],
 )
 def test_nothing_is_downloaded_without_acceptance(monkeypatch, tmp_path, is_terminal, answer, message):
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))

@@ -7,7 +7,6 @@ import tf_keras
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import table as alexnet
-from tfp_insects.models.alexnet.network import run_layers
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
@@ -173,14 +172,3 @@ def test_weights_of_another_width_are_refused_before_any_is_used(scope: str) -> 
         start_at(model, weights, ALEXNET)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-
-
-def test_layers_run_in_part_and_with_other_kernels() -> None:
-    model = narrow_bnn("head")
-    images = tf.constant(np.random.default_rng(0).normal(size=(2, 63, 63, 3)), tf.float32)
-    features = run_layers(model.layers[:-2], images, {})
-    assert features.shape == (2, 205)
-    np.testing.assert_allclose(run_layers(model.layers[-2:], features, {}), model(images, training=False), atol=1e-6)
-    kernel = tf.constant(np.random.default_rng(1).normal(size=(205, 4)), tf.float32)
-    logits = run_layers(model.layers[-2:], features, {"classifier_6": kernel})
-    np.testing.assert_allclose(logits, features @ kernel + model.get_layer("classifier_6").bias, rtol=1e-4, atol=1e-5)

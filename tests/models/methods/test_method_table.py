@@ -3,7 +3,6 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,14 +11,15 @@ from tfp_insects.models import methods as folder
 from tfp_insects.models.method import Method
 from tfp_insects.models.method_table import find_method, find_twin, label_of, method_names, methods
 from tfp_insects.runs.cells import make_cells
+from tfp_insects.runs.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 STUDY = ROOT / "configs" / "study.py"
 
 
 @pytest.fixture(scope="module")
-def config() -> dict[str, Any]:
-    return runpy.run_path(str(STUDY))["get_config"]().to_dict()
+def config() -> RunConfig:
+    return RunConfig.from_plain(runpy.run_path(str(STUDY))["get_config"]().to_dict())
 
 
 def test_names_are_those_of_the_flag() -> None:
@@ -42,13 +42,14 @@ def test_an_unknown_model_is_named_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", method_names())
-def test_each_has_all_that_training_asks_for(name: str, config: dict[str, Any]) -> None:
+def test_each_has_all_that_training_asks_for(name: str, config: RunConfig) -> None:
     section = find_method(name).section(config)
-    assert section["learning_rate"] > 0
-    assert set(section["rates"]) == {"features", "head", "scale"}
+    assert isinstance(section, find_method(name).section_type)
+    assert section.learning_rate > 0
+    assert section.rates.head > 0
 
 
-def test_the_ensemble_has_five_members_with_seeds_of_their_own(config: dict[str, Any]) -> None:
+def test_the_ensemble_has_five_members_with_seeds_of_their_own(config: RunConfig) -> None:
     seeds = [find_method("ensemble").member_seeds(config, seed) for seed in range(3)]
     assert [len(members) for members in seeds] == [5, 5, 5]
     assert len({seed for members in seeds for seed in members}) == 15
@@ -62,7 +63,7 @@ def test_a_variant_stands_for_the_twin_where_that_is_missing() -> None:
     assert find_twin(["cnn", "ensemble"]) is None
 
 
-def test_only_the_temperature_method_fits_one_and_trains_like_another(config: dict[str, Any]) -> None:
+def test_only_the_temperature_method_fits_one_and_trains_like_another(config: RunConfig) -> None:
     assert [method.name for method in methods() if method.fits_temperature] == ["cnn_temperature"]
     assert {method.name: method.trains_like for method in methods() if method.trains_like} == {"cnn_temperature": "cnn"}
     method, other = find_method("cnn_temperature"), find_method("cnn")
@@ -71,7 +72,7 @@ def test_only_the_temperature_method_fits_one_and_trains_like_another(config: di
     assert method.member_seeds(config, 2) == other.member_seeds(config, 2) == [2]
 
 
-def test_the_twin_follows_the_configuration_and_its_variants_their_names(config: dict[str, Any]) -> None:
+def test_the_twin_follows_the_configuration_and_its_variants_their_names(config: RunConfig) -> None:
     found = {method.name: method.bayesian_layers(config) for method in methods()}
     assert {name: layers for name, layers in found.items() if layers} == {
         "bnn": "all",
@@ -80,7 +81,7 @@ def test_the_twin_follows_the_configuration_and_its_variants_their_names(config:
     }
 
 
-def test_a_new_method_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: dict[str, Any]) -> None:
+def test_a_new_method_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: RunConfig) -> None:
     (tmp_path / "wide_cnn.py").write_text(
         "from tfp_insects.models.methods.cnn import Cnn\n\n\n"
         "class WideCnn(Cnn):\n"
@@ -89,7 +90,7 @@ def test_a_new_method_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     )
     monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
     assert method_names()[-1] == "wide_cnn"
-    assert find_method("wide_cnn").section(config) == config["cnn"]
+    assert find_method("wide_cnn").section(config) == config.methods["cnn"]
     assert label_of("wide_cnn") == "Wide CNN"
     assert [cell.name for cell in make_cells(["wide_cnn"], [5], [0])] == ["wide_cnn-n5-seed0"]
 

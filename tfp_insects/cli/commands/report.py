@@ -9,6 +9,9 @@ from pathlib import Path
 
 from absl import flags
 
+from tfp_insects.metrics.metric_table import describe_metrics
+
+MORE_HELP = f"Metrics:\n{describe_metrics()}\n"
 WORKDIR = flags.DEFINE_string("workdir", "runs", "where runs were written; the page goes to report/index.html there")
 SEEDS = flags.DEFINE_list("seeds", None, "seeds of the runs that it shows; all by default")
 

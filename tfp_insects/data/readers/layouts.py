@@ -122,8 +122,8 @@ def _places_with_parts(inner: Mapping[str, Sequence[str]]) -> dict[str, Place] |
 
 def _require_only_parts(inner: Mapping[str, Sequence[str]], known: Mapping[str, str], part_at: int) -> None:
     parts = Counter(part for part in known.values() if part)
-    for part, count in parts.items():
-        if count > 1:
+    for part, number in parts.items():
+        if number > 1:
             twins = sorted(name for name in known if known[name] == part)
             raise InputError(f"the folders {' and '.join(twins)} both stand for the part {part}; keep one of them")
     outside = [image for image, parts in inner.items() if len(parts) < 3 or not known.get(parts[part_at])]

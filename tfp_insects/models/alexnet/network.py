@@ -1,9 +1,8 @@
 """AlexNet as a tf_keras model, from the table of its layers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
 import tf_keras
 
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS, FEATURE_MAP_SIZE, HEAD, Convolution
@@ -90,14 +89,3 @@ def _convolution_block(
     if row.is_pooled:
         layers.append(tf_keras.layers.MaxPooling2D(3, 2, name=f"pool_{row.name}", dtype=spec.precision))
     return layers
-
-
-def run_layers(layers: list[tf_keras.layers.Layer], inputs: tf.Tensor, kernels: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """Runs a part of the stack in inference mode, with the given kernels in the layers that they name."""
-    outputs = inputs
-    for layer in layers:
-        if layer.name in kernels:
-            outputs = layer.apply_kernel(tf.cast(outputs, layer.compute_dtype), kernels[layer.name])
-        else:
-            outputs = layer(outputs, training=False)
-    return outputs

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from tfp_insects.models.config import BnnConfig
+from tfp_insects.models.config import BnnConfig, NetworkConfig
 from tfp_insects.models.method import Blueprint, Mark, Method
 
 if TYPE_CHECKING:
@@ -31,9 +30,9 @@ class Bnn(Method):
         bayesian = blueprint.bayesian(self.bayesian_layers(blueprint.config))
         return build_bnn(blueprint.spec, bayesian, blueprint.num_train_examples, blueprint.seed)
 
-    def bayesian_layers(self, config: Mapping[str, Any]) -> str:
+    def bayesian_layers(self, config: NetworkConfig) -> str:
         """What the configuration says."""
-        return config["bnn"]["layers"]
+        return self.section(config).layers
 
 
 METHOD = Bnn()

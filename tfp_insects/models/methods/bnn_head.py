@@ -1,8 +1,6 @@
 """The twin whose last layer alone is Bayesian."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from tfp_insects.models.config import NetworkConfig
 from tfp_insects.models.method import Mark
 from tfp_insects.models.methods.bnn import Bnn
 
@@ -16,7 +14,7 @@ class BnnHead(Bnn):
     order = 2
     twin_rank = 2
 
-    def bayesian_layers(self, config: Mapping[str, Any]) -> str:
+    def bayesian_layers(self, config: NetworkConfig) -> str:
         """The last layer, whatever the configuration says of the twin."""
         del config
         return "head"

@@ -24,7 +24,7 @@ class Cnn(Method):
         """Builds the network."""
         from tfp_insects.models.cnn import build_cnn
 
-        return build_cnn(blueprint.spec, blueprint.seed, self.section(blueprint.config)["dropout"])
+        return build_cnn(blueprint.spec, blueprint.seed, self.section(blueprint.config).dropout)
 
 
 METHOD = Cnn()

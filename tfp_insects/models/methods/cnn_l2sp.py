@@ -34,10 +34,10 @@ class CnnL2sp(Method):
 
         return build_l2sp(
             blueprint.spec,
-            blueprint.bayesian(blueprint.config["bnn"]["layers"]),
+            blueprint.bayesian(blueprint.config.methods["bnn"].layers),
             blueprint.num_train_examples,
             blueprint.seed,
-            self.section(blueprint.config)["dropout"],
+            self.section(blueprint.config).dropout,
         )
 
 

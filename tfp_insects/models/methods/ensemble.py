@@ -1,11 +1,8 @@
 """Several CNNs that answer together."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from tfp_insects.models.config import EnsembleConfig
+from tfp_insects.models.config import EnsembleConfig, NetworkConfig
 from tfp_insects.models.method import Mark
 from tfp_insects.models.methods.cnn import Cnn
 
@@ -25,9 +22,9 @@ class Ensemble(Cnn):
     is_exportable = False
     runs_all_seeds = False
 
-    def member_seeds(self, config: Mapping[str, Any], seed: int) -> list[int]:
+    def member_seeds(self, config: NetworkConfig, seed: int) -> list[int]:
         """Seeds that differ from run to run and from each other."""
-        num_members = self.section(config)["num_members"]
+        num_members = self.section(config).num_members
         return [int(np.random.SeedSequence([seed, member]).generate_state(1)[0]) for member in range(num_members)]
 
 

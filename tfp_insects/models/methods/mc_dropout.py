@@ -24,7 +24,7 @@ class McDropout(Method):
         from tfp_insects.bayes.dropout import MonteCarloDropout
         from tfp_insects.models.cnn import build_cnn
 
-        dropout = self.section(blueprint.config)["dropout"]
+        dropout = self.section(blueprint.config).dropout
         return build_cnn(blueprint.spec, blueprint.seed, dropout, MonteCarloDropout)
 
 

@@ -1,0 +1,81 @@
+import io
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tfp_insects.compare.comparison import Comparison
+from tfp_insects.compare.criteria import judge
+from tfp_insects.compare.plain_figures import plain_figures
+from tfp_insects.compare.tables import print_comparison
+
+FEW = 100
+
+
+@pytest.fixture
+def figures(comparison: Comparison) -> dict[str, Any]:
+    return plain_figures(comparison)
+
+
+def test_has_all_models_sizes_and_pairs_in_plain_values(figures: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(figures)) == figures
+    assert {model: list(by_size) for model, by_size in figures["models"].items()} == {
+        "cnn": ["5", "10"],
+        "bnn": ["5", "10"],
+        "mc_dropout": ["5", "10"],
+    }
+    assert list(figures["differences"]) == ["bnn - cnn", "bnn - mc_dropout"]
+    assert [one["num_seeds"] for one in figures["models"]["cnn"].values()] == [2, 2]
+    assert [one["num_seeds"] for one in figures["differences"]["bnn - mc_dropout"].values()] == [1, 1]
+    assert figures["time_ratios"] == {
+        "5": {"seconds_to_best_epoch": 1.5, "train_seconds": 35 / 25, "seconds_per_step": 1.0},
+        "10": {"seconds_to_best_epoch": 1.5, "train_seconds": 40 / 30, "seconds_per_step": 1.0},
+    }
+    assert [one["num_seeds"] for one in figures["differences_over_sizes"].values()] == [2, 1]
+    assert figures["differences_over_sizes"]["bnn - cnn"]["auroc_predictive_entropy"]["estimate"] > 0
+    assert figures["models"]["bnn"]["5"]["seconds_to_best_epoch"] == 15.0
+
+
+def test_validation_answers_say_nothing_about_ood_images(make_answers) -> None:
+    comparison = Comparison([make_answers(model, 5, 0, 1.0, is_test=False) for model in ("cnn", "bnn")], FEW)
+    assert "auroc" not in json.dumps(plain_figures(comparison))
+
+
+def test_one_model_alone_is_compared_with_none(make_answers) -> None:
+    figures = plain_figures(Comparison([make_answers("cnn", 5, 0, 1.0)], FEW))
+    assert (figures["differences"], figures["differences_over_sizes"]) == ({}, {})
+    assert (figures["time_ratios"], judge(figures)) == ({}, [])
+
+
+def test_models_without_a_common_seed_are_not_averaged(make_answers) -> None:
+    cells = [("cnn", 5, 0), ("bnn", 5, 0), ("cnn", 10, 1), ("bnn", 10, 1)]
+    figures = plain_figures(Comparison([make_answers(*cell, 1.0) for cell in cells], FEW))
+    assert figures["differences_over_sizes"] == {"bnn - cnn": {}}
+    print_comparison(figures, judge(figures), Console(file=io.StringIO(), width=80))
+
+
+def test_prints_every_figure(figures: dict[str, Any]) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    print_comparison(figures, judge(figures), console)
+    text = console.file.getvalue()
+    for model, by_size in figures["models"].items():
+        for one in by_size.values():
+            assert f"{one['nll']['estimate']:.3f}" in text, model
+    for by_size in figures["differences"].values():
+        for one in by_size.values():
+            assert f"{one['aurc']['estimate']:+.4f}" in text
+            assert f"{one['auroc_predictive_entropy']['estimate']:+.4f}" in text
+    for one in figures["differences_over_sizes"].values():
+        assert f"{one['nll']['estimate']:+.4f}" in text
+    assert "…" not in text
+    assert "[x] accuracy at least the CNN's" in text
+
+
+def test_a_variant_stands_for_the_twin_where_that_was_not_run(make_answers) -> None:
+    answers = [make_answers("cnn", 5, 0, 1.0), make_answers("bnn_head", 5, 0, 1.5)]
+    figures = plain_figures(Comparison(answers, num_resamples=50))
+    assert figures["challenger"] == "bnn_head"
+    assert list(figures["differences"]) == ["bnn_head - cnn"]
+    assert figures["differences"]["bnn_head - cnn"]["5"]["nll"]["estimate"] < 0
+    assert judge(figures)

@@ -1,0 +1,110 @@
+"""The predictive integral p(label | image) = E_q[p(label | image, weights)] in about two passes.
+
+Kernels of dense layers are most of a network's weights, and their outputs' moments have a closed form (`moments`). So what
+lies before the dense layers is drawn, two mirror images at the least; behind it, mean and variance are carried to the logits,
+whose normal distribution is drawn from at next to no cost. The answer is of the same form as that of `MonteCarloPredictor`,
+and has no noise but that of the layers that are drawn.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfp_insects.bayes.moments import LogitMoments
+from tfp_insects.bayes.moments_draws import draw_logits, logits_seed
+from tfp_insects.bayes.moments_layers import TailMoments
+from tfp_insects.bayes.moments_tail import find_tail, finisher, moments_obstacle
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+
+Batches = Iterable[tuple[Any, Any]]
+
+
+def make_predictor(
+    model: tf_keras.Model, activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax
+) -> "MomentsPredictor | MonteCarloPredictor":
+    """The predictor by moments where they pass through a model's end (see `moments_obstacle`), else by Monte Carlo.
+
+    Args:
+        model: Images to logits, or to what `activation` expects.
+        activation: Applied to the model's outputs.
+    """
+    if moments_obstacle(model) is None:
+        return MomentsPredictor(model, activation)
+    return MonteCarloPredictor(model, activation=activation)
+
+
+class MomentsPredictor:
+    """Class probabilities of a model whose end has Bayesian dense layers, see `moments_tail`.
+
+    Args:
+        model: Images to logits, or to what `activation` expects.
+        activation: Applied to the model's outputs.
+        uses_covariance: Whether the last layer has the covariance that it has in predictions, if it has one. If not, its
+            weights are independent as in training, when no covariance has been found yet.
+        exact: Whether variances are multiplied by the whole matrices, instead of those of rank one with the same sums of
+            rows and columns. It costs three times the products of the dense layers, and is for comparison and small layers.
+
+    Raises:
+        NoMomentsError: Moments do not pass through the end of the model; see `moments_obstacle`.
+    """
+
+    def __init__(
+        self,
+        model: tf_keras.Model,
+        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax,
+        uses_covariance: bool = True,
+        exact: bool = False,
+    ) -> None:
+        tail = find_tail(model)
+        body = tf_keras.Model(model.inputs, tail.inputs)
+        self._tail = TailMoments(tail, uses_covariance, exact)
+        self._draws = MonteCarloPredictor(body, activation=self._tail)
+        self._mean = tf.function(
+            lambda images: self._tail(body(images, training=False)), reduce_retracing=True, autograph=False
+        )
+        self._finish = finisher(tail, activation)
+        self._sample = tf.function(self._draw, reduce_retracing=True, autograph=False)
+
+    def predict(self, batches: Batches, num_samples: int, seed: int, num_last_layer_samples: int = 1) -> np.ndarray:
+        """Predicts all images of a data set.
+
+        Args:
+            batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
+            num_samples: Draws of what lies before the dense layers, in mirrored pairs; 1 stands for the posterior's mean
+                instead. If nothing before them is random it is run once, and has the draws of the logits of all.
+            seed: Integer; equal seeds give equal draws.
+            num_last_layer_samples: Draws of the logits for each of these. With at least twice as many as there are classes,
+                their mean and covariance have no sampling error.
+
+        Returns:
+            Probabilities, float32 `[num_samples * num_last_layer_samples, num_examples, num_classes]`, or what `activation`
+            makes of the outputs.
+        """
+        moments = self.logit_moments(batches, num_samples, seed)
+        num_draws = num_samples * num_last_layer_samples // len(moments.mean)
+        draws = [
+            self._sample(LogitMoments(*sample), num_draws, tf.constant([seed, place], tf.int64)).numpy()
+            for place, sample in enumerate(zip(*moments, strict=True))
+        ]
+        return np.concatenate(draws)
+
+    def logit_moments(self, batches: Batches, num_samples: int, seed: int) -> LogitMoments:
+        """Mean and covariance of the logits of each image, for each draw of what lies before the dense layers.
+
+        The arguments are those of `predict`.
+
+        Returns:
+            float32 `[num_samples, num_examples, num_classes]` and `[num_samples, num_examples, num_classes, num_classes]`;
+            one sample if nothing before the dense layers is random.
+        """
+        self._tail.refresh()
+        if num_samples > 1:
+            return self._draws.predict(batches, num_samples, seed)
+        found = [self._mean(images) for images, _ in batches]
+        return LogitMoments(*(np.concatenate(ones)[np.newaxis] for ones in zip(*found, strict=True)))
+
+    def _draw(self, moments: LogitMoments, num_draws: int, seed: tf.Tensor) -> tf.Tensor:
+        return self._finish(draw_logits(moments, num_draws, logits_seed(*tf.unstack(seed))))

@@ -1,0 +1,20 @@
+"""Expected calibration error over bins of equal width."""
+
+from functools import partial
+
+from tfp_insects.metrics.calibration import resampled_calibration_error
+from tfp_insects.metrics.metric import LabelledMetric
+
+METRIC = LabelledMetric(
+    name="ece",
+    label="ECE",
+    description="expected calibration error: mean gap between confidence and accuracy",
+    unit="points",
+    scale=100.0,
+    decimals=1,
+    better="low",
+    interval_method="basic",  # Resampling biases it upwards.
+    shown="pictures",
+    order=50,
+    statistic=lambda draws: partial(resampled_calibration_error, draws.confidence, draws.correct),
+)

@@ -1,0 +1,44 @@
+"""Which predictor a network gets, and with how many draws."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tf_keras
+
+from tfp_insects.bayes.moments_predictor import MomentsPredictor
+from tfp_insects.bayes.moments_tail import moments_obstacle
+from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.runs.config import MOMENTS, MONTE_CARLO, Draws, PredictionConfig, RunConfig
+
+# Called with batches and a seed.
+Predict = Callable[[Iterable[tuple[Any, Any]], int], np.ndarray]
+
+
+class Chosen(NamedTuple):
+    """A predictor, the name of its method, and how often it draws."""
+
+    predictor: MomentsPredictor | MonteCarloPredictor
+    method: str
+    draws: Draws
+
+
+def choose_predictor(model: tf_keras.Model, config: PredictionConfig) -> Chosen:
+    """By moments, where the configuration asks for them and they pass through the network's end; else by Monte Carlo."""
+    if config.method == MOMENTS and moments_obstacle(model) is None:
+        return Chosen(MomentsPredictor(model), MOMENTS, config.draws(MOMENTS))
+    return Chosen(MonteCarloPredictor(model), MONTE_CARLO, config.draws(MONTE_CARLO))
+
+
+def validation_predictor(model: tf_keras.Model, config: RunConfig) -> Predict:
+    """What judges an epoch: cheap, the same in each epoch, and with the last layer as it is trained.
+
+    By moments there is no noise but that of training: what lies before the dense layers stands at its mean. By Monte Carlo
+    the noise is read from the table of the training steps.
+    """
+    if config.prediction.method == MOMENTS and moments_obstacle(model) is None:
+        by_moments = MomentsPredictor(model, uses_covariance=False)
+        num_draws = config.prediction.num_last_layer_samples
+        return lambda batches, seed: by_moments.predict(batches, 1, seed, num_draws)
+    predictor = MonteCarloPredictor(model, fresh_noise=False)
+    return lambda batches, seed: predictor.predict(batches, config.training.num_validation_samples, seed)
