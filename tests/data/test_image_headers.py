@@ -89,6 +89,6 @@ def test_groups_keep_order_and_bound_images_and_pixels():
     small, large, huge = GOOD["png"], claiming(side, side, "PNG"), claiming(2**13, 2**13, "PNG")
     contents = [small, small, small, large, large, large, huge, small, b"no image"]
     groups = list(in_groups(enumerate(contents), max_images=2))
-    assert [[number for number, _ in group] for group in groups] == [[0, 1], [2, 3], [4, 5], [6], [7, 8]]
+    assert [[number for number, _ in group] for group in groups] == [[0, 1], [2, 3], [4, 5], [6], [7], [8]]
     assert [content for group in groups for _, content in group] == contents
     assert list(in_groups([], 5)) == []

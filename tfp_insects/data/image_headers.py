@@ -64,12 +64,13 @@ def image_size(encoded: bytes) -> tuple[int, int] | None:
 def in_groups(contents: Iterable[tuple[int, bytes]], max_images: int) -> Iterator[list[tuple[int, bytes]]]:
     """Puts numbered files into groups in their order, none of more images or pixels than are decoded at once.
 
-    An image that is larger than that is a group of its own.
+    An image that is larger than that is a group of its own, and so is one whose header does not tell its size: decoders
+    forgive more than this file's reader of headers.
     """
     group: list[tuple[int, bytes]] = []
     num_pixels = 0
     for number, content in contents:
-        width, height = image_size(content) or (0, 0)
+        width, height = image_size(content) or (PIXELS_AT_ONCE, 1)
         num_pixels += width * height
         if group and (len(group) == max_images or num_pixels > PIXELS_AT_ONCE):
             yield group

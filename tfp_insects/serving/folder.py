@@ -8,9 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from tfp_insects.data.readers.names import counted, readable
+from tfp_insects.data.readers.names import as_text, counted
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.progress import progress_bar
@@ -21,6 +20,7 @@ from tfp_insects.serving.loaded_model import LoadedModel
 from tfp_insects.serving.review import MAX_IMAGES, write_review
 from tfp_insects.serving.summary import ClassCount, Summary, summarise
 from tfp_insects.serving.table import PredictionTable, open_table
+from tfp_insects.text import plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _speaker(console: Console) -> Callable[[str], None]:
     """Says a line as it is: names that a stranger chose are neither markup nor more than text."""
 
     def say(line: str) -> None:
-        console.print(readable(line), soft_wrap=True, markup=False, highlight=False)
+        console.print(plain(as_text(line)), soft_wrap=True)
 
     return say
 
@@ -144,7 +144,7 @@ def _counts_table(counts: Sequence[ClassCount]) -> Table:
         table.add_column(heading, justify="right")
     for count in counts:
         interval = f"{count.low:,.0f} to {count.high:,.0f}"
-        table.add_row(Text(readable(count.name)), f"{count.predicted:,}", f"{count.estimate:,.0f}", interval)
+        table.add_row(plain(as_text(count.name)), f"{count.predicted:,}", f"{count.estimate:,.0f}", interval)
     return table
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
-from PIL import Image
 
-from tfp_insects.data.readers.names import readable
+from tfp_insects.data.readers.names import as_text
 from tfp_insects.data.small_copies import small_copy
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
@@ -62,13 +61,13 @@ def render(summary: Summary, card: Mapping[str, Any], read: Callable[[str], byte
     return environment.get_template("review.html").render(
         summary=summary,
         card=card,
-        table=readable(table.name),
+        table=as_text(table.name),
         share=wording.review_share(summary, card),
         accuracy=wording.expected_accuracy(summary, card),
         unread=wording.unread(summary),
         counts_note=wording.counts_note(card),
         style=Markup((TEMPLATES / "review.css").read_text(encoding="utf-8")),
-        images=[(readable(path), answer, thumbnail(read, path)) for path, answer in summary.to_review],
+        images=[(as_text(path), answer, thumbnail(read, path)) for path, answer in summary.to_review],
     )
 
 
@@ -76,6 +75,6 @@ def thumbnail(read: Callable[[str], bytes], path: str) -> str:
     """A small upright copy of an image as a data URL; empty if it cannot be made."""
     try:
         small = small_copy(read(path), MAX_SIZE, QUALITY)
-    except (OSError, ValueError, Image.DecompressionBombError):  # InputError is a ValueError.
+    except ValueError:  # InputError is one.
         return ""
     return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"

@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 
 from tfp_insects.data.readers.names import (
+    as_text,
     count_left_out,
     describe_left_out,
     describe_renamed,
@@ -11,7 +12,6 @@ from tfp_insects.data.readers.names import (
     ending,
     is_image,
     is_visible,
-    readable,
 )
 
 LEFT_BEHIND = [
@@ -74,10 +74,10 @@ def test_what_is_left_out_is_counted_by_ending_and_said_in_one_line():
     ],
 )
 def test_readable_names_can_be_printed_and_encoded(name, expected):
-    assert readable(name) == expected
-    readable(name).encode()
-    assert "\n" not in readable(name)
-    assert json.loads(json.dumps(readable(name))) == readable(name)
+    assert as_text(name) == expected
+    as_text(name).encode()
+    assert "\n" not in as_text(name)
+    assert json.loads(json.dumps(as_text(name))) == as_text(name)
 
 
 def test_names_that_are_not_shown_as_they_are_are_said():

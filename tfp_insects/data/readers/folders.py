@@ -11,13 +11,13 @@ import numpy as np
 
 from tfp_insects.data.readers.layouts import Layout, all_alike, find_layout
 from tfp_insects.data.readers.names import (
+    as_text,
     count_left_out,
     counted,
     describe_left_out,
     describe_renamed,
     describe_twins,
     is_visible,
-    readable,
 )
 from tfp_insects.data.readers.walking import walk
 from tfp_insects.data.source import ImageSource
@@ -86,8 +86,8 @@ def _source(path: Path, layout: Layout, read: Callable[[str], bytes], left_out: 
     example_ids = tuple(sorted(file_of))
     places = [layout.places[file_of[example_id]] for example_id in example_ids]
     folder_names = sorted({place.class_name for place in places})
-    class_names = tuple(sorted(set(map(readable, folder_names))))
-    label_of = {name: class_names.index(readable(name)) for name in folder_names}
+    class_names = tuple(sorted(set(map(as_text, folder_names))))
+    label_of = {name: class_names.index(as_text(name)) for name in folder_names}
     notes = [
         left_out,
         describe_renamed(part for file in layout.places for part in file[len(layout.top) :].split("/")),
@@ -95,7 +95,7 @@ def _source(path: Path, layout: Layout, read: Callable[[str], bytes], left_out: 
         _describe_parts([place.part for place in places]) if layout.has_parts else _describe_deep(layout),
     ]
     return ImageSource(
-        name=readable(path.resolve().name),
+        name=as_text(path.resolve().name),
         class_names=class_names,
         example_ids=example_ids,
         labels=np.array([label_of[place.class_name] for place in places], np.int32),
@@ -110,7 +110,7 @@ def _files_by_id(layout: Layout) -> dict[str, str]:
     """Each image's path by its id, which is the path below the top in a form that can be stored anywhere."""
     file_of: dict[str, str] = {}
     for file in layout.places:
-        example_id = readable(file[len(layout.top) :])
+        example_id = as_text(file[len(layout.top) :])
         if example_id in file_of:
             raise InputError(
                 f"two images are called {example_id!r} once their names are read as text; rename one of them"
@@ -128,6 +128,6 @@ def _describe_deep(layout: Layout) -> str:
     deep = [file for file in layout.places if file[len(layout.top) :].count("/") > 1]
     if not deep:
         return ""
-    example, name = readable(deep[0]), readable(layout.places[deep[0]].class_name)
+    example, name = as_text(deep[0]), as_text(layout.places[deep[0]].class_name)
     count = counted(len(deep), "image", "images")
     return f"Folders within a class belong to it: {count}, such as {example!r} of class {name!r}."

@@ -129,9 +129,9 @@ def _require_only_parts(inner: Mapping[str, Sequence[str]], known: Mapping[str, 
     outside = [image for image, parts in inner.items() if len(parts) < 3 or not known.get(parts[part_at])]
     if outside:
         parts_found = ", ".join(sorted(name for name in known if known[name]))
-        count = counted(len(outside), "image is", "images are")
+        images_are = counted(len(outside), "image is", "images are")
         raise InputError(
-            f"it is split into {parts_found}, but {count} in none of their class folders, the first is {outside[0]!r}. "
+            f"it is split into {parts_found}, but {images_are} in none of their class folders, the first is {outside[0]!r}. "
             "Expected part/class/image.jpg; move these images, or remove them"
         )
 

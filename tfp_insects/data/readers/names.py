@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tfp_insects.data.images import IMAGE_ENDINGS
+from tfp_insects.text import readable
 
 NUM_NAMED = 8  # endings or names that a sentence lists
 # What macOS, Synology, QNAP, Windows and Linux put among a person's files, lower case.
@@ -19,8 +20,6 @@ _SYSTEM_FOLDERS = {
     "lost+found",
 }
 _SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
-_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # categories of Unicode: controls, surrogates, ends of lines and paragraphs
-_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # Text behind them is shown in another order.
 # Files that accompany images and are none, so that nobody misses them.
 _COMPANIONS = re.compile(r"\.(txt|md|rst|csv|tsv|jsonl?|xml|ya?ml|toml|html?|pdf|log|ini|py)")
 
@@ -65,29 +64,28 @@ def describe_left_out(left_out: Counter[str]) -> str:
     )
 
 
-def readable(name: str) -> str:
+def as_text(name: str) -> str:
     r"""A name that can be shown, stored and encoded anywhere.
 
     Bytes that are no UTF-8, which Python keeps as lone surrogates, are read as Windows-1252, the commonest code page of
-    Western systems; control characters become escapes such as `\n`.
+    Western systems; what cannot be seen becomes an escape such as `\n`.
     """
-    return name if name.isprintable() else "".join(map(_readable_letter, name))
+    return readable("".join(map(_decoded, name)))
 
 
-def _readable_letter(letter: str) -> str:
-    if "\udc80" <= letter <= "\udcff":  # PEP 383: the byte behind it
-        byte = bytes([ord(letter) - 0xDC00])
-        letter = byte.decode("cp1252", "ignore") or byte.decode("latin-1")
-    is_shown = unicodedata.category(letter) not in _UNPRINTABLE and letter not in _TURNING
-    return letter if is_shown else letter.encode("unicode_escape").decode()
+def _decoded(letter: str) -> str:
+    if not "\udc80" <= letter <= "\udcff":
+        return letter
+    byte = bytes([ord(letter) - 0xDC00])  # PEP 383
+    return byte.decode("cp1252", "ignore") or byte.decode("latin-1")
 
 
 def describe_renamed(names: Iterable[str]) -> str:
     """Says in one line which names are not shown as they are; empty where all are."""
-    changed = sorted({name for name in names if readable(name) != name})
+    changed = sorted({name for name in names if as_text(name) != name})
     if not changed:
         return ""
-    listed = listing([ascii(readable(name)) for name in changed], 3)
+    listed = listing([ascii(as_text(name)) for name in changed], 3)
     return (
         f"{counted(len(changed), 'name is', 'names are')} not UTF-8, or with control characters; other bytes are read as "
         f"Windows-1252 and controls written as escapes: {listed}."
