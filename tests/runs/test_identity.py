@@ -135,7 +135,7 @@ def test_a_field_that_came_later_has_the_value_that_changes_nothing() -> None:
     assert difference(before, identity("bnn", bnn__body__temperature=1.0)) == "config.bnn.head.covariance_scale"
     del before["config"]["prediction"]["num_last_layer_samples"]
     found = first_difference(predicted_with(before), predicted_with(same))
-    assert found == ("config.prediction.num_last_layer_samples", 1, 64)
+    assert found == ("config.prediction.num_last_layer_samples", 1, 4)
 
 
 def test_each_method_keeps_what_it_reads() -> None:
