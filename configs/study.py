@@ -64,6 +64,7 @@ def training() -> ml_collections.ConfigDict:
     section.scale_learning_rate = True  # These smaller batches: by the square root of their share.
     section.momentum = 0.9
     section.warmup_epochs = 1.0
+    section.validation_method = "monte_carlo"  # Of an epoch. Or "moments", without noise.
     section.num_validation_samples = 2
     section.checkpoint_seconds = 60.0
     return section

@@ -52,16 +52,18 @@ class PredictionConfig:
     batch_size: int = 64
 
     def __post_init__(self) -> None:
-        if self.method not in (MOMENTS, MONTE_CARLO):
-            raise InputError(
-                f"prediction.method={self.method!r}: expected {MOMENTS} or {MONTE_CARLO}", field="prediction.method"
-            )
+        _require_predictor(self.method, "prediction.method")
 
     def draws(self, method: str) -> Draws:
         """The numbers of draws of a method, which may be the one that stands in."""
         if method == MONTE_CARLO and self.monte_carlo is not None:
             return self.monte_carlo
         return Draws(self.num_samples, self.num_last_layer_samples)
+
+
+def _require_predictor(name: str, field: str) -> None:
+    if name not in (MOMENTS, MONTE_CARLO):
+        raise InputError(f"{field}={name!r}: expected {MOMENTS} or {MONTE_CARLO}", field=field)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,9 @@ class RunConfig:
     prediction: PredictionConfig
     pretraining: PretrainingConfig
     methods: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        _require_predictor(self.training.validation_method, "training.validation_method")
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "RunConfig":

@@ -9,7 +9,7 @@ import tf_keras
 from tfp_insects.bayes.moments_predictor import MomentsPredictor
 from tfp_insects.bayes.moments_tail import moments_obstacle
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
-from tfp_insects.runs.config import MOMENTS, MONTE_CARLO, Draws, PredictionConfig, RunConfig
+from tfp_insects.runs.config import MOMENTS, MOMENTS_DRAWS, MONTE_CARLO, Draws, PredictionConfig, RunConfig
 
 # Called with batches and a seed.
 Predict = Callable[[Iterable[tuple[Any, Any]], int], np.ndarray]
@@ -33,12 +33,11 @@ def choose_predictor(model: tf_keras.Model, config: PredictionConfig) -> Chosen:
 def validation_predictor(model: tf_keras.Model, config: RunConfig) -> Predict:
     """What judges an epoch: cheap, the same in each epoch, and with the last layer as it is trained.
 
-    By moments there is no noise but that of training: what lies before the dense layers stands at its mean. By Monte Carlo
-    the noise is read from the table of the training steps.
+    By moments there is no noise at all: what lies before the dense layers stands at its mean. By Monte Carlo the noise is
+    read from the table of the training steps.
     """
-    if config.prediction.method == MOMENTS and moments_obstacle(model) is None:
+    if config.training.validation_method == MOMENTS and moments_obstacle(model) is None:
         by_moments = MomentsPredictor(model, uses_covariance=False)
-        num_draws = config.prediction.num_last_layer_samples
-        return lambda batches, seed: by_moments.predict(batches, 1, seed, num_draws)
+        return lambda batches, seed: by_moments.predict(batches, 1, seed, MOMENTS_DRAWS.num_last_layer_samples)
     predictor = MonteCarloPredictor(model, fresh_noise=False)
     return lambda batches, seed: predictor.predict(batches, config.training.num_validation_samples, seed)

@@ -14,7 +14,9 @@ class TrainingConfig:
         scale_learning_rate: Whether these smaller batches scale the learning rate, by the square root of their share.
         momentum: Of SGD.
         warmup_epochs: Length of the linear rise of the learning rate.
-        num_validation_samples: Draws by which an epoch is judged.
+        validation_method: What judges an epoch, `monte_carlo` or `moments`. It belongs to the training, since it chooses the
+            epoch; `prediction.method` is apart.
+        num_validation_samples: Draws by which Monte Carlo judges an epoch.
         checkpoint_seconds: Least time between two checkpoints.
     """
 
@@ -24,5 +26,6 @@ class TrainingConfig:
     scale_learning_rate: bool = False
     momentum: float = 0.9
     warmup_epochs: float = 0.0
+    validation_method: str = "monte_carlo"
     num_validation_samples: int = 2
     checkpoint_seconds: float = 60.0
