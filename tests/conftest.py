@@ -5,6 +5,7 @@ import signal
 pytest_plugins = [
     "fixtures.invented_runs",
     "fixtures.models",
+    "fixtures.new_files",
     "fixtures.tiny_study",
     "fixtures.tiny_twin",
     "fixtures.wheels",

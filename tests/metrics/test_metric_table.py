@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.new_files import AddModule
 
 from tfp_insects.metrics import labelled, unknown
 from tfp_insects.metrics.metric_table import (
@@ -70,16 +71,17 @@ def test_an_unknown_metric_is_named_with_those_there_are() -> None:
         find_metric("f1")
 
 
-def test_a_new_metric_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "zero_one_loss.py").write_text(
+def test_a_new_metric_is_one_file(add_module: AddModule) -> None:
+    add_module(
+        labelled,
+        "zero_one_loss",
         "from tfp_insects.metrics.bootstrap import mean_of\n"
         "from tfp_insects.metrics.metric import LabelledMetric\n\n"
         "METRIC = LabelledMetric(\n"
         '    name="zero_one_loss", label="Error", description="share of wrong answers", better="low", order=15,\n'
         "    statistic=lambda draws: mean_of(~draws.correct),\n"
-        ")\n"
+        ")\n",
     )
-    monkeypatch.setattr(labelled, "__path__", [*labelled.__path__, str(tmp_path)])
     assert [metric.name for metric in table_metrics()][:2] == ["accuracy", "zero_one_loss"]
     found = summarize(DRAWS, LABELS)
     assert found["zero_one_loss"] == pytest.approx(1 - found["accuracy"])
@@ -88,12 +90,13 @@ def test_a_new_metric_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert "zero_one_loss: share of wrong answers; low is good" in describe_metrics()
 
 
-def test_a_new_score_for_unknown_classes_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "noise_of_labels.py").write_text(
+def test_a_new_score_for_unknown_classes_is_one_file(add_module: AddModule) -> None:
+    add_module(
+        unknown,
+        "noise_of_labels",
         "from tfp_insects.metrics.metric import OodScore\n\n"
-        'SCORE = OodScore(name="minus_first", label="minus the first", score=lambda draws: -draws.mean[:, 0])\n'
+        'SCORE = OodScore(name="minus_first", label="minus the first", score=lambda draws: -draws.mean[:, 0])\n',
     )
-    monkeypatch.setattr(unknown, "__path__", [*unknown.__path__, str(tmp_path)])
     found = out_of_distribution_statistics(DRAWS[:, :12], DRAWS[:, 12:])
     first = DRAWS.mean(axis=0)[:, 0]
     pairs = [out < known for known in first[:12] for out in first[12:]]

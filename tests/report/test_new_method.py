@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures.new_files import AddModule
 from fixtures.page_text import Text, page_without_pictures
 from rich.console import Console
 
@@ -28,13 +29,9 @@ METHOD = WideCnn()
 
 
 @pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def folder(add_module: AddModule) -> Path:
     """Where the new method's file is, while a test runs."""
-    folder = tmp_path / "methods"
-    folder.mkdir()
-    (folder / "wide_cnn.py").write_text(NEW)
-    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(folder)])
-    return folder
+    return add_module(methods, "wide_cnn", NEW)
 
 
 def test_a_new_method_appears_in_table_file_and_page(folder: Path, make_run, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures.new_files import AddModule
 from fixtures.page_text import Text, page_without_pictures
 from rich.console import Console
 
@@ -36,13 +37,9 @@ METRIC = LabelledMetric(
 
 
 @pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def folder(add_module: AddModule) -> Path:
     """Where the new metric's file is, while a test runs."""
-    folder = tmp_path / "metrics"
-    folder.mkdir()
-    (folder / "sureness.py").write_text(NEW)
-    monkeypatch.setattr(labelled, "__path__", [*labelled.__path__, str(folder)])
-    return folder
+    return add_module(labelled, "sureness", NEW)
 
 
 def lines(table: io.StringIO) -> list[str]:

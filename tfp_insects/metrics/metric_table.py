@@ -1,14 +1,12 @@
 """All metrics: whatever file of `metrics/labelled` and `metrics/unknown` says that it is one."""
 
-import functools
-import importlib
-import pkgutil
 from types import ModuleType
 from typing import Any
 
 from tfp_insects.metrics import labelled, unknown
 from tfp_insects.metrics.metric import LabelledMetric, Metric, OodMetric, OodScore
 from tfp_insects.metrics.separation import SEPARATIONS
+from tfp_insects.modules import modules_in
 
 
 def labelled_metrics() -> tuple[LabelledMetric, ...]:
@@ -59,9 +57,4 @@ def _in_order(found: list[Any]) -> tuple[Any, ...]:
 
 
 def _found_in(folder: ModuleType, attribute: str) -> list[Any]:
-    return [_read(f"{folder.__name__}.{module.name}", attribute) for module in pkgutil.iter_modules(folder.__path__)]
-
-
-@functools.cache
-def _read(module_name: str, attribute: str) -> Any:
-    return getattr(importlib.import_module(module_name), attribute)
+    return [getattr(module, attribute) for module in modules_in(folder)]

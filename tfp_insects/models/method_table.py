@@ -1,13 +1,11 @@
 """All values of `--model`: whatever file of `models/methods` says that it is one."""
 
-import functools
-import importlib
-import pkgutil
 from collections.abc import Container
 
 from tfp_insects.errors import InputError
 from tfp_insects.models import methods as folder
 from tfp_insects.models.method import Method
+from tfp_insects.modules import modules_in
 
 
 def method_names() -> tuple[str, ...]:
@@ -17,7 +15,7 @@ def method_names() -> tuple[str, ...]:
 
 def methods() -> tuple[Method, ...]:
     """All methods in that order."""
-    found = [_method_in(module.name) for module in pkgutil.iter_modules(folder.__path__)]
+    found = [module.METHOD for module in modules_in(folder)]
     return tuple(sorted(found, key=lambda method: (method.order, method.name)))
 
 
@@ -48,9 +46,3 @@ def find_twin(models: Container[str]) -> str | None:
 def label_of(name: str) -> str:
     """What pages call a method; of one that is not there any more, its name."""
     return next((method.label for method in methods() if method.name == name), name)
-
-
-@functools.cache
-def _method_in(module_name: str) -> Method:
-    module = importlib.import_module(f"{folder.__name__}.{module_name}")
-    return module.METHOD

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures.new_files import AddModule
 
 from tfp_insects.errors import InputError
 from tfp_insects.models import methods as folder
@@ -81,14 +82,15 @@ def test_the_twin_follows_the_configuration_and_its_variants_their_names(config:
     }
 
 
-def test_a_new_method_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: RunConfig) -> None:
-    (tmp_path / "wide_cnn.py").write_text(
+def test_a_new_method_is_one_file(add_module: AddModule, config: RunConfig) -> None:
+    add_module(
+        folder,
+        "wide_cnn",
         "from tfp_insects.models.methods.cnn import Cnn\n\n\n"
         "class WideCnn(Cnn):\n"
         '    name, label, role, order, section_name = "wide_cnn", "Wide CNN", "baseline", 50, "cnn"\n\n\n'
-        "METHOD = WideCnn()\n"
+        "METHOD = WideCnn()\n",
     )
-    monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
     assert method_names()[-1] == "wide_cnn"
     assert find_method("wide_cnn").section(config) == config.methods["cnn"]
     assert label_of("wide_cnn") == "Wide CNN"
