@@ -24,6 +24,7 @@ def record(model: str, *, has_ood: bool, **more: Any) -> dict[str, Any]:
         "weights": "alexnet.npz",
         "best_epoch": 37,
         "train_seconds": 1234.5,
+        "predict_seconds": 98.7,
         "seconds_per_step": 0.321,
         **values,
         **more,
@@ -44,6 +45,7 @@ def test_the_metrics_shown_first_fit_a_terminal(has_ood: bool, width: int) -> No
     for name in ("acc.", "NLL", "Brier", "ECE", "AURC", "epist.", *(["AUROC"] if has_ood else [])):
         assert name in heading
     assert ("s/step" in heading) is (width == 100)
+    assert ("train" in heading) is ("test" in heading)  # Both parts of what a user waits for, or neither.
     assert "…" not in "".join(lines)
     assert all(len(line) <= width for line in lines)
     row = next(line for line in lines if line.split()[:1] == ["cnn_temperature"]).split()
