@@ -72,6 +72,26 @@ def test_a_direction_of_training_images_is_surer_than_one_without(scope: str) ->
         assert least < ratio <= most
 
 
+def test_the_features_second_moments_are_those_of_many_draws() -> None:
+    spec = Variational(Prior("scaled_normal"), posterior_ratio=0.4)
+    last = dataclasses.replace(spec, covariance_scale=2.0)
+    model = tf_keras.Sequential(
+        [
+            tf_keras.Input([6]),
+            DenseFlipout(5, "relu", variational=spec, seed=1),
+            DenseFlipout(3, variational=last, seed=2),
+        ]
+    )
+    images, (hidden, head) = np.float32(np.random.default_rng(0).normal(size=(20, 6))), model.layers
+    fit_head_covariance(model, [(images, None)], num_samples=2, seed=0)
+    kernels = [np.stack(hidden.sample_pair(tf.constant([0, i]))) for i in range(4000)]
+    draws = np.maximum(images @ np.concatenate(kernels) + np.float64(hidden.bias), 0)
+    second = np.einsum("sni,snj->ij", draws, draws) / len(draws)
+    factor = np.float64(head.covariance_factor)
+    found = 2 * (np.linalg.inv(factor @ factor.T) - np.eye(5) * 5 / 2.0**2)
+    np.testing.assert_allclose(found, second, rtol=0.02, atol=0.005 * np.abs(second).max())
+
+
 def test_layers_without_a_covariance_are_left_as_they_are() -> None:
     model = make_bnn()
     before = [weight.numpy() for weight in model.weights]

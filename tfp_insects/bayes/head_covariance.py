@@ -7,8 +7,9 @@ the same for all units, is
 
     covariance = (I / scale² + 1/2 sum_n E_q[phi_n phi_n'])^-1
 
-with phi_n the features of training image n, under draws of the layers before. An image with features unlike those of all
-training images thus gets a spread of logits that is near the prior's.
+with phi_n the features of training image n: under draws of the layers before, or, where these are dense layers with ReLU,
+E_q[phi phi'] = m m' + diag(v) with their mean m and variance v in closed form (`moments`), behind draws of what lies before
+them. An image with features unlike those of all training images thus gets a spread of logits that is near the prior's.
 
 It is found after training, which has independent weights, and used by predictions alone.
 """
@@ -22,18 +23,22 @@ import tf_keras
 
 from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.graph import input_tensor
+from tfp_insects.bayes.moments import Moments
+from tfp_insects.bayes.moments_layers import TailMoments
+from tfp_insects.bayes.moments_tail import find_tail, moments_obstacle
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.variational_kernel import VariationalKernel
 
 CURVATURE = 0.5
 
 
-def posterior_factor(features: np.ndarray, scale: float) -> np.ndarray:
+def posterior_factor(features: np.ndarray, scale: float, variance: np.ndarray | None = None) -> np.ndarray:
     """A square root A of the covariance A A' of a unit's weights.
 
     Args:
-        features: float `[num_draws, num_examples, num_inputs]`.
+        features: float `[num_draws, num_examples, num_inputs]`; their means where they have a variance.
         scale: Of the prior of each weight.
+        variance: Of independent features, the same shape; none where they are known in each draw.
 
     Returns:
         float32 `[num_inputs, num_inputs]`, upper triangular.
@@ -43,6 +48,8 @@ def posterior_factor(features: np.ndarray, scale: float) -> np.ndarray:
     for draw in features:
         rows = draw.astype(np.float64)  # One draw at a time, since there may be many images.
         precision += CURVATURE / num_draws * (rows.T @ rows)
+    if variance is not None:
+        precision += CURVATURE / num_draws * np.diag(variance.sum(axis=(0, 1), dtype=np.float64))
     # precision = L L', so that A = (L')^-1 gives A A' = precision^-1.
     inverse, _ = scipy.linalg.lapack.dtrtri(scipy.linalg.cholesky(precision, lower=True), lower=1)
     return inverse.T.astype(np.float32)
@@ -60,7 +67,7 @@ def fit_head_covariance(
     Args:
         model: Trained; a Sequential or Functional model.
         batches: Training images as predictions see them, and labels.
-        num_samples: Draws of the layers before the last.
+        num_samples: Draws of the layers before the last, or of those before the dense ones that moments pass through.
         seed: Of these draws.
         layer: The dense layer whose posterior it is; by default the last Bayesian layer. It is left as it is if its
             configuration asks for no covariance (`covariance_scale`).
@@ -71,9 +78,21 @@ def fit_head_covariance(
     head = layer or next(reversed(bayesian_layers(model)), None)
     if head is None or head.covariance_factor is None:
         return
-    body = tf_keras.Model(model.inputs, input_tensor(model, head))
-    predictor = MonteCarloPredictor(body, activation=lambda outputs: tf.cast(outputs, tf.float32))
-    features = predictor.predict(batches, num_samples, seed)
     num_inputs = head.loc.shape[0]
+    found = _features_predictor(model, head).predict(batches, num_samples, seed)
+    mean, variance = found if isinstance(found, Moments) else (found, None)
     scale = head.variational.covariance_scale / np.sqrt(num_inputs)
-    head.covariance_factor.assign(posterior_factor(features.reshape(len(features), -1, num_inputs), scale))
+    head.covariance_factor.assign(posterior_factor(mean.reshape(len(mean), -1, num_inputs), scale, variance))
+
+
+def _features_predictor(model: tf_keras.Model, head: VariationalKernel) -> MonteCarloPredictor:
+    """Draws a layer's inputs, or their moments where these pass."""
+    features = input_tensor(model, head)
+    tail = find_tail(model) if moments_obstacle(model) is None else None
+    if tail is None or tail.layers[-1].layer is not head or len(tail.layers) == 1:
+        return MonteCarloPredictor(
+            tf_keras.Model(model.inputs, features), activation=lambda outputs: tf.cast(outputs, tf.float32)
+        )
+    moments = TailMoments(tail, uses_covariance=False)
+    moments.refresh()
+    return MonteCarloPredictor(tf_keras.Model(model.inputs, tail.inputs), activation=moments.features)

@@ -162,11 +162,16 @@ def moments_of_logits(
         is_rectified: For each of them whether ReLU follows it; the last one's is not looked at.
         inputs: `[batch, inputs]`.
     """
+    return logit_moments(layers[-1], hidden_moments(layers[:-1], is_rectified[:-1], inputs))
+
+
+def hidden_moments(layers: Sequence[DensePosterior], is_rectified: Sequence[bool], inputs: tf.Tensor) -> Moments:
+    """Moments of the outputs of several dense layers, each with the ReLU that follows it; arguments as above."""
     moments = Moments(inputs)
-    for layer, rectifies in zip(layers[:-1], is_rectified[:-1], strict=True):
+    for layer, rectifies in zip(layers, is_rectified, strict=True):
         moments = dense_moments(layer, moments)
         moments = relu_moments(moments) if rectifies else moments
-    return logit_moments(layers[-1], moments)
+    return moments
 
 
 def _mean(layer: DensePosterior, inputs: Moments) -> tf.Tensor:

@@ -11,7 +11,9 @@ from tfp_insects.bayes.moments import (
     DensePosterior,
     LogitMoments,
     Matrix,
+    Moments,
     RankOne,
+    hidden_moments,
     moments_of_logits,
     rank_one,
 )
@@ -106,8 +108,14 @@ class TailMoments:
 
     def __call__(self, inputs: tf.Tensor) -> LogitMoments:
         """Maps `[batch, inputs]` to moments of the last layer's outputs."""
-        layers = [
+        return moments_of_logits(self._posteriors(), self._is_rectified, inputs)
+
+    def features(self, inputs: tf.Tensor) -> Moments:
+        """Maps `[batch, inputs]` to moments of the last layer's inputs."""
+        return hidden_moments(self._posteriors()[:-1], self._is_rectified[:-1], inputs)
+
+    def _posteriors(self) -> list[DensePosterior]:
+        return [
             kept._replace(loc=weights.loc, bias=weights.bias, factor=weights.factor)
             for kept, weights in zip(map_given(tf.convert_to_tensor, self._kept), self._weights(), strict=True)
         ]
-        return moments_of_logits(layers, self._is_rectified, inputs)
