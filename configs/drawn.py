@@ -10,7 +10,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """Returns the study's configuration, shortened so that one cell of 500 images a class is a matter of minutes."""
+    """Returns the study's configuration, shortened so that one run of 500 images a class is a matter of minutes."""
     config = runpy.run_path(str(Path(__file__).with_name("study.py")))["get_config"]()
     config.training.scale_learning_rate = False  # The rates below were chosen without it.
     config.training.epochs = 4

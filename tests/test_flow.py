@@ -66,8 +66,8 @@ def run(images: Path, workdir: Path, *flags: str, program: Sequence[str] = SCRIP
     return subprocess.run(called, capture_output=True, text=True, check=False, timeout=300)
 
 
-def record(workdir: Path, cell: str) -> dict:
-    return json.loads((workdir / cell / "record.json").read_text())
+def record(workdir: Path, run: str) -> dict:
+    return json.loads((workdir / run / "record.json").read_text())
 
 
 def rows(path: Path) -> list[dict]:
@@ -75,12 +75,12 @@ def rows(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def test_a_finished_cell_holds_what_the_readme_says(finished: Path) -> None:
-    cell = finished / "bnn-n4-seed0"
-    names = {path.name for path in cell.iterdir()}
+def test_a_finished_run_holds_what_the_readme_says(finished: Path) -> None:
+    run = finished / "bnn-n4-seed0"
+    names = {path.name for path in run.iterdir()}
     assert {"config.json", "history.csv", "predictions.npz", "split.json", "record.json", "tensorboard"} <= names
-    assert [path.name for path in (cell / "checkpoints").iterdir()] == ["weights.h5"]
-    assert [row["epoch"] for row in rows(cell / "history.csv")] == ["1", "2", "3"]
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["weights.h5"]
+    assert [row["epoch"] for row in rows(run / "history.csv")] == ["1", "2", "3"]
 
 
 def test_the_record_agrees_with_the_predictions(finished: Path) -> None:
@@ -108,9 +108,9 @@ def test_both_twins_and_all_sizes_share_the_test_set(finished: Path) -> None:
     assert len(ids) == 1
 
 
-def test_the_comparison_has_a_row_a_cell_and_a_picture_a_model(finished: Path) -> None:
-    cells = [(row["model"], row["n_per_class"]) for row in rows(finished / "comparison.csv")]
-    assert cells == [("cnn", "2"), ("bnn", "2"), ("cnn", "4"), ("bnn", "4")]
+def test_the_comparison_has_a_row_a_run_and_a_picture_a_model(finished: Path) -> None:
+    found = [(row["model"], row["n_per_class"]) for row in rows(finished / "comparison.csv")]
+    assert found == [("cnn", "2"), ("bnn", "2"), ("cnn", "4"), ("bnn", "4")]
     for model in ("cnn", "bnn"):
         assert (finished / f"accuracy-{model}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -131,7 +131,7 @@ def test_another_configuration_is_refused(images: Path, finished: Path) -> None:
     assert "Traceback" not in other.stderr
 
 
-def test_a_dry_run_names_the_cells_and_writes_none(images: Path, finished: Path) -> None:
+def test_a_dry_run_names_the_runs_and_writes_none(images: Path, finished: Path) -> None:
     flags = ("--model=cnn", "--n_per_class=2,3", "--config.training.epochs=3", "--dry_run")
     result = run(images, finished, *flags)
     assert result.returncode == 0, result.stderr

@@ -20,9 +20,9 @@ from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.out_of_distribution import auroc
 from tfp_insects.metrics.summary import summarize
 from tfp_insects.models.method_table import find_method
-from tfp_insects.runs.cells import Cell, make_cells
 from tfp_insects.runs.config import MOMENTS_DRAWS
 from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_key import RunKey, make_run_keys
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import Member, Task
 
@@ -76,9 +76,9 @@ def compare_predictors(setting: Setting, console: Console) -> list[dict[str, Any
         InputError: A run is not finished, or was made with other images.
     """
     records: list[dict[str, Any]] = []
-    for cell in make_cells([setting.model], list(setting.sizes), list(setting.seeds)):
-        own = _records_of(cell, setting)
-        _print(cell.name, own, console)
+    for key in make_run_keys([setting.model], list(setting.sizes), list(setting.seeds)):
+        own = _records_of(key, setting)
+        _print(key.name, own, console)
         records += own
         gc.collect()  # A network holds more than half a gigabyte.
     for size in setting.sizes:
@@ -101,16 +101,16 @@ def figures_of(answer: Answer, labels: np.ndarray, reference: Answer) -> dict[st
     }
 
 
-def _records_of(cell: Cell, setting: Setting) -> list[dict[str, Any]]:
+def _records_of(key: RunKey, setting: Setting) -> list[dict[str, Any]]:
     experiment = setting.experiment
-    member = _finished_member(cell, experiment, setting.workdir)
+    member = _finished_member(key, experiment, setting.workdir)
     model = member.trained(lambda: None)
     known, unknown = experiment.examples(experiment.split.validation), experiment.ood_examples()
     reference, records = None, []
     for predictor, repeat, answer in _answers(model, member, known, unknown, setting):
         reference = reference or answer
         figures = figures_of(answer, known.labels, reference)
-        own = {"n_per_class": cell.n_per_class, "seed": cell.seed, "predictor": predictor, "repeat": repeat}
+        own = {"n_per_class": key.n_per_class, "seed": key.seed, "predictor": predictor, "repeat": repeat}
         records.append(own | figures)
     return records
 
@@ -138,11 +138,11 @@ def _answers(
             yield name, repeat, Answer(first, None if unknown is None else own(member.inputs.evaluation(unknown)))
 
 
-def _finished_member(cell: Cell, experiment: Experiment, workdir: Path) -> Member:
-    training = experiment.training_examples(cell.n_per_class, cell.seed)
-    task = Task(find_method(cell.model), experiment, training, experiment.preprocessing(training))
-    directory = cell.directory(workdir)
-    member = Member(task, cell.seed, directory)
+def _finished_member(key: RunKey, experiment: Experiment, workdir: Path) -> Member:
+    training = experiment.training_examples(key.n_per_class, key.seed)
+    task = Task(find_method(key.model), experiment, training, experiment.preprocessing(training))
+    directory = key.directory(workdir)
+    member = Member(task, key.seed, directory)
     if not member.weights_path.exists():
         raise InputError(f"{directory}: no weights of a finished run are there ({member.weights_path})")
     if Run(directory).config["split_fingerprint"] != experiment.identity()["split_fingerprint"]:

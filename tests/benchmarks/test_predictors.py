@@ -8,9 +8,9 @@ from rich.console import Console
 
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.scores import mutual_information, negative_log_likelihood
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.run_one import OneRun
 
 
 def drawn(rng: np.random.Generator, num_examples: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def test_runs_are_compared_by_their_weights(tiny_experiment: Experiment, tmp_pat
     setting = Setting(tiny_experiment, "bnn", [3], [0], tmp_path, num_repeats=2, num_reference=4)
     with pytest.raises(InputError, match=r"bnn-n3-seed0: no weights of a finished run are there"):
         compare_predictors(setting, Console(file=io.StringIO()))
-    record = CellRun(Cell("bnn", 3, 0), tiny_experiment, tmp_path).run()
+    record = OneRun(RunKey("bnn", 3, 0), tiny_experiment, tmp_path).run()
     console = Console(file=io.StringIO(), width=100)
     found = compare_predictors(setting, console)
     assert [one["predictor"] for one in found] == ["reference", "again", "pair", "pair", "mean"]

@@ -6,7 +6,7 @@ import pytest
 
 from tfp_insects.compare.answers import Answers, Ood
 from tfp_insects.compare.comparison import Comparison
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 
 MakeAnswers = Callable[..., Answers]
 NUM_EXAMPLES, NUM_OOD, NUM_CLASSES = 200, 80, 3
@@ -40,7 +40,7 @@ def make_answers() -> MakeAnswers:
         ood = softmax(rng.normal(size=(2, NUM_OOD, NUM_CLASSES)) / skill)
         images_of = "shared" if is_shared else seed
         return Answers(
-            cell=Cell(model, size, seed),
+            key=RunKey(model, size, seed),
             probabilities=draws,
             labels=labels,
             example_ids=tuple(f"{images}{images_of}-{i}" for i in range(NUM_EXAMPLES)),
@@ -52,7 +52,7 @@ def make_answers() -> MakeAnswers:
 
 
 @pytest.fixture
-def cells(make_answers: MakeAnswers) -> Callable[..., list[Answers]]:
+def grid_answers(make_answers: MakeAnswers) -> Callable[..., list[Answers]]:
     """Makes twins at two sizes with two seeds, the BNN better, and a baseline with one seed."""
 
     def make(**more: Any) -> list[Answers]:
@@ -68,6 +68,6 @@ def cells(make_answers: MakeAnswers) -> Callable[..., list[Answers]]:
 
 
 @pytest.fixture
-def comparison(cells: Callable[..., list[Answers]]) -> Comparison:
-    """Of `cells`, where each seed has test images of its own."""
-    return Comparison(cells(), FEW)
+def comparison(grid_answers: Callable[..., list[Answers]]) -> Comparison:
+    """Of `grid_answers`, where each seed has test images of its own."""
+    return Comparison(grid_answers(), FEW)

@@ -51,9 +51,9 @@ def test_runs_all_seeds_of_the_twins_and_the_first_of_the_dearer_baselines(make_
         "cnn_l2sp-n3-seed1",
         "ensemble-n3-seed0",
     ]
-    assert [cell.name for cell in benchmark.cells] == first
+    assert [key.name for key in benchmark.keys] == first
     compared = dataclasses.replace(benchmark, only_finished=True)
-    assert [cell.name for cell in compared.cells] == [*first, "ensemble-n3-seed1"]
+    assert [key.name for key in compared.keys] == [*first, "ensemble-n3-seed1"]
 
 
 def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.metrics.metric_table import all_metrics, labelled_metrics
 from tfp_insects.metrics.out_of_distribution import auroc
 from tfp_insects.metrics.scores import accuracy, brier_score, negative_log_likelihood, predictive_entropy
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 
 FEW = 200
 AUROC = "auroc_predictive_entropy"
@@ -28,7 +28,7 @@ def entropy_auroc(one: Answers) -> float:
 
 def test_means_are_over_seeds(comparison: Comparison) -> None:
     answers = comparison.answers("cnn", 5)
-    assert [one.cell.seed for one in answers] == [0, 1]
+    assert [one.key.seed for one in answers] == [0, 1]
     for name, metric in (("accuracy", accuracy), ("nll", negative_log_likelihood), ("brier", brier_score)):
         expected = np.mean([metric(one.probabilities, one.labels) for one in answers])
         figure = comparison.figure("cnn", 5, name)
@@ -42,8 +42,8 @@ def test_all_metrics_of_the_table_are_there(comparison: Comparison) -> None:
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_differences_are_paired(cells: Callable[..., list[Answers]], is_shared: bool) -> None:
-    comparison = Comparison(cells(is_shared=is_shared), FEW)
+def test_differences_are_paired(grid_answers: Callable[..., list[Answers]], is_shared: bool) -> None:
+    comparison = Comparison(grid_answers(is_shared=is_shared), FEW)
     assert comparison.has_shared_images is is_shared
     pair = Pair(comparison, "bnn", "cnn")
     found = pair.differences(5)["nll"]
@@ -73,9 +73,9 @@ def means_by_hand(values: np.ndarray, is_shared: bool) -> np.ndarray:
 
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_intervals_are_those_of_resampling_seeds_and_images_by_hand(
-    cells: Callable[..., list[Answers]], is_shared: bool
+    grid_answers: Callable[..., list[Answers]], is_shared: bool
 ) -> None:
-    small = [one for one in cells(is_shared=is_shared, is_test=False) if one.cell.n_per_class == 5]
+    small = [one for one in grid_answers(is_shared=is_shared, is_test=False) if one.key.n_per_class == 5]
     comparison = Comparison(small, 2000)
     right = np.array([one.correct for one in comparison.answers("bnn", 5)], float)
     found = comparison.figure("bnn", 5, "accuracy").interval
@@ -87,9 +87,9 @@ def test_intervals_are_those_of_resampling_seeds_and_images_by_hand(
 
 def test_seeds_that_share_images_are_less_sure_than_seeds_with_their_own(make_answers) -> None:
     answers = [make_answers("cnn", 5, 0, 1.0, is_test=False)]
-    alike = [dataclasses.replace(answers[0], cell=Cell("cnn", 5, seed)) for seed in range(4)]
+    alike = [dataclasses.replace(answers[0], key=RunKey("cnn", 5, seed)) for seed in range(4)]
     own = [
-        dataclasses.replace(one, example_ids=tuple(f"{one.cell.seed}-{name}" for name in one.example_ids))
+        dataclasses.replace(one, example_ids=tuple(f"{one.key.seed}-{name}" for name in one.example_ids))
         for one in alike
     ]
     single, shared, apart = (
@@ -112,7 +112,7 @@ def test_differences_over_sizes_are_means_of_those_at_each_size(comparison: Comp
 
 def test_sizes_that_are_tested_on_the_same_images_are_no_surer_than_one(make_answers) -> None:
     twice = [
-        dataclasses.replace(make_answers(model, 5, 0, skill), cell=Cell(model, size, 0))
+        dataclasses.replace(make_answers(model, 5, 0, skill), key=RunKey(model, size, 0))
         for model, skill in (("bnn", 1.5), ("cnn", 1.0))
         for size in (5, 10)
     ]
@@ -124,29 +124,29 @@ def test_sizes_that_are_tested_on_the_same_images_are_no_surer_than_one(make_ans
 
 
 def test_seeds_that_lack_a_size_are_left_out(make_answers) -> None:
-    cells = [(5, 0), (5, 1), (10, 1), (10, 2)]
-    runs = [make_answers(model, size, seed, 1.0) for model in ("bnn", "cnn") for size, seed in cells]
+    places = [(5, 0), (5, 1), (10, 1), (10, 2)]
+    runs = [make_answers(model, size, seed, 1.0) for model in ("bnn", "cnn") for size, seed in places]
     pair = Pair(Comparison(runs, FEW), "bnn", "cnn")
     assert [pair.seeds(size) for size in (5, 10)] == [(0, 1), (1, 2)]
     assert {one.num_seeds for one in pair.differences_over_sizes().values()} == {1}
     assert Pair(Comparison(runs, FEW), "bnn", "ensemble").sizes == []
 
 
-def test_a_figure_does_not_depend_on_which_other_models_were_run(cells: Callable[..., list[Answers]]) -> None:
-    everything = cells()
-    alone = Comparison([one for one in everything if one.cell.model == "bnn" and one.cell.n_per_class == 5], FEW)
+def test_a_figure_does_not_depend_on_which_other_models_were_run(grid_answers: Callable[..., list[Answers]]) -> None:
+    everything = grid_answers()
+    alone = Comparison([one for one in everything if one.key.model == "bnn" and one.key.n_per_class == 5], FEW)
     together = Comparison(everything, FEW)
     assert alone.figures("bnn", 5) == together.figures("bnn", 5)
 
 
-def test_the_order_of_runs_does_not_matter(cells: Callable[..., list[Answers]]) -> None:
-    first, second = (Comparison(order(cells()), FEW) for order in (list, lambda runs: list(reversed(runs))))
+def test_the_order_of_runs_does_not_matter(grid_answers: Callable[..., list[Answers]]) -> None:
+    first, second = (Comparison(order(grid_answers()), FEW) for order in (list, lambda runs: list(reversed(runs))))
     assert first.figures("bnn", 5) == second.figures("bnn", 5)
 
 
 def test_runs_of_one_seed_with_other_images_cannot_be_compared(make_answers) -> None:
-    for cells in (("bnn", 5, "cnn", 5), ("bnn", 5, "bnn", 10)):
-        first, size, second, other = cells
+    for pair in (("bnn", 5, "cnn", 5), ("bnn", 5, "bnn", 10)):
+        first, size, second, other = pair
         runs = [make_answers(first, size, 0, 1.0), make_answers(second, other, 0, 1.0, images="other")]
         with pytest.raises(
             InputError, match=rf"{first}-n{size}-seed0 and {second}-n{other}-seed0 were not tested on the same"
@@ -193,7 +193,7 @@ def test_seeds_that_share_ood_images_are_no_surer_of_them_than_one(make_answers)
     known = np.tile([[0.6, 0.2, 0.2]], (2, 200, 1))
     alike = [
         dataclasses.replace(
-            one, probabilities=known, cell=Cell("cnn", 5, seed), example_ids=tuple(f"{seed}-{i}" for i in range(200))
+            one, probabilities=known, key=RunKey("cnn", 5, seed), example_ids=tuple(f"{seed}-{i}" for i in range(200))
         )
         for seed in (0, 1)
     ]

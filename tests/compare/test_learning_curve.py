@@ -5,7 +5,7 @@ from tfp_insects.compare import learning_curve
 from tfp_insects.compare.answers import Answers
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.pair import Pair
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 
 NUM_EXAMPLES = 200
 
@@ -15,7 +15,7 @@ def run(model: str, size: int, num_correct: int, seed: int = 0) -> Answers:
     right = np.arange(NUM_EXAMPLES) < num_correct
     probabilities = np.where(right[:, np.newaxis], [0.9, 0.1], [0.1, 0.9])[np.newaxis]
     ids = tuple(map(str, range(NUM_EXAMPLES)))
-    return Answers(Cell(model, size, seed), probabilities, np.zeros(NUM_EXAMPLES, np.int64), ids)
+    return Answers(RunKey(model, size, seed), probabilities, np.zeros(NUM_EXAMPLES, np.int64), ids)
 
 
 def comparison(first: dict[int, int], second: dict[int, int]) -> Comparison:

@@ -49,8 +49,8 @@ def test_one_model_alone_is_compared_with_none(make_answers) -> None:
 
 
 def test_models_without_a_common_seed_are_not_averaged(make_answers) -> None:
-    cells = [("cnn", 5, 0), ("bnn", 5, 0), ("cnn", 10, 1), ("bnn", 10, 1)]
-    figures = plain_figures(Comparison([make_answers(*cell, 1.0) for cell in cells], FEW))
+    places = [("cnn", 5, 0), ("bnn", 5, 0), ("cnn", 10, 1), ("bnn", 10, 1)]
+    figures = plain_figures(Comparison([make_answers(*place, 1.0) for place in places], FEW))
     assert figures["differences_over_sizes"] == {"bnn - cnn": {}}
     print_comparison(figures, judge(figures), Console(file=io.StringIO(), width=80))
 

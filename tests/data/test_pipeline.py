@@ -44,7 +44,7 @@ examples, preprocessing = Examples(source, np.arange(4), np.zeros(4, np.int32)),
 def print_living_stores():
     print(sum(isinstance(one, ImageStore) for one in gc.get_objects()))
 
-for _ in range(2):  # Two cells, one after the other.
+for _ in range(2):  # Two runs, one after the other.
     with graphs_forgotten():
         pipeline = TrainingPipeline(examples, preprocessing, Augmentation(), 2, 0)
         evaluated = evaluation_dataset(examples, preprocessing, 2)

@@ -33,12 +33,12 @@ def test_files_beside_the_page(grid_page, text):
     beside = {path.name for path in grid_page.parent.iterdir()}
     for name in re.findall(r"Files: (\w+)\.svg, \.png", text.words):
         assert {f"{name}.svg", f"{name}.png"} <= beside
-    assert {"cells.csv", "differences.csv", "quality_by_images.csv", "out_of_distribution.csv"} <= beside
+    assert {"runs.csv", "differences.csv", "quality_by_images.csv", "out_of_distribution.csv"} <= beside
     assert not [name for name in beside if name.startswith(".")]
 
 
 def test_figures_beside_the_page(grid_page, records):
-    with (grid_page.parent / "cells.csv").open() as file:
+    with (grid_page.parent / "runs.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
     for row in rows:
@@ -51,7 +51,7 @@ def test_figures_beside_the_page(grid_page, records):
     assert float(first["difference"]) == pytest.approx(gap)
 
 
-def test_a_single_cell_of_drawn_insects(make_run, tmp_path):
+def test_a_single_run_on_drawn_insects(make_run, tmp_path):
     make_run(tmp_path, "cnn", 5, 0, num_examples=40)
     page = report(tmp_path)
     text = read(page)
@@ -60,7 +60,7 @@ def test_a_single_cell_of_drawn_insects(make_run, tmp_path):
     assert "The records hold CNN." in text.words
     assert "nothing is compared here" in text.words
     assert re.search(r"With 5 images a class the CNN is right on [\d.]+ % of the test images", text.words)
-    assert "Each cell was run once, with one seed." in text.words
+    assert "Each method was run once a size, with one seed." in text.words
     for missing in ("How is data traded", "McNemar", "The weights as distributions", "Images of no known class"):
         assert missing not in text.words
     first = page.read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def test_a_single_cell_of_drawn_insects(make_run, tmp_path):
     assert report(tmp_path).read_text(encoding="utf-8") == first
 
 
-def test_one_twin_a_baseline_and_an_unfinished_cell(make_run, tmp_path):
+def test_one_twin_a_baseline_and_an_unfinished_run(make_run, tmp_path):
     make_run(tmp_path, "bnn", 5, 0, num_examples=40)
     make_run(tmp_path, "mc_dropout", 10, 1, num_examples=40)
     (make_run(tmp_path, "cnn", 5, 0, num_examples=40) / "record.json").unlink()
@@ -76,7 +76,7 @@ def test_one_twin_a_baseline_and_an_unfinished_cell(make_run, tmp_path):
     text = Text(page_without_pictures(tmp_path))
     assert "The records hold BNN and MC dropout." in text.words
     assert "Not finished, and left out: cnn-n5-seed0." in text.words
-    assert "has 6 cells without a finished run" in text.words
+    assert "has 6 runs that are not finished" in text.words
     assert "The weights as distributions" in text.words
 
 

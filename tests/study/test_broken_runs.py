@@ -13,24 +13,24 @@ import pytest
 import tensorflow as tf
 
 from tfp_insects.interruption import Interrupted, interruptible
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study import grid
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.grid import run_safely
 
-CELL = Cell("cnn", 4, 0)
+KEY = RunKey("cnn", 4, 0)
 
 
 @pytest.fixture(scope="module")
 def expected(tiny_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """Test predictions of an undisturbed run."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert run_safely(CELL, lambda: tiny_experiment, workdir).failure is None
+    assert run_safely(KEY, lambda: tiny_experiment, workdir).failure is None
     return probabilities(workdir)
 
 
 def probabilities(workdir: Path) -> np.ndarray:
-    with np.load(CELL.directory(workdir) / "predictions.npz") as file:
+    with np.load(KEY.directory(workdir) / "predictions.npz") as file:
         return file["probabilities"]
 
 
@@ -56,13 +56,13 @@ def full_disk() -> Iterator[Callable[[], None]]:
 def test_a_full_disk(
     tiny_experiment: Experiment, expected: np.ndarray, tmp_path: Path, full_disk: Callable[[], None]
 ) -> None:
-    directory = CELL.directory(tmp_path)
-    failed = run_safely(CELL, lambda: tiny_experiment, tmp_path, at_step(4, full_disk))
+    directory = KEY.directory(tmp_path)
+    failed = run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(4, full_disk))
     full_disk()
     assert failed.failure == (
         f"{directory}/checkpoints was not written (File too large): mend that and give the same command again"
     )
-    assert run_safely(CELL, lambda: tiny_experiment, tmp_path).failure is None
+    assert run_safely(KEY, lambda: tiny_experiment, tmp_path).failure is None
     np.testing.assert_array_equal(probabilities(tmp_path), expected)
     names = {path.name for path in directory.rglob("*") if "tfevents" not in path.name}
     assert names == {
@@ -72,13 +72,13 @@ def test_a_full_disk(
 
 
 def test_a_directory_that_goes_in_the_middle(tiny_experiment: Experiment, expected: np.ndarray, tmp_path: Path) -> None:
-    directory = CELL.directory(tmp_path)
-    failed = run_safely(CELL, lambda: tiny_experiment, tmp_path, at_step(3, lambda: shutil.rmtree(directory)))
+    directory = KEY.directory(tmp_path)
+    failed = run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(3, lambda: shutil.rmtree(directory)))
     assert failed.failure == (
         f"{directory}/history.csv was not written (No such file or directory): mend that and give the same command again"
     )
     assert not directory.exists()
-    assert run_safely(CELL, lambda: tiny_experiment, tmp_path).failure is None
+    assert run_safely(KEY, lambda: tiny_experiment, tmp_path).failure is None
     np.testing.assert_array_equal(probabilities(tmp_path), expected)
 
 
@@ -87,13 +87,13 @@ def test_a_signal_in_the_middle_of_an_epoch(tiny_experiment: Experiment, expecte
         os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted, match="interrupted by SIGTERM"), interruptible():
-        run_safely(CELL, lambda: tiny_experiment, tmp_path, at_step(5, end))
-    assert len((CELL.directory(tmp_path) / "history.csv").read_text().splitlines()) == 3
+        run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(5, end))
+    assert len((KEY.directory(tmp_path) / "history.csv").read_text().splitlines()) == 3
     steps: list[int] = []
-    assert run_safely(CELL, lambda: tiny_experiment, tmp_path, lambda: steps.append(1)).failure is None
+    assert run_safely(KEY, lambda: tiny_experiment, tmp_path, lambda: steps.append(1)).failure is None
     assert len(steps) == 6  # Four are told at once, two are left.
     np.testing.assert_array_equal(probabilities(tmp_path), expected)
-    assert json.loads((CELL.directory(tmp_path) / "record.json").read_text())["best_epoch"] > 0
+    assert json.loads((KEY.directory(tmp_path) / "record.json").read_text())["best_epoch"] > 0
 
 
 @pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")])
@@ -101,14 +101,14 @@ def test_memory_that_runs_out_is_told_with_what_to_do(error: Exception, tmp_path
     def fail() -> Experiment:
         raise error
 
-    assert run_safely(CELL, fail, tmp_path).failure == grid.OUT_OF_MEMORY
+    assert run_safely(KEY, fail, tmp_path).failure == grid.OUT_OF_MEMORY
 
 
 def test_a_defect_keeps_its_traceback(tmp_path: Path) -> None:
     def fail() -> Experiment:
         raise KeyError("a defect")
 
-    failure = run_safely(CELL, fail, tmp_path).failure
+    failure = run_safely(KEY, fail, tmp_path).failure
     assert failure is not None
     assert "Traceback" in failure
     assert "KeyError: 'a defect'" in failure

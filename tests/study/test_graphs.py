@@ -5,10 +5,10 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.graphs import graphs_forgotten
-from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.run_one import OneRun
 
 
 def num_living(kind: str) -> int:
@@ -16,10 +16,10 @@ def num_living(kind: str) -> int:
     return collections.Counter(type(one).__name__ for one in gc.get_objects())[kind]
 
 
-def test_a_cell_leaves_no_weights_and_no_images(tiny_experiment: Experiment, tmp_path: Path) -> None:
-    CellRun(Cell("bnn", 4, 0), tiny_experiment, tmp_path).run()  # What is made once for the whole process.
+def test_a_run_leaves_no_weights_and_no_images(tiny_experiment: Experiment, tmp_path: Path) -> None:
+    OneRun(RunKey("bnn", 4, 0), tiny_experiment, tmp_path).run()  # What is made once for the whole process.
     before = {kind: num_living(kind) for kind in ("EagerTensor", "ImageStore")}
-    CellRun(Cell("bnn", 4, 1), tiny_experiment, tmp_path).run()
+    OneRun(RunKey("bnn", 4, 1), tiny_experiment, tmp_path).run()
     for kind, number in before.items():
         assert num_living(kind) <= number
 

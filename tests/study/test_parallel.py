@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study import grid
 from tfp_insects.study.experiment import Experiment, Recipe
 from tfp_insects.study.parallel import Parallel
@@ -17,14 +17,14 @@ def test_runs_that_fail_in_other_processes_are_outcomes(
     def run_here(calls: Any, num_jobs: int) -> Any:
         assert num_jobs == 2
         sent = pickle.loads(pickle.dumps(calls))  # As it goes to another process.
-        return ((cell, None if cell.seed == 0 else call()) for cell, call in sent.items())
+        return ((key, None if key.seed == 0 else call()) for key, call in sent.items())
 
     monkeypatch.setattr(grid, "run_in_processes", run_here)
-    cells = [Cell("cnn", 4, seed) for seed in (0, 1)]
+    keys = [RunKey("cnn", 4, seed) for seed in (0, 1)]
     recipe = Recipe(str(tmp_path / "nix.zip"), "none", [4], tiny_experiment.config, tmp_path)
-    died, failed = grid.run_grid(cells, tiny_experiment, tmp_path, Console(quiet=True), Parallel(recipe, num_jobs=2))
-    assert died == (cells[0], None, grid.PROCESS_DIED)
-    assert (failed.cell, failed.record) == (cells[1], None)
+    died, failed = grid.run_grid(keys, tiny_experiment, tmp_path, Console(quiet=True), Parallel(recipe, num_jobs=2))
+    assert died == (keys[0], None, grid.PROCESS_DIED)
+    assert (failed.key, failed.record) == (keys[1], None)
     assert failed.failure is not None
     assert "nix.zip" in failed.failure
     assert "Traceback" not in failed.failure

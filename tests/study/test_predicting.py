@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.config import Draws, PredictionConfig
 from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.run_one import OneRun
 
 MOMENTS = {
     "prediction.method": "moments",
@@ -26,7 +26,7 @@ def experiment(tiny_experiment: Experiment) -> Experiment:
 
 
 def test_the_twin_predicts_by_moments_and_says_so(experiment: Experiment, tmp_path: Path) -> None:
-    record = CellRun(Cell("bnn", 4, 0), experiment, tmp_path).run()
+    record = OneRun(RunKey("bnn", 4, 0), experiment, tmp_path).run()
     assert record["prediction_method"] == "moments"
     # Nothing before the head is random, so one pass has all draws of the logits.
     assert record["num_draws"] == 16
@@ -38,7 +38,7 @@ def test_the_twin_predicts_by_moments_and_says_so(experiment: Experiment, tmp_pa
 def test_what_moments_do_not_pass_through_predicts_by_monte_carlo_and_says_so(
     experiment: Experiment, tmp_path: Path
 ) -> None:
-    record = CellRun(Cell("mc_dropout", 4, 0), experiment, tmp_path).run()
+    record = OneRun(RunKey("mc_dropout", 4, 0), experiment, tmp_path).run()
     assert (record["prediction_method"], record["num_samples"], record["num_draws"]) == ("monte_carlo", 3, 6)
 
 

@@ -14,25 +14,25 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.metrics.out_of_distribution import auroc, fpr_at_tpr
 from tfp_insects.metrics.summary import scores_of_unknown
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.reading import load_run
-from tfp_insects.study import run_cell
+from tfp_insects.runs.run_key import RunKey
+from tfp_insects.study import run_one
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.run_one import OneRun
 
-CELL = Cell("bnn", 4, 0)
+KEY = RunKey("bnn", 4, 0)
 
 
 @pytest.fixture(scope="module")
 def finished(tiny_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     workdir = tmp_path_factory.mktemp("finished")
-    CellRun(CELL, tiny_experiment, workdir).run()
-    return CELL.directory(workdir)
+    OneRun(KEY, tiny_experiment, workdir).run()
+    return KEY.directory(workdir)
 
 
 @pytest.fixture
 def directory(finished: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(finished, CELL.directory(tmp_path))
+    return shutil.copytree(finished, KEY.directory(tmp_path))
 
 
 def changed(experiment: Experiment, path: str, value: Any) -> Experiment:
@@ -53,7 +53,7 @@ def run(directory: Path, experiment: Experiment) -> dict[str, Any]:
     def on_step() -> None:
         raise AssertionError("it was trained again")
 
-    return CellRun(CELL, experiment, directory.parent).run(on_step)
+    return OneRun(KEY, experiment, directory.parent).run(on_step)
 
 
 def test_another_number_of_draws_is_predicted_from_the_weights(directory: Path, tiny_experiment: Experiment) -> None:
@@ -85,7 +85,7 @@ def test_an_error_leaves_record_and_predictions_as_they_were(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_cell, "make_record", fail)
+        patch.setattr(run_one, "make_record", fail)
         with pytest.raises(KeyboardInterrupt):
             run(directory, changed(tiny_experiment, "prediction.num_samples", 1))
     assert written(directory) == before
@@ -155,10 +155,10 @@ def test_validation_predictions_are_made_anew_before_a_run_is_finished(
     for name in ("record.json", "predictions.npz", "test_images.zip"):
         (directory / name).unlink()
     before = written(directory)
-    CellRun(CELL, tiny_experiment, directory.parent).run_validation()
+    OneRun(KEY, tiny_experiment, directory.parent).run_validation()
     assert written(directory) == before
     other = changed(tiny_experiment, "prediction.num_last_layer_samples", 1)
-    CellRun(CELL, other, directory.parent).run_validation()
+    OneRun(KEY, other, directory.parent).run_validation()
     with np.load(directory / "validation_predictions.npz") as file:
         assert file["probabilities"].shape == (3, 16, 4)
     assert not (directory / "predictions.npz").exists()

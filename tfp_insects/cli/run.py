@@ -14,8 +14,8 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
 from tfp_insects.report.accuracy_curves import plot_accuracy_curves
 from tfp_insects.report.page import write_report
-from tfp_insects.runs.cells import make_cells
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.run_key import make_run_keys
 from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images, split_images
 from tfp_insects.study.grid import require_all, run_grid
 from tfp_insects.study.limits import require_within_limits
@@ -40,7 +40,7 @@ class Command:
         cache_dir: Where drawn images and weights are kept.
         data_dir: Where TFDS keeps prepared data; none for its own default.
         ood_data: Path of images of other things, or empty.
-        num_jobs: Cells run at the same time.
+        num_jobs: Runs at the same time.
         dry_run: Whether to say what would be done instead of doing it.
     """
 
@@ -58,7 +58,7 @@ class Command:
 
 
 def run_command(command: Command, config_for: ConfigFor) -> None:
-    """Runs all cells that the command names and compares them.
+    """Does all runs that the command names and compares them.
 
     Args:
         command: What the user asked for.
@@ -70,7 +70,7 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
     console = Console()
     say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     sizes = parse_numbers("n_per_class", command.sizes)
-    cells = make_cells(list(command.models), sizes, parse_numbers("seeds", command.seeds))
+    keys = make_run_keys(list(command.models), sizes, parse_numbers("seeds", command.seeds))
     require_writable(command.workdir)
     # Which configuration counts depends on the images, and how they are read on a part that both have alike.
     source = open_images(command.data, sizes, _typed(config_for(False)).data, command.cache_dir, command.data_dir)
@@ -87,12 +87,12 @@ def run_command(command: Command, config_for: ConfigFor) -> None:
     if command.dry_run:
         require_readable_weights(command.weights, config)
         split = split_images(source, ood, sizes, config.data, say)[-1]
-        print_plan(cells, split, config, command.workdir, console)
+        print_plan(keys, split, config, command.workdir, console)
         return
     experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood)
     recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir, command.ood_data)
     parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
-    outcomes = run_grid(cells, experiment, command.workdir, console, parallel)
+    outcomes = run_grid(keys, experiment, command.workdir, console, parallel)
     records = [outcome.record for outcome in outcomes if outcome.record is not None]
     if records:
         compare(records, command.workdir, console)

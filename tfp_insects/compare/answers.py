@@ -13,9 +13,9 @@ from tfp_insects.metrics.bootstrap import Statistic
 from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.layout import OOD_NAME
 from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_key import RunKey
 
 Split = Literal["validation", "test"]
 
@@ -54,7 +54,7 @@ class Answers:
     """One run's answers.
 
     Attributes:
-        cell: Its model, size and seed.
+        key: Its model, size and seed.
         probabilities: float32 `[num_samples, num_examples, num_classes]`.
         labels: int `[num_examples]`.
         example_ids: Of the images.
@@ -62,7 +62,7 @@ class Answers:
         seconds: How long it took: those of `TIMES` that are known.
     """
 
-    cell: Cell
+    key: RunKey
     probabilities: np.ndarray
     labels: np.ndarray
     example_ids: tuple[str, ...]
@@ -124,7 +124,7 @@ def answers_of(run: Run, split: Split = "test") -> Answers:
     """
     found = run.test if split == "test" else run.validation
     return Answers(
-        cell=Cell(run.model, run.n_per_class, run.seed),
+        key=RunKey(run.model, run.n_per_class, run.seed),
         probabilities=found.probabilities,
         labels=found.labels,
         example_ids=found.example_ids,

@@ -1,4 +1,4 @@
-"""From the flags of `benchmarks/quality.py` to its tables: the same cells as any study, each seed with its own split."""
+"""From the flags of `benchmarks/quality.py` to its tables: the same runs as any study, each seed with its own split."""
 
 import dataclasses
 import functools
@@ -18,11 +18,11 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress import progress_bar
-from tfp_insects.runs.cells import Cell, is_finished, make_cells
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.layout import VALIDATION_NAME
 from tfp_insects.runs.reading import load_run
 from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_key import RunKey, is_finished, make_run_keys
 from tfp_insects.study.experiment import (
     Experiment,
     make_experiment,
@@ -31,7 +31,7 @@ from tfp_insects.study.experiment import (
     with_split_seed,
 )
 from tfp_insects.study.records import VERSIONED, hardware
-from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.run_one import OneRun
 from tfp_insects.text import plain
 
 
@@ -66,16 +66,16 @@ class Benchmark:
     only_finished: bool = False
 
     @property
-    def cells(self) -> list[Cell]:
+    def keys(self) -> list[RunKey]:
         """What is run, cheapest first, or what is looked for where nothing is run."""
-        cells = make_cells(list(self.models), list(self.sizes), list(self.seeds))
+        keys = make_run_keys(list(self.models), list(self.sizes), list(self.seeds))
         if self.only_finished:
-            return cells
-        return [cell for cell in cells if find_method(cell.model).runs_all_seeds or cell.seed == self.seeds[0]]
+            return keys
+        return [key for key in keys if find_method(key.model).runs_all_seeds or key.seed == self.seeds[0]]
 
 
 def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
-    """Runs what is left of the cells, compares them, prints the tables and writes them as JSON.
+    """Does what is left of the runs, compares them, prints the tables and writes them as JSON.
 
     Raises:
         InputError: Something that the user gave cannot be used, or a work directory holds other runs.
@@ -83,7 +83,7 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
     require_writable(benchmark.workdir)
     experiment = _make_experiment(benchmark, console)
     if not benchmark.only_finished:
-        _run_cells(benchmark, experiment, console)
+        _do_runs(benchmark, experiment, console)
     figures = plain_figures(read_comparison(benchmark))
     criteria = judge(figures)
     result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
@@ -95,12 +95,12 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
 
 
 def read_comparison(benchmark: Benchmark) -> Comparison:
-    """Reads those of the cells that are finished.
+    """Reads those of the runs that are finished.
 
     Raises:
         InputError: None is finished, a file of one is cut off, or two cannot be compared.
     """
-    found = [answers for cell in benchmark.cells if (answers := _read(cell, benchmark)) is not None]
+    found = [answers for key in benchmark.keys if (answers := _read(key, benchmark)) is not None]
     if not found:
         raise InputError(
             f"{benchmark.workdir}: no finished run of {benchmark.split} there, so there is nothing to compare"
@@ -108,8 +108,8 @@ def read_comparison(benchmark: Benchmark) -> Comparison:
     return Comparison(found)
 
 
-def _read(cell: Cell, benchmark: Benchmark) -> Answers | None:
-    directory = cell.directory(benchmark.workdir)
+def _read(key: RunKey, benchmark: Benchmark) -> Answers | None:
+    directory = key.directory(benchmark.workdir)
     if benchmark.split == "test":
         return answers_of(load_run(directory)) if is_finished(directory) else None
     return answers_of(Run(directory), "validation") if (directory / VALIDATION_NAME).exists() else None
@@ -135,13 +135,13 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
     )
 
 
-def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:
+def _do_runs(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:
     with progress_bar(console) as progress:
-        overall = progress.add_task("all cells", total=len(benchmark.cells))
-        for cell in benchmark.cells:
-            own = with_split_seed(experiment, cell.seed, benchmark.sizes)
-            run = CellRun(cell, own, benchmark.workdir)
-            task = progress.add_task(cell.name, total=run.num_steps)
+        overall = progress.add_task("all runs", total=len(benchmark.keys))
+        for key in benchmark.keys:
+            own = with_split_seed(experiment, key.seed, benchmark.sizes)
+            run = OneRun(key, own, benchmark.workdir)
+            task = progress.add_task(key.name, total=run.num_steps)
             on_step = functools.partial(progress.advance, task)
             if benchmark.split == "validation":
                 run.run_validation(on_step)
@@ -149,7 +149,7 @@ def _run_cells(benchmark: Benchmark, experiment: Experiment, console: Console) -
                 run.run(on_step)
             progress.remove_task(task)
             progress.advance(overall)
-            _say(console, f"{cell.name}: finished")
+            _say(console, f"{key.name}: finished")
 
 
 def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tfp_insects.metrics.bootstrap import (
 )
 from tfp_insects.metrics.metric import OodMetric
 from tfp_insects.metrics.metric_table import all_metrics, find_metric, ood_metrics
-from tfp_insects.runs.cells import Cell
+from tfp_insects.runs.run_key import RunKey
 
 SEED = 0
 Seeds = tuple[int, ...]
@@ -52,29 +52,29 @@ class Comparison:
     """
 
     def __init__(self, answers: Iterable[Answers], num_resamples: int = NUM_RESAMPLES) -> None:
-        self._by_cell = {one.cell: one for one in answers}
+        self._by_key = {one.key: one for one in answers}
         self._num_resamples = num_resamples
         self._by_seeds: dict[Seeds, dict[Key, Resampled]] = {}
-        _require_same_images(list(self._by_cell.values()))
+        _require_same_images(list(self._by_key.values()))
 
     @property
     def models(self) -> list[str]:
         """Names of the models, in the order of the answers."""
-        return list(dict.fromkeys(cell.model for cell in self._by_cell))
+        return list(dict.fromkeys(key.model for key in self._by_key))
 
     @property
     def sizes(self) -> list[int]:
         """Numbers of training images a class, increasing."""
-        return sorted({cell.n_per_class for cell in self._by_cell})
+        return sorted({key.n_per_class for key in self._by_key})
 
     @property
     def has_shared_images(self) -> bool:
         """Whether all seeds are tested on the same images; else each has its own."""
-        return len({one.example_ids for one in self._by_cell.values()}) == 1
+        return len({one.example_ids for one in self._by_key.values()}) == 1
 
     def sizes_of(self, model: str) -> list[int]:
         """Sizes at which a model was run, increasing."""
-        return sorted({cell.n_per_class for cell in self._by_cell if cell.model == model})
+        return sorted({key.n_per_class for key in self._by_key if key.model == model})
 
     def answers(self, model: str, n_per_class: int) -> list[Answers]:
         """Answers of one model and size, by seed."""
@@ -82,14 +82,12 @@ class Comparison:
 
     def get(self, model: str, n_per_class: int, seed: int) -> Answers:
         """One run's answers."""
-        return self._by_cell[Cell(model, n_per_class, seed)]
+        return self._by_key[RunKey(model, n_per_class, seed)]
 
     def seeds(self, model: str, n_per_class: int, metric: str = "") -> Seeds:
         """Seeds with which a model was run at a size, increasing; those of which a metric says something, if one is named."""
-        found = [
-            one for one in self._by_cell.values() if (one.cell.model, one.cell.n_per_class) == (model, n_per_class)
-        ]
-        return tuple(sorted(one.cell.seed for one in found if not metric or metric in one.statistics))
+        found = [one for one in self._by_key.values() if (one.key.model, one.key.n_per_class) == (model, n_per_class)]
+        return tuple(sorted(one.key.seed for one in found if not metric or metric in one.statistics))
 
     def metrics(self, model: str, n_per_class: int) -> list[str]:
         """Metrics that say something of a model at a size, in their order."""
@@ -121,7 +119,7 @@ class Comparison:
             for metric in all_metrics()
             if set(seeds) <= set(self.seeds(model, size, metric.name))
         ]
-        first = [next(one for cell, one in self._by_cell.items() if cell.seed == seed) for seed in seeds]
+        first = [next(one for key, one in self._by_key.items() if key.seed == seed) for seed in seeds]
         num_known = [len(one.labels) for one in first]
         is_shared = len({one.example_ids for one in first}) == 1
         found = bootstrap_over_seeds(
@@ -147,17 +145,17 @@ class Comparison:
         """Number of images of no known class, if a figure needs them."""
         if not any(isinstance(find_metric(name), OodMetric) for name in dict.fromkeys(name for _, _, name in keys)):
             return []
-        return [next(one.ood.probabilities.shape[1] for one in self._by_cell.values() if one.ood is not None)]
+        return [next(one.ood.probabilities.shape[1] for one in self._by_key.values() if one.ood is not None)]
 
 
 def _require_same_images(answers: Sequence[Answers]) -> None:
     """Refuses runs whose figures cannot be paired."""
     if not answers:
         raise ValueError("answers: expected those of one run or more, got none")
-    of_seed = {one.cell.seed: one for one in reversed(answers)}
+    of_seed = {one.key.seed: one for one in reversed(answers)}
     asked = next((one for one in answers if one.ood is not None), None)
     for one in answers:
-        first = of_seed[one.cell.seed]
+        first = of_seed[one.key.seed]
         if one.example_ids != first.example_ids or not np.array_equal(one.labels, first.labels):
             raise _difference(first, one, "tested on the same images")
         if asked is not None and one.ood is not None and _ood_images(one) != _ood_images(asked):
@@ -171,6 +169,6 @@ def _ood_images(answers: Answers) -> tuple[str, int]:
 
 def _difference(first: Answers, other: Answers, what: str) -> InputError:
     return InputError(
-        f"{first.cell.name} and {other.cell.name} were not {what}, so their figures cannot be compared: keep runs of "
+        f"{first.key.name} and {other.key.name} were not {what}, so their figures cannot be compared: keep runs of "
         f"other data or another split in a work directory of their own"
     )

@@ -88,9 +88,9 @@ def next_doubling(comparison: Comparison, model: str) -> Doubling | None:
     return Doubling(model, sizes[-1], found.interval())
 
 
-def common_seeds(comparison: Comparison, cells: Sequence[tuple[str, int]]) -> Seeds:
+def common_seeds(comparison: Comparison, places: Sequence[tuple[str, int]]) -> Seeds:
     """Seeds with which all of some models and sizes were run."""
-    return tuple(sorted(set.intersection(*(set(comparison.seeds(*cell)) for cell in cells)))) if cells else ()
+    return tuple(sorted(set.intersection(*(set(comparison.seeds(*place)) for place in places)))) if places else ()
 
 
 def _exponents(errors: FloatArray, sizes: list[int]) -> FloatArray:

@@ -103,7 +103,7 @@ class Pair:
 
         Not over all seeds together: each may cut its test set from the same images, so that one image is in several.
         """
-        return [(one.cell.seed, mcnemar_test(one.correct, other.correct)) for one, other in self._answers(n_per_class)]
+        return [(one.key.seed, mcnemar_test(one.correct, other.correct)) for one, other in self._answers(n_per_class)]
 
     def time_ratios(self, n_per_class: int) -> dict[str, TimeRatio]:
         """How many times as long the model takes, by the name of the time, see `Answers.times`."""

@@ -13,7 +13,7 @@ from tfp_insects.files import written_whole
 from tfp_insects.metrics.metric_table import all_metrics, find_metric, table_metrics
 from tfp_insects.text import plain
 
-CELL = {"model": "model", "n_per_class": "n", "seed": "seed"}
+KEY = {"model": "model", "n_per_class": "n", "seed": "seed"}
 COST = {"best_epoch": "epoch", "train_seconds": "train s", "predict_seconds": "test s", "seconds_per_step": "s/step"}
 OTHER_TIMES = ("seconds_to_best_epoch",)
 EPISTEMIC = "mean_mutual_information"
@@ -33,7 +33,7 @@ MADE_FROM = (
 
 
 def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
-    """Prints one row a cell: as many of the metrics as the console is wide enough for; the CSV file has all."""
+    """Prints one row a run: as many of the metrics as the console is wide enough for; the CSV file has all."""
     first = records[0]
     kind = "drawn insects, no photographs" if first["drawn"] else first["data"]
     title = (
@@ -49,8 +49,8 @@ def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
 
 
 def write_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Writes one row a cell, with every metric."""
-    columns = [*CELL, *(metric.name for metric in all_metrics()), *COST, *OTHER_TIMES, *MADE_FROM]
+    """Writes one row a run, with every metric."""
+    columns = [*KEY, *(metric.name for metric in all_metrics()), *COST, *OTHER_TIMES, *MADE_FROM]
     with (
         written_whole(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
@@ -64,7 +64,7 @@ def _columns(records: Sequence[Mapping[str, Any]], width: int) -> dict[str, str]
     """Name and heading of each column that fits, those that matter least left out first."""
     metrics = [metric.name for metric in table_metrics()]
     unknown = [AUROC] if any(AUROC in record for record in records) else []
-    columns = {**CELL, **{name: find_metric(name).heading for name in (*metrics, *unknown, EPISTEMIC)}, **COST}
+    columns = {**KEY, **{name: find_metric(name).heading for name in (*metrics, *unknown, EPISTEMIC)}, **COST}
     times = ("train_seconds", "predict_seconds")  # Both parts of what a user waits for, or neither.
     for names in (("seconds_per_step",), ("best_epoch",), times, *((name,) for name in reversed(metrics))):
         if _width(columns, records) > width:

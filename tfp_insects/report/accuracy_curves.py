@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from tfp_insects.files import written_whole
 from tfp_insects.report.lettering import letter
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.layout import HISTORY_NAME
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.training.history import read_history
 
 MAX_CHARACTERS = 40  # Of the data's name.
@@ -65,8 +65,8 @@ def _draw_model(records: Sequence[dict[str, Any]], workdir: Path) -> Figure:
 
 
 def _plot_record(axes: Axes, record: dict[str, Any], workdir: Path, colour: str) -> None:
-    cell = Cell(record["model"], record["n_per_class"], record["seed"])
-    rows = read_history(cell.directory(workdir) / HISTORY_NAME)
+    key = RunKey(record["model"], record["n_per_class"], record["seed"])
+    rows = read_history(key.directory(workdir) / HISTORY_NAME)
     epochs = [row.epoch for row in rows]
     axes.plot(epochs, [row.train_accuracy for row in rows], "--", color=colour, linewidth=1.0)
     axes.plot(epochs, [row.validation_accuracy for row in rows], color=colour, label=str(record["n_per_class"]))

@@ -35,7 +35,7 @@ def caveats(study: RunSet) -> list[str]:
     num_seeds = len(study.seeds)
     if num_seeds == 1:
         found = [
-            "Each cell was run once, with one seed. The intervals are over test images alone: they do not say how "
+            "Each method was run once a size, with one seed. The intervals are over test images alone: they do not say how "
             "the figures would change with other training images or another start."
         ]
     else:

@@ -10,8 +10,8 @@ from tfp_insects.runs.run_set import RunSet
 ALL_SIZES = "all"
 
 
-def cell_rows(study: RunSet) -> list[dict[str, Any]]:
-    """One row a run for `cells.csv`: all single values that any record has."""
+def run_rows(study: RunSet) -> list[dict[str, Any]]:
+    """One row a run for `runs.csv`: all single values that any record has."""
     fields = dict.fromkeys(
         name for run in study.runs for name, value in run.record.items() if isinstance(value, str | int | float)
     )

@@ -13,7 +13,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.content import DRAWN, Content, make_content
-from tfp_insects.report.figure_files import cell_rows, difference_rows
+from tfp_insects.report.figure_files import difference_rows, run_rows
 from tfp_insects.report.pictures import Picture, key_svg, panel_svg, save_picture, write_csv
 from tfp_insects.report.wording import enumerate_words
 from tfp_insects.runs.reading import load_runs
@@ -91,7 +91,7 @@ def _unbroken(page: str) -> str:
 def _write_files(content: Content, directory: Path) -> None:
     for picture in content.pictures:
         save_picture(picture, directory)
-    write_csv(directory / "cells.csv", cell_rows(content.study))
+    write_csv(directory / "runs.csv", run_rows(content.study))
     if content.pairs:
         write_csv(directory / "differences.csv", difference_rows(content.pairs))
 

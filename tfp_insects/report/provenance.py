@@ -65,7 +65,7 @@ def notes(study: RunSet) -> list[str]:
         found.append(f"Not finished, and left out: {_some(study.unfinished, 'in the work directory')}.")
     missing = len(study.models) * len(study.sizes) * len(study.seeds) - len(study.runs)
     if missing:
-        found.append(f"The grid of models, sizes and seeds has {missing} cells without a finished run.")
+        found.append(f"The grid of models, sizes and seeds has {missing} runs that are not finished.")
     differing = _differing_settings(study)
     if differing:
         found.append(f"Runs differ in these settings: {', '.join(differing)}.")

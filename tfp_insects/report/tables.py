@@ -80,12 +80,12 @@ def figures_table(comparison: Comparison) -> Table:
     times = {
         name: words
         for name, words in MEAN_TIMES.items()
-        if all(_mean_time(comparison, *c, name) for c in _cells(comparison))
+        if all(_mean_time(comparison, *place, name) for place in _places(comparison))
     }
     table = _metrics_table(comparison, table_metrics())
     rows = [
-        [*row, *(Cell(_mean_time(comparison, *cell, name)) for name in times)]
-        for row, cell in zip(table.rows, _cells(comparison), strict=True)
+        [*row, *(Cell(_mean_time(comparison, *place, name)) for name in times)]
+        for row, place in zip(table.rows, _places(comparison), strict=True)
     ]
     return Table([*table.headings, *times.values()], rows)
 
@@ -114,7 +114,7 @@ def ood_table(comparison: Comparison) -> Table | None:
     """AUROC and FPR95 of each model, size and score; None where no run was asked about images of no known class."""
     separations = list(dict.fromkeys(metric.separation for metric in ood_metrics()))
     rows = []
-    for model, size in _cells(comparison):
+    for model, size in _places(comparison):
         for score in ood_scores():
             metrics = [one for one in ood_metrics() if one.score == score and comparison.seeds(model, size, one.name)]
             if metrics and score.is_in_tables:
@@ -143,13 +143,13 @@ def weights_table(layers: Mapping[int, Sequence[LayerWeights]]) -> Table:
     return Table(headings, rows)
 
 
-def _cells(comparison: Comparison) -> list[tuple[str, int]]:
+def _places(comparison: Comparison) -> list[tuple[str, int]]:
     return [(model, size) for model in comparison.models for size in comparison.sizes_of(model)]
 
 
 def _metrics_table(comparison: Comparison, asked: Sequence[Metric]) -> Table:
-    """Those of the metrics that say something of one cell at least."""
-    metrics = [one for one in asked if any(comparison.seeds(*cell, one.name) for cell in _cells(comparison))]
+    """Those of the metrics that say something of one run at least."""
+    metrics = [one for one in asked if any(comparison.seeds(*place, one.name) for place in _places(comparison))]
     rows = [
         [
             Cell(label_of(model), kind="text"),
@@ -157,7 +157,7 @@ def _metrics_table(comparison: Comparison, asked: Sequence[Metric]) -> Table:
             Cell(str(len(comparison.seeds(model, size)))),
             *(_figure_cell(comparison, model, size, metric) for metric in metrics),
         ]
-        for model, size in _cells(comparison)
+        for model, size in _places(comparison)
     ]
     return Table(["Model", "Images a class", "Seeds", *(f"{one.title}{_scale_unit(one)}" for one in metrics)], rows)
 

@@ -1,4 +1,4 @@
-"""What all cells of one command share: images, split, pretrained weights and configuration."""
+"""What all runs of one command share: images, split, pretrained weights and configuration."""
 
 import dataclasses
 import hashlib
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What all cells of one command share.
+    """What all runs of one command share.
 
     Attributes:
         source: All images.
@@ -85,7 +85,7 @@ class Experiment:
         return {**self.split_record(), "images": list_images(self.source)}
 
     def identity(self) -> dict[str, Any]:
-        """What a finished cell must agree on to be skipped; plain values."""
+        """What a finished run must agree on to be skipped; plain values."""
         config = self.config.to_plain()
         # This field only decides which classes are kept, and those are in the split.
         config["data"].pop("max_n_per_class", None)

@@ -14,14 +14,14 @@ from rich.progress import Progress
 from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written
 from tfp_insects.progress import progress_bar
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.config import MONTE_CARLO
 from tfp_insects.runs.layout import RECORD_NAME
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.processes import run_in_processes
-from tfp_insects.study.run_cell import CellRun
-from tfp_insects.study.steps import steps_of_cell
+from tfp_insects.study.run_one import OneRun
+from tfp_insects.study.steps import steps_of_run
 from tfp_insects.training.fit import OnStep
 
 Record = dict[str, Any]
@@ -36,9 +36,9 @@ OUT_OF_MEMORY = (
 
 
 class Outcome(NamedTuple):
-    """What became of a cell: its record, or what went wrong."""
+    """What became of a run: its record, or what went wrong."""
 
-    cell: Cell
+    key: RunKey
     record: Record | None
     failure: str | None
 
@@ -47,96 +47,96 @@ Outcomes = Generator[Outcome, None, None]
 
 
 def run_grid(
-    cells: Sequence[Cell], experiment: Experiment, workdir: Path, console: Console, parallel: Parallel | None = None
+    keys: Sequence[RunKey], experiment: Experiment, workdir: Path, console: Console, parallel: Parallel | None = None
 ) -> list[Outcome]:
-    """Runs all cells that are not finished.
+    """Does all runs that are not finished.
 
     Args:
-        cells: What to run, in this order.
+        keys: What to run, in this order.
         experiment: What they share.
         workdir: Where their directories go.
         console: Where progress is shown and each result is told in a line.
-        parallel: How to run several cells at the same time; none runs one after the other in this process.
+        parallel: How to do several runs at the same time; none does one after the other in this process.
 
     Returns:
-        One outcome a cell, in the order of the cells.
+        One outcome a run, in the order of the keys.
     """
-    before = {cell: _written_at(cell, workdir) for cell in cells}
+    before = {key: _written_at(key, workdir) for key in keys}
     with progress_bar(console) as progress:
         if parallel is None:
-            stream = _run_one_by_one(cells, experiment, workdir, progress)
+            stream = _run_one_by_one(keys, experiment, workdir, progress)
         else:
-            stream = _run_parallel(cells, parallel, workdir, progress)
+            stream = _run_parallel(keys, parallel, workdir, progress)
         outcomes = {}
         with contextlib.closing(stream):  # Whatever ends this loop ends the processes behind it.
             for outcome in stream:
-                outcomes[outcome.cell] = outcome
-                line = _describe(outcome, before[outcome.cell], _written_at(outcome.cell, workdir))
+                outcomes[outcome.key] = outcome
+                line = _describe(outcome, before[outcome.key], _written_at(outcome.key, workdir))
                 # A traceback may hold what rich would take for markup.
                 console.print(line, soft_wrap=True, markup=False, highlight=False)
-    return [outcomes[cell] for cell in cells]
+    return [outcomes[key] for key in keys]
 
 
 def require_all(outcomes: Sequence[Outcome]) -> None:
-    """Raises `InputError` with the list of the cells that failed, if any did."""
-    failures = [f"{outcome.cell.name}: {outcome.failure}" for outcome in outcomes if outcome.failure]
+    """Raises `InputError` with the list of the runs that failed, if any did."""
+    failures = [f"{outcome.key.name}: {outcome.failure}" for outcome in outcomes if outcome.failure]
     if failures:
         raise InputError(f"{len(failures)} of {len(outcomes)} runs failed:\n" + "\n".join(failures))
 
 
 def run_safely(
-    cell: Cell, make_experiment: Callable[[], Experiment], workdir: Path, on_step: OnStep = lambda: None
+    key: RunKey, make_experiment: Callable[[], Experiment], workdir: Path, on_step: OnStep = lambda: None
 ) -> Outcome:
-    """Runs one cell; what goes wrong becomes part of the outcome, a defect of the project with its traceback."""
+    """Does one run; what goes wrong becomes part of the outcome, a defect of the project with its traceback."""
     try:
-        with told_if_not_written(cell.directory(workdir)):
-            return Outcome(cell, CellRun(cell, make_experiment(), workdir).run(on_step), None)
+        with told_if_not_written(key.directory(workdir)):
+            return Outcome(key, OneRun(key, make_experiment(), workdir).run(on_step), None)
     except InputError as error:
-        return Outcome(cell, None, str(error))
+        return Outcome(key, None, str(error))
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        return Outcome(cell, None, OUT_OF_MEMORY)
+        return Outcome(key, None, OUT_OF_MEMORY)
     except Exception:
-        return Outcome(cell, None, traceback.format_exc())
+        return Outcome(key, None, traceback.format_exc())
 
 
-def _run_one_by_one(cells: Sequence[Cell], experiment: Experiment, workdir: Path, progress: Progress) -> Outcomes:
-    steps = {cell: steps_of_cell(cell, experiment.split, experiment.config).per_run for cell in cells}
+def _run_one_by_one(keys: Sequence[RunKey], experiment: Experiment, workdir: Path, progress: Progress) -> Outcomes:
+    steps = {key: steps_of_run(key, experiment.split, experiment.config).per_run for key in keys}
     overall = progress.add_task("all runs", total=sum(steps.values()))
-    for cell in cells:
+    for key in keys:
         before = progress.tasks[0].completed
-        task = progress.add_task(cell.name, total=steps[cell])
+        task = progress.add_task(key.name, total=steps[key])
 
         def on_step(task: Any = task) -> None:
             progress.advance(task)
             progress.advance(overall)
 
-        yield run_safely(cell, lambda: experiment, workdir, on_step)
+        yield run_safely(key, lambda: experiment, workdir, on_step)
         progress.remove_task(task)
-        progress.update(overall, completed=before + steps[cell])
+        progress.update(overall, completed=before + steps[key])
 
 
-def _run_parallel(cells: Sequence[Cell], parallel: Parallel, workdir: Path, progress: Progress) -> Outcomes:
-    overall = progress.add_task("all runs", total=len(cells))
-    calls = {cell: functools.partial(run_safely, cell, parallel.recipe.make, workdir) for cell in cells}
+def _run_parallel(keys: Sequence[RunKey], parallel: Parallel, workdir: Path, progress: Progress) -> Outcomes:
+    overall = progress.add_task("all runs", total=len(keys))
+    calls = {key: functools.partial(run_safely, key, parallel.recipe.make, workdir) for key in keys}
     with contextlib.closing(run_in_processes(calls, parallel.num_jobs)) as results:
-        for cell, outcome in results:
+        for key, outcome in results:
             progress.advance(overall)
-            yield outcome or Outcome(cell, None, PROCESS_DIED)
+            yield outcome or Outcome(key, None, PROCESS_DIED)
 
 
-def _written_at(cell: Cell, workdir: Path) -> int | None:
+def _written_at(key: RunKey, workdir: Path) -> int | None:
     """When a run's record was written, in nanoseconds; none where there is none."""
-    path = cell.directory(workdir) / RECORD_NAME
+    path = key.directory(workdir) / RECORD_NAME
     return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _describe(outcome: Outcome, before: int | None, now: int | None) -> str:
     if outcome.record is None:
-        return f"{outcome.cell.name}: failed. {outcome.failure}"
+        return f"{outcome.key.name}: failed. {outcome.failure}"
     verb = "finished" if before is None else "already finished" if before == now else "predicted anew"
     accuracy, nll = outcome.record["accuracy"], outcome.record["nll"]
     passes = "" if outcome.record["num_draws"] == 1 else f", {_passes(outcome.record)} an answer"
-    return f"{outcome.cell.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}{passes}"
+    return f"{outcome.key.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}{passes}"
 
 
 def _passes(record: Record) -> str:

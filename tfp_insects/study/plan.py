@@ -10,15 +10,15 @@ from rich.table import Table
 
 from tfp_insects.data.split import Split
 from tfp_insects.files import read_json
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.identity import first_difference, predicted_with
 from tfp_insects.runs.layout import CONFIG_NAME, RECORD_NAME
 from tfp_insects.runs.run import Run
-from tfp_insects.study.steps import steps_of_cell
+from tfp_insects.runs.run_key import RunKey
+from tfp_insects.study.steps import steps_of_run
 
 
-def print_plan(cells: Sequence[Cell], split: Split, config: RunConfig, workdir: Path, console: Console) -> None:
+def print_plan(keys: Sequence[RunKey], split: Split, config: RunConfig, workdir: Path, console: Console) -> None:
     """Prints each run with its state and an estimate of its training time.
 
     The estimate takes the time of a training image from the finished runs of the same model in the same work directory:
@@ -28,13 +28,13 @@ def print_plan(cells: Sequence[Cell], split: Split, config: RunConfig, workdir: 
     for heading in ("run", "state", "steps", "minutes"):
         table.add_column(heading, justify="left" if heading in ("run", "state") else "right")
     total, unknown = 0.0, False
-    for cell in cells:
-        steps = steps_of_cell(cell, split, config)
-        state, share_left = _state(Run(cell.directory(workdir)), config)
-        minutes = _minutes(cell, steps.per_run * share_left * steps.batch_size, workdir)
+    for key in keys:
+        steps = steps_of_run(key, split, config)
+        state, share_left = _state(Run(key.directory(workdir)), config)
+        minutes = _minutes(key, steps.per_run * share_left * steps.batch_size, workdir)
         unknown |= minutes is None
         total += minutes or 0.0
-        table.add_row(cell.name, state, str(steps.per_run), "?" if minutes is None else f"{minutes:.1f}")
+        table.add_row(key.name, state, str(steps.per_run), "?" if minutes is None else f"{minutes:.1f}")
     console.print(table)
     more = " and what is marked ?, for which no run of that model has finished here yet" if unknown else ""
     console.print(f"Left to train: about {total:.1f} minutes{more}.")
@@ -53,10 +53,10 @@ def _state(run: Run, config: RunConfig) -> tuple[str, float]:
     return f"broken off after epoch {done} of {epochs}", max(0.0, 1.0 - done / epochs)
 
 
-def _minutes(cell: Cell, num_images: float, workdir: Path) -> float | None:
+def _minutes(key: RunKey, num_images: float, workdir: Path) -> float | None:
     """Minutes to train on so many images, each counted as often as it is seen; None where no run tells."""
     if num_images == 0:
         return 0.0
-    records = [read_json(path) for path in workdir.glob(f"{cell.model}-n*-seed*/{RECORD_NAME}")]
+    records = [read_json(path) for path in workdir.glob(f"{key.model}-n*-seed*/{RECORD_NAME}")]
     seconds = [record["seconds_per_step"] / record["batch_size"] for record in records]
     return float(np.median(seconds)) * num_images / 60.0 if seconds else None

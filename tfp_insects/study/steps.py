@@ -6,8 +6,8 @@ from tfp_insects.data.pipeline import batch_size_for
 from tfp_insects.data.split import Split, training_subset
 from tfp_insects.models.method import Method
 from tfp_insects.models.method_table import find_method
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.run_key import RunKey
 
 
 class Steps(NamedTuple):
@@ -39,6 +39,6 @@ def count_steps(method: Method, config: RunConfig, num_examples: int) -> Steps:
     return Steps(batch_size, per_epoch, num_networks * training.epochs * per_epoch)
 
 
-def steps_of_cell(cell: Cell, split: Split, config: RunConfig) -> Steps:
-    """Counts the steps of a cell, for which no image need be read and no weights found."""
-    return count_steps(find_method(cell.model), config, len(training_subset(split, cell.n_per_class, cell.seed)))
+def steps_of_run(key: RunKey, split: Split, config: RunConfig) -> Steps:
+    """Counts the steps of a run, for which no image need be read and no weights found."""
+    return count_steps(find_method(key.model), config, len(training_subset(split, key.n_per_class, key.seed)))

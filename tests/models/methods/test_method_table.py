@@ -11,8 +11,8 @@ from tfp_insects.errors import InputError
 from tfp_insects.models import methods as folder
 from tfp_insects.models.method import Method
 from tfp_insects.models.method_table import find_method, find_twin, label_of, method_names, methods
-from tfp_insects.runs.cells import make_cells
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.run_key import make_run_keys
 
 ROOT = Path(__file__).resolve().parents[3]
 STUDY = ROOT / "configs" / "study.py"
@@ -94,7 +94,7 @@ def test_a_new_method_is_one_file(add_module: AddModule, config: RunConfig) -> N
     assert method_names()[-1] == "wide_cnn"
     assert find_method("wide_cnn").section(config) == config.methods["cnn"]
     assert label_of("wide_cnn") == "Wide CNN"
-    assert [cell.name for cell in make_cells(["wide_cnn"], [5], [0])] == ["wide_cnn-n5-seed0"]
+    assert [key.name for key in make_run_keys(["wide_cnn"], [5], [0])] == ["wide_cnn-n5-seed0"]
 
 
 def test_all_methods_are_known_without_tensorflow() -> None:

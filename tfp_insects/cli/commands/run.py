@@ -32,7 +32,7 @@ CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where draw
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "where TensorFlow Datasets keeps prepared data; default: its own place"
 )
-JOBS = flags.DEFINE_integer("jobs", 1, "cells run at the same time, the cores shared out", lower_bound=1)
+JOBS = flags.DEFINE_integer("jobs", 1, "runs at the same time, the cores shared out", lower_bound=1)
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "say what would be done, and how long it would take")
 CONFIG = define_config_file(
     "config",

@@ -1,4 +1,4 @@
-"""A cell of the study's grid, by which a run is named: one method, one number of images a class, one seed."""
+"""By what a run of the study's grid is named: one method, one number of images a class, one seed."""
 
 import dataclasses
 from pathlib import Path
@@ -11,7 +11,7 @@ MAX_SEED = 2**31 - 1  # What all of the libraries' generators take.
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class RunKey:
     """Which run.
 
     Attributes:
@@ -34,7 +34,7 @@ class Cell:
         return workdir / self.name
 
 
-def make_cells(models: list[str], sizes: list[int], seeds: list[int]) -> list[Cell]:
+def make_run_keys(models: list[str], sizes: list[int], seeds: list[int]) -> list[RunKey]:
     """All combinations, cheapest first.
 
     Raises:
@@ -50,9 +50,9 @@ def make_cells(models: list[str], sizes: list[int], seeds: list[int]) -> list[Ce
     for seed in seeds:
         if not 0 <= seed <= MAX_SEED:
             raise InputError(f"seed {seed}: expected a number from 0 to {MAX_SEED}", field="seeds")
-    unique = {Cell(model, size, seed) for model in models for size in sizes for seed in seeds}
+    unique = {RunKey(model, size, seed) for model in models for size in sizes for seed in seeds}
     order = method_names()
-    return sorted(unique, key=lambda cell: (cell.n_per_class, order.index(cell.model), cell.seed))
+    return sorted(unique, key=lambda key: (key.n_per_class, order.index(key.model), key.seed))
 
 
 def is_finished(directory: Path) -> bool:

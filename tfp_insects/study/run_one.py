@@ -11,7 +11,6 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.method_table import find_method
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.claim import claimed_directory
 from tfp_insects.runs.identity import FORMAT, first_difference, in_words, kept_sections, predicted_with
 from tfp_insects.runs.layout import (
@@ -26,33 +25,34 @@ from tfp_insects.runs.layout import (
 )
 from tfp_insects.runs.replacing import replaced_together
 from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.runs.same_training import take_over_training
 from tfp_insects.runs.thumbnails import write_thumbnails
-from tfp_insects.study.cell_predictions import Part, Predicted, parts_of, train_and_predict, write_parts
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import Member, Task
 from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
+from tfp_insects.study.run_predictions import Part, Predicted, parts_of, train_and_predict, write_parts
 from tfp_insects.training.fit import OnStep, Validation
 from tfp_insects.training.history import joint_history, write_history
 
 
-class CellRun:
-    """Runs one cell: trains or resumes, predicts, and writes the record last.
+class OneRun:
+    """Does one run: trains or resumes, predicts, and writes the record last.
 
     Args:
-        cell: What to run.
-        experiment: What all cells share.
+        key: What to run.
+        experiment: What all runs share.
         workdir: Where the run's directory goes.
     """
 
-    def __init__(self, cell: Cell, experiment: Experiment, workdir: Path) -> None:
-        self._cell = cell
+    def __init__(self, key: RunKey, experiment: Experiment, workdir: Path) -> None:
+        self._key = key
         self._experiment = experiment
         self._workdir = workdir
-        self._directory = cell.directory(workdir)
-        training = experiment.training_examples(cell.n_per_class, cell.seed)
-        self._task = Task(find_method(cell.model), experiment, training, experiment.preprocessing(training))
-        self._members = _make_members(self._task, cell.seed, self._directory)
+        self._directory = key.directory(workdir)
+        training = experiment.training_examples(key.n_per_class, key.seed)
+        self._task = Task(find_method(key.model), experiment, training, experiment.preprocessing(training))
+        self._members = _make_members(self._task, key.seed, self._directory)
 
     @property
     def num_steps(self) -> int:
@@ -60,7 +60,7 @@ class CellRun:
         return self._task.steps.per_run
 
     def run(self, on_step: OnStep = lambda: None) -> dict[str, Any]:
-        """Runs what is left of the cell and returns its record; a finished run is only read.
+        """Does what is left of the run and returns its record; a finished run is only read.
 
         A finished run predicts again, from the weights that it has, where it is asked to predict in another way, or about
         out-of-distribution images for the first time.
@@ -79,7 +79,7 @@ class CellRun:
             return dict(Run(self._directory).record)
 
     def run_validation(self, on_step: OnStep = lambda: None) -> None:
-        """Runs the cell as far as the predictions of its validation images, and predicts no others.
+        """Does the run as far as the predictions of its validation images, and predicts no others.
 
         A run that has more already is treated as `run` does.
 
@@ -100,9 +100,9 @@ class CellRun:
         shared, preprocessing = self._experiment.identity(), self._task.preprocessing
         return {
             "format": FORMAT,
-            "model": self._cell.model,
-            "n_per_class": self._cell.n_per_class,
-            "seed": self._cell.seed,
+            "model": self._key.model,
+            "n_per_class": self._key.n_per_class,
+            "seed": self._key.seed,
             "num_train_examples": len(self._task.training),
             "batch_size": self._task.steps.batch_size,
             "preprocessing": {
@@ -111,7 +111,7 @@ class CellRun:
                 "std": list(preprocessing.std),
             },
             **shared,
-            "config": kept_sections(self._cell.model, shared["config"]),
+            "config": kept_sections(self._key.model, shared["config"]),
         }
 
     def _asks_anew(self, before: Run, identity: Mapping[str, Any]) -> bool:
@@ -146,7 +146,7 @@ class CellRun:
     ) -> None:
         """Trains what is left, predicts, and puts what it says of itself, predictions and record in place together."""
         if self._task.method.trains_like is not None:
-            donor = dataclasses.replace(self._cell, model=self._task.method.trains_like)
+            donor = dataclasses.replace(self._key, model=self._task.method.trains_like)
             take_over_training(self._directory, donor.directory(self._workdir))
         predicted = train_and_predict(self._task, self._members, parts, on_step)
         if len(self._members) > 1:

@@ -19,12 +19,12 @@ from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.method_table import find_method, method_names
-from tfp_insects.runs.cells import Cell
 from tfp_insects.runs.lock import locked
 from tfp_insects.runs.reading import open_run
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.pretraining import Pretrained
-from tfp_insects.study.run_cell import CellRun
+from tfp_insects.study.run_one import OneRun
 from tfp_insects.training.history import read_history, seconds_to_best_epoch
 
 NUM_DRAWS = {
@@ -41,13 +41,13 @@ NUM_DRAWS = {
 
 @pytest.fixture(scope="module")
 def finished(tiny_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives the directory of a finished cell of a model; each is run once."""
+    """Gives the directory of a finished run of a model; each is done once."""
     workdir = tmp_path_factory.mktemp("runs")
 
     def directory(model: str) -> Path:
-        cell = Cell(model, 4, 0)
-        CellRun(cell, tiny_experiment, workdir).run()
-        return cell.directory(workdir)
+        key = RunKey(model, 4, 0)
+        OneRun(key, tiny_experiment, workdir).run()
+        return key.directory(workdir)
 
     return directory
 
@@ -79,10 +79,10 @@ def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Pa
     assert not (directory / "ood_predictions.npz").exists()
 
 
-def test_a_finished_cell_is_only_read(finished: Callable[[str], Path], tiny_experiment: Experiment) -> None:
+def test_a_finished_run_is_only_read(finished: Callable[[str], Path], tiny_experiment: Experiment) -> None:
     directory = finished("cnn")
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*.*") if path.name != ".lock"}
-    record = CellRun(Cell("cnn", 4, 0), tiny_experiment, directory.parent).run()
+    record = OneRun(RunKey("cnn", 4, 0), tiny_experiment, directory.parent).run()
     assert record == record_of(directory)
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*.*") if path.name != ".lock"} == before
 
@@ -121,13 +121,13 @@ def test_the_cnn_is_not_trained_again_for_its_temperature(
     tiny_experiment: Experiment,
     tmp_path: Path,
 ) -> None:
-    cell = Cell("cnn_temperature", 4, 0)
-    directory, cnn = cell.directory(tmp_path), tmp_path / "cnn-n4-seed0"
+    key = RunKey("cnn_temperature", 4, 0)
+    directory, cnn = key.directory(tmp_path), tmp_path / "cnn-n4-seed0"
     shutil.copytree(finished("cnn"), cnn)
     if make_useless:
         make_useless(cnn)
     steps = []
-    record = CellRun(cell, tiny_experiment, tmp_path).run(lambda: steps.append(1))
+    record = OneRun(key, tiny_experiment, tmp_path).run(lambda: steps.append(1))
     history, expected = (read_history(one / "history.csv") for one in (directory, finished("cnn")))
     if make_useless:
         assert len(steps) == 6
@@ -172,13 +172,13 @@ def log_uniform_experiment(tiny_experiment: Experiment) -> Experiment:
 def test_a_log_uniform_prior_trains_on_cached_features_and_is_read_back(
     log_uniform_experiment: Experiment, tmp_path: Path
 ) -> None:
-    cell = Cell("bnn_classifier", 4, 0)
-    record = CellRun(cell, log_uniform_experiment, tmp_path).run()
+    key = RunKey("bnn_classifier", 4, 0)
+    record = OneRun(key, log_uniform_experiment, tmp_path).run()
     assert all(math.isfinite(record[name]) for name in ("nll", "accuracy", "brier", "ece", "validation_nll"))
     assert record["is_tempered"]  # Predictions of configs/study.py are colder than its posterior.
-    history = read_history(cell.directory(tmp_path) / "history.csv")
+    history = read_history(key.directory(tmp_path) / "history.csv")
     assert all(math.isfinite(row.train_nll) and math.isfinite(row.kl) for row in history)
-    model = open_run(cell.directory(tmp_path)).build_model()
+    model = open_run(key.directory(tmp_path)).build_model()
     wide = model.get_layer("classifier_1")
     assert np.abs(wide.loc - log_uniform_experiment.pretrained.weights["classifier_1/kernel"]).max() > 0.0
     np.testing.assert_allclose(wide.posterior_scale(), 0.3 * np.abs(wide.loc), rtol=1e-5)
@@ -189,14 +189,14 @@ def test_a_log_uniform_prior_has_no_penalty_to_train_with(log_uniform_experiment
     config = log_uniform_experiment.config.replaced({"bnn.layers": "classifier"})
     experiment = dataclasses.replace(log_uniform_experiment, config=config)
     with pytest.raises(InputError, match=r"model=cnn_l2sp cannot use .*log_uniform"):
-        CellRun(Cell("cnn_l2sp", 4, 0), experiment, tmp_path).run()
+        OneRun(RunKey("cnn_l2sp", 4, 0), experiment, tmp_path).run()
 
 
 class KilledError(Exception):
     pass
 
 
-def run_and_kill(cell: Cell, experiment: Experiment, workdir: Path, after: int) -> None:
+def run_and_kill(key: RunKey, experiment: Experiment, workdir: Path, after: int) -> None:
     steps = iter(range(after))
 
     def on_step() -> None:
@@ -204,21 +204,21 @@ def run_and_kill(cell: Cell, experiment: Experiment, workdir: Path, after: int) 
             raise KilledError
 
     with pytest.raises(KilledError):
-        CellRun(cell, experiment, workdir).run(on_step)
+        OneRun(key, experiment, workdir).run(on_step)
 
 
 @pytest.mark.parametrize("model", ["mc_dropout", "cnn_l2sp", "ensemble"])
-def test_a_broken_cell_goes_on_where_it_was(
+def test_a_broken_run_goes_on_where_it_was(
     model: str, finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
-    cell = Cell(model, 4, 0)
+    key = RunKey(model, 4, 0)
     # Two steps an epoch, three epochs a network: the ensemble breaks in its second network.
-    run_and_kill(cell, tiny_experiment, tmp_path, after=9 if model == "ensemble" else 3)
-    directory = cell.directory(tmp_path)
+    run_and_kill(key, tiny_experiment, tmp_path, after=9 if model == "ensemble" else 3)
+    directory = key.directory(tmp_path)
     assert not (directory / "record.json").exists()
     weights = directory / "member-0" / "checkpoints" / "weights.h5"
     written = weights.stat().st_mtime_ns if model == "ensemble" else None
-    record = CellRun(cell, tiny_experiment, tmp_path).run()
+    record = OneRun(key, tiny_experiment, tmp_path).run()
     if model == "ensemble":
         assert weights.stat().st_mtime_ns == written
     expected = finished(model)
@@ -232,17 +232,17 @@ def test_a_broken_cell_goes_on_where_it_was(
 def test_a_training_checkpoint_that_a_kill_left_beside_the_weights_goes(
     finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
-    cell = Cell("cnn", 4, 0)
-    directory = shutil.copytree(finished("cnn"), cell.directory(tmp_path))
+    key = RunKey("cnn", 4, 0)
+    directory = shutil.copytree(finished("cnn"), key.directory(tmp_path))
     (directory / "record.json").unlink()
     (directory / "checkpoints" / "ckpt-3.index").touch()
-    CellRun(cell, tiny_experiment, tmp_path).run()
+    OneRun(key, tiny_experiment, tmp_path).run()
     assert [path.name for path in (directory / "checkpoints").iterdir()] == ["weights.h5"]
 
 
-def test_a_cell_is_run_by_one_command_at_a_time(tiny_experiment: Experiment, tmp_path: Path) -> None:
-    run = CellRun(Cell("cnn", 4, 0), tiny_experiment, tmp_path)
-    directory = Cell("cnn", 4, 0).directory(tmp_path)
+def test_a_run_is_done_by_one_command_at_a_time(tiny_experiment: Experiment, tmp_path: Path) -> None:
+    run = OneRun(RunKey("cnn", 4, 0), tiny_experiment, tmp_path)
+    directory = RunKey("cnn", 4, 0).directory(tmp_path)
     with locked(directory):
         for start in (run.run, run.run_validation):
             with pytest.raises(InputError, match=r"cnn-n4-seed0 is in use by another command \(process \d+\): wait"):
@@ -263,16 +263,16 @@ def test_a_cell_is_run_by_one_command_at_a_time(tiny_experiment: Experiment, tmp
 def test_choosing_predicts_the_validation_images_alone(
     finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
-    cell = Cell("cnn", 4, 0)
-    directory = cell.directory(tmp_path)
-    CellRun(cell, tiny_experiment, tmp_path).run_validation()
+    key = RunKey("cnn", 4, 0)
+    directory = key.directory(tmp_path)
+    OneRun(key, tiny_experiment, tmp_path).run_validation()
     assert not (directory / "predictions.npz").exists()
     assert not (directory / "record.json").exists()
     chosen = (directory / "validation_predictions.npz").stat().st_mtime_ns
-    CellRun(cell, tiny_experiment, tmp_path).run_validation()
+    OneRun(key, tiny_experiment, tmp_path).run_validation()
     assert (directory / "validation_predictions.npz").stat().st_mtime_ns == chosen
     weights = (directory / "checkpoints" / "weights.h5").stat().st_mtime_ns
-    record = CellRun(cell, tiny_experiment, tmp_path).run()
+    record = OneRun(key, tiny_experiment, tmp_path).run()
     assert (directory / "checkpoints" / "weights.h5").stat().st_mtime_ns == weights
     assert record["nll"] == record_of(finished("cnn"))["nll"]
 
@@ -280,9 +280,9 @@ def test_choosing_predicts_the_validation_images_alone(
 def test_the_last_layer_gets_the_covariance_that_its_training_images_give(
     tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
-    cell = Cell("bnn", 4, 0)
-    CellRun(cell, tiny_experiment, tmp_path).run()
-    model = open_run(cell.directory(tmp_path)).build_model()
+    key = RunKey("bnn", 4, 0)
+    OneRun(key, tiny_experiment, tmp_path).run()
+    model = open_run(key.directory(tmp_path)).build_model()
     found = model.get_layer("classifier_6").covariance_factor
     kept, prior_scale = found.numpy(), 1.5 / np.sqrt(found.shape[0])
     assert np.linalg.norm(kept) < 0.999 * np.linalg.norm(prior_scale * np.eye(len(kept)))
