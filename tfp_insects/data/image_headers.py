@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
 MAX_PIXELS = 2**27  # TensorFlow decodes no JPEG in four inks that is larger; in RGB it takes 400 MB
 DAMAGED = "truncated or damaged"  # what is wrong where the first bytes are right and decoding fails
 PIXELS_AT_ONCE = 2**25  # of several images that are decoded at the same time

@@ -7,8 +7,6 @@ import tensorflow as tf
 from tfp_insects.data.image_headers import MAX_PIXELS
 from tfp_insects.data.orientation import orientation, turn_upright
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
-
 
 def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
     """Decodes a JPEG or PNG to RGB; grey-scale and palette images become RGB, transparency is dropped.

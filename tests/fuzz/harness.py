@@ -1,0 +1,48 @@
+"""The process in which a target is fuzzed; `run.py` starts it.
+
+A target is a file in `targets/` with:
+
+- `INSTRUMENTED`: the project's modules whose branches guide the fuzzer;
+- `prepare(directory)`: imports what it needs, and returns a function of an input and a list of inputs to begin with. The
+  function may use the directory, and passes on every error but the project's own.
+"""
+
+import importlib
+import os
+import re
+import resource
+import sys
+from pathlib import Path
+
+import atheris
+from guard import guard
+
+MAX_GROWTH_BYTES = 2**30  # the largest image that is decoded takes 400 MB, and as much again while it is turned
+
+
+def main(name: str, directory: Path, arguments: list[str]) -> None:
+    target = importlib.import_module(f"targets.{name}")
+    with atheris.instrument_imports(include=target.INSTRUMENTED):
+        run, seeds = target.prepare(directory)
+    for seed in seeds:
+        run(seed)  # also what is imported late
+    corpus = next((Path(argument) for argument in arguments if Path(argument).is_dir()), None)
+    for number, seed in enumerate(seeds if corpus else ()):
+        (corpus / f"seed{number}").write_bytes(seed)
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # libFuzzer closes the other
+    bound_memory()
+    guard(directory)
+    atheris.Setup([sys.argv[0], *arguments], run)
+    atheris.Fuzz()
+
+
+def bound_memory() -> None:
+    """What is there already stays; it may grow by so much."""
+    kilobytes = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert kilobytes is not None
+    limit = 1024 * int(kilobytes[1]) + MAX_GROWTH_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
