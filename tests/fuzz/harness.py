@@ -7,16 +7,20 @@ A target is a file in `targets/` with:
   function may use the directory, and passes on every error but the project's own.
 """
 
+import functools
 import importlib
 import os
 import re
 import resource
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import atheris
 from guard import guard
 
+MAX_CPU_SECONDS = 20.0  # for one input, whatever else the machine does
 MAX_GROWTH_BYTES = 2**30  # the largest image that is decoded takes 400 MB, and as much again while it is turned
 
 
@@ -32,8 +36,14 @@ def main(name: str, directory: Path, arguments: list[str]) -> None:
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # libFuzzer closes the other
     bound_memory()
     guard(directory)
-    atheris.Setup([sys.argv[0], *arguments], run)
+    atheris.Setup([sys.argv[0], *arguments], functools.partial(run_in_time, run))
     atheris.Fuzz()
+
+
+def run_in_time(run: Callable[[bytes], None], data: bytes) -> None:
+    start = time.process_time()
+    run(data)
+    assert time.process_time() - start < MAX_CPU_SECONDS
 
 
 def bound_memory() -> None:

@@ -33,9 +33,7 @@ def prepare(directory: Path) -> tuple[Callable[[bytes], None], list[bytes]]:
 
     def run(data: bytes) -> None:
         contents = (data, good, good)
-        source = ImageSource(
-            "fuzz", ("a", "b"), ("a/0.jpg", "a/1.png", "b/2.png"), labels, None, contents.__getitem__
-        )
+        source = ImageSource("fuzz", ("a", "b"), ("a/0.jpg", "a/1.png", "b/2.png"), labels, None, contents.__getitem__)
         is_good = len(verify_images(source, "skip").example_ids) == 3
         with contextlib.suppress(InputError):
             verify_images(source, "error")

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 INSTRUMENTED = ["tfp_insects.data.readers", "tfp_insects.serving.image_files", "tfp_insects.own_output"]
-NAMES = (b"ant/1.jpg", b"bee/2.png", b"top/ant/", b"../x.jpg", b"C:\\x.jpg", b"train/ant/1.jpg", b"__MACOSX/._1.jpg", b"a")
+NAMES = (
+    b"ant/1.jpg",
+    b"bee/2.png",
+    b"top/ant/",
+    b"../x.jpg",
+    b"C:\\x.jpg",
+    b"train/ant/1.jpg",
+    b"__MACOSX/._1.jpg",
+    b"a",
+)
 METHODS = (0, 8, 12, 14, 9)  # stored, deflate, bzip2, LZMA, Deflate64
 
 
