@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import math
 import os
 import shutil
 import socket
@@ -104,14 +105,32 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object; `InputError` names a file that is cut off or no JSON."""
+    """Reads a JSON object; `InputError` names a file that is cut off, no JSON, or has what `write_json` does not write.
+
+    That is: numbers that are not finite or take more than 64 bits, half characters (lone surrogates), and sections in each
+    other without end.
+    """
     try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        value = json.loads(path.read_text(), parse_constant=_finite, parse_float=_finite, parse_int=_small)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): remove it and run again") from error
     if not isinstance(value, dict):
         raise InputError(f"{path} holds no JSON object: remove it and run again")
     return value
+
+
+def _finite(text: str) -> float:
+    value = float(text.replace("Infinity", "inf"))
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is not finite")
+    return value
+
+
+def _small(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
+        raise ValueError(f"{text[:20]}... is too large")
+    return int(text)
 
 
 def write_arrays(path: Path, **arrays: Any) -> None:

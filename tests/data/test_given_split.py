@@ -119,6 +119,13 @@ def test_a_class_whose_test_images_are_all_elsewhere_too_is_named() -> None:
         split_of(dataclasses.replace(source, read=contents.__getitem__))
 
 
+def test_a_training_part_that_is_a_copy_of_the_test_part_is_refused() -> None:
+    source = make_source(train=(4, 4, 4), test=(4, 4, 4))
+    contents = [name.partition("/")[2].encode() for name in source.example_ids]
+    with pytest.raises(InputError, match=r"insects: every training image of the given split is in its test .* too"):
+        split_of(dataclasses.replace(source, read=contents.__getitem__))
+
+
 def test_the_record_of_a_split_says_what_was_given() -> None:
     source = make_source(train=(9, 8, 7), test=(4, 6, 2))
     assert split_to_json(source, split_of(source))["given"] == ["test"]

@@ -28,12 +28,15 @@ def claiming(width: int, height: int, form: str) -> bytes:
     return bytes(content)
 
 
+GOOD_JPEG = encode("JPEG")
 GOOD = {
-    "jpeg": encode("JPEG"),
+    "jpeg": GOOD_JPEG,
     "progressive": encode("JPEG", progressive=True),
     "grey": encode("JPEG", mode="L"),
     "four inks": encode("JPEG", mode="CMYK"),
     "a long segment": encode("JPEG", comment=bytes(5000)),
+    "bytes between segments": GOOD_JPEG[:20] + b"\0junk\xff\0" + GOOD_JPEG[20:],
+    "fill bytes before a marker": GOOD_JPEG[:20] + b"\xff" * 9 + GOOD_JPEG[20:],
     "png": encode("PNG"),
     "one pixel": encode("PNG", (1, 1)),
     "a line": encode("JPEG", (1, 5000)),
@@ -48,19 +51,39 @@ def test_the_size_is_that_of_the_decoded_image(content):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", GOOD["jpeg"][:30], b"\xff" * 99]
+    "content",
+    [
+        b"",
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+        GOOD["jpeg"][:30],
+        b"\xff" * 99,
+        b"\xff\xd8" + b"\xff\0" * 2**20,
+    ],
 )
 def test_what_is_cut_off_has_no_size(content):
     assert image_size(content) is None
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_what_would_take_all_memory_is_too_large_before_it_is_decoded(form):
+@pytest.mark.parametrize(("form", "has_junk"), [("JPEG", False), ("JPEG", True), ("PNG", False)])
+def test_what_would_take_all_memory_is_too_large_before_it_is_decoded(form, has_junk):
     content = claiming(20_000, 19_999, form)
+    if has_junk:  # behind the first segment
+        content = content[:20] + b"\0" + content[20:]
     assert objection(content) == "too large: 20,000 x 19,999 pixels, at most 134 million are decoded"
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Too large" if form == "PNG" else "Invalid JPEG data"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Too large"):
         decode_image(tf.constant(content), 64)
     assert objection(claiming(MAX_PIXELS // 2**13, 2**13, form)) is None
+
+
+def test_a_whole_image_that_is_too_large_is_never_decoded():
+    large = Image.new("L", (2**14, 2**13 + 8), 9)
+    stream = io.BytesIO()
+    large.save(stream, "JPEG")
+    content = stream.getvalue()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Too large"):
+        decode_image(tf.constant(content[:20] + b"\0" + content[20:]), 64)
 
 
 KINDS = {
@@ -92,3 +115,9 @@ def test_groups_keep_order_and_bound_images_and_pixels():
     assert [[number for number, _ in group] for group in groups] == [[0, 1], [2, 3], [4, 5], [6], [7], [8]]
     assert [content for group in groups for _, content in group] == contents
     assert list(in_groups([], 5)) == []
+
+
+def test_groups_bound_the_bytes_too():
+    long = GOOD["png"] + bytes(PIXELS_AT_ONCE // 2)
+    groups = in_groups(enumerate([long, long, GOOD["png"]]), max_images=9)
+    assert [[number for number, _ in group] for group in groups] == [[0], [1, 2]]

@@ -1,14 +1,19 @@
 """What an image file is by its first bytes, so that nothing is decoded that cannot be, or would take all memory."""
 
+import re
 from collections.abc import Iterable, Iterator
 
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
 MAX_PIXELS = 2**27  # TensorFlow decodes no JPEG in four inks that is larger; in RGB it takes 400 MB
 DAMAGED = "truncated or damaged"  # what is wrong where the first bytes are right and decoding fails
-PIXELS_AT_ONCE = 2**25  # of several images that are decoded at the same time
+PIXELS_AT_ONCE = 2**25  # of several images that are decoded at the same time, and bytes
+MAX_MARKERS = 2**12  # before a JPEG's first frame; a file of nothing else takes no more time
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-# Frames of a JPEG say its size; C4, C8 and CC among their numbers are other segments.
+# Frames of a JPEG say its size; C4, C8 and CC among their numbers are other segments. Some markers stand alone.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MARKER = re.compile(rb"\xff[^\xff]", re.DOTALL)
+_ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
 _OTHER_KINDS = (
     (0, b"GIF8", "a GIF"),
     (0, b"BM", "a BMP"),
@@ -50,19 +55,21 @@ def image_size(encoded: bytes) -> tuple[int, int] | None:
     if encoded.startswith(_PNG[:4]):
         return (_number(encoded, 16, 4), _number(encoded, 20, 4)) if len(encoded) >= 24 else None
     place = 2
-    while place + 9 <= len(encoded) and encoded[place] == 0xFF:
-        marker = encoded[place + 1]
-        if marker == 0xFF:  # Any number of FF may stand before a marker.
-            place += 1
-        elif marker in _FRAMES:
-            return _number(encoded, place + 7, 2), _number(encoded, place + 5, 2)
-        else:
-            place += 2 + _number(encoded, place + 2, 2)
+    for _ in range(MAX_MARKERS):
+        # Decoders forgive what stands between segments, and any number of FF may stand before a marker.
+        found = _MARKER.search(encoded, place)
+        if not found or found.end() + 7 > len(encoded):
+            return None
+        place, marker = found.end(), encoded[found.end() - 1]
+        if marker in _FRAMES:
+            return _number(encoded, place + 5, 2), _number(encoded, place + 3, 2)
+        if marker not in _ALONE:
+            place += _number(encoded, place, 2)
     return None
 
 
 def in_groups(contents: Iterable[tuple[int, bytes]], max_images: int) -> Iterator[list[tuple[int, bytes]]]:
-    """Puts numbered files into groups in their order, none of more images or pixels than are decoded at once.
+    """Puts numbered files into groups in their order, none of more images, pixels or bytes than are decoded at once.
 
     An image that is larger than that is a group of its own, and so is one whose header does not tell its size: decoders
     forgive more than this file's reader of headers.
@@ -71,10 +78,11 @@ def in_groups(contents: Iterable[tuple[int, bytes]], max_images: int) -> Iterato
     num_pixels = 0
     for number, content in contents:
         width, height = image_size(content) or (PIXELS_AT_ONCE, 1)
-        num_pixels += width * height
+        size = max(width * height, len(content))  # What stands behind an image may be larger than it.
+        num_pixels += size
         if group and (len(group) == max_images or num_pixels > PIXELS_AT_ONCE):
             yield group
-            group, num_pixels = [], width * height
+            group, num_pixels = [], size
         group.append((number, content))
     if group:
         yield group

@@ -7,8 +7,6 @@ import tensorflow as tf
 from tfp_insects.data.image_headers import MAX_PIXELS
 from tfp_insects.data.orientation import orientation, turn_upright
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
-
 
 def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
     """Decodes a JPEG or PNG to RGB; grey-scale and palette images become RGB, transparency is dropped.
@@ -24,22 +22,28 @@ def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
         uint8 `[height, width, 3]`.
 
     Raises:
-        tf.errors.InvalidArgumentError: The content is no JPEG or PNG, damaged, or has more than `MAX_PIXELS` pixels (a JPEG:
-            more than TensorFlow decodes).
+        tf.errors.InvalidArgumentError: The content is no JPEG or PNG, damaged, or has more than `MAX_PIXELS` pixels.
     """
     is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
     is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
     checks = [
         tf.debugging.Assert(is_jpeg | is_png, ["Neither JPEG nor PNG."]),
-        tf.debugging.Assert(
-            ~is_png | (_png_pixels(encoded) <= MAX_PIXELS), [f"Too large: over {MAX_PIXELS:,} pixels."]
-        ),
+        tf.debugging.Assert(_num_pixels(encoded, is_jpeg) <= MAX_PIXELS, [f"Too large: over {MAX_PIXELS:,} pixels."]),
     ]
     with tf.control_dependencies(checks):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     image.set_shape([None, None, 3])
     # What is small is turned at less cost; a square of `max_size` stays one.
     return turn_upright(shrink_large(image, max_size), orientation(encoded))
+
+
+def _num_pixels(encoded: tf.Tensor, is_jpeg: tf.Tensor) -> tf.Tensor:
+    """Width times height by the header, which the decoder itself reads of a JPEG; float64."""
+
+    def of_jpeg() -> tf.Tensor:
+        return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.float64))
+
+    return tf.cond(is_jpeg, of_jpeg, lambda: _png_pixels(encoded))
 
 
 def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:

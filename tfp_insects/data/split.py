@@ -97,6 +97,11 @@ def _given_split(source: ImageSource, units: np.ndarray, needed: np.ndarray, spl
     given = tuple(name for name in ("test", "validation") if (part_of == _PART_OF_NAME[name]).any())
     still_needed = needed * [0 if name in given else 1 for name in ("train", "test", "validation")]
     pool = np.flatnonzero(part_of == POOL)
+    if not len(pool):
+        raise InputError(
+            f"{source.name}: every training image of the given split is in its test or validation part too, so that none is "
+            "left to train on. Put other images into one of them, or remove the other parts: they are cut from train then"
+        )
     kept, parts, dropped = _assign(select(source, pool), units[pool], still_needed)
     if len(kept) < 2:
         raise InputError(_describe_too_few(source, still_needed, kept, dropped), field=FIELDS)

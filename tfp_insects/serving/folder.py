@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tfp_insects.data.image_headers import in_groups
 from tfp_insects.data.readers.names import as_text, counted
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
@@ -111,15 +112,19 @@ def _batches(names: Iterator[str], batch_size: int) -> Iterator[list[str]]:
 
 
 def _answer(names: Sequence[str], images: ImageFiles, model: LoadedModel) -> list[Answer]:
-    answers: dict[str, Answer] = {}
-    contents: dict[str, bytes] = {}
-    for name in names:
-        try:
-            contents[name] = images.read(name)
-        except InputError as error:
-            answers[name] = Answer(error=" ".join(str(error).split()))
-    answers.update(zip(contents, model.answer(list(contents.values())), strict=True))
-    return [answers[name] for name in names]
+    answers: dict[int, Answer] = {}
+
+    def readable() -> Iterator[tuple[int, bytes]]:
+        for number, name in enumerate(names):
+            try:
+                yield number, images.read(name)
+            except InputError as error:
+                answers[number] = Answer(error=" ".join(str(error).split()))
+
+    for group in in_groups(readable(), max_images=len(names)):  # A batch of the largest files would take gigabytes.
+        numbers, contents = zip(*group, strict=True)
+        answers |= zip(numbers, model.answer(contents), strict=True)
+    return [answers[number] for number in range(len(names))]
 
 
 def _tell(summary: Summary, model: LoadedModel, command: Command, console: Console) -> None:

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tfp_insects.data.image_headers import objection
-from tfp_insects.data.images import IMAGE_ENDINGS
+from tfp_insects.data.image_headers import IMAGE_ENDINGS, objection
 from tfp_insects.data.readers.archives import MAX_IMAGE_BYTES, open_archive
 from tfp_insects.data.readers.names import count_left_out, describe_left_out, is_image, is_visible
 from tfp_insects.data.readers.walking import walk

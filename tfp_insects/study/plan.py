@@ -57,6 +57,20 @@ def _minutes(key: RunKey, num_images: float, workdir: Path) -> float | None:
     """Minutes to train on so many images, each counted as often as it is seen; None where no run tells."""
     if num_images == 0:
         return 0.0
-    records = [read_json(path) for path in workdir.glob(f"{key.model}-n*-seed*/{RECORD_NAME}")]
-    seconds = [record["seconds_per_step"] / record["batch_size"] for record in records]
-    return float(np.median(seconds)) * num_images / 60.0 if seconds else None
+    seconds = seconds_per_image(key.model, workdir)
+    return seconds * num_images / 60.0 if seconds else None
+
+
+def seconds_per_image(model: str, workdir: Path) -> float | None:
+    """Training time of an image, the median over the finished runs of a model; None where no run tells.
+
+    Raises:
+        InputError: A record cannot be read.
+    """
+    records = [read_json(path) for path in workdir.glob(f"{model}-n*-seed*/{RECORD_NAME}")]
+    times = [(record.get("seconds_per_step"), record.get("batch_size")) for record in records]
+    numbers = (int, float)
+    seconds = [
+        step / images for step, images in times if isinstance(step, numbers) and isinstance(images, int) and images > 0
+    ]
+    return float(np.median(seconds)) if seconds else None

@@ -68,6 +68,7 @@ def test_top_folder_and_what_other_systems_leave_behind(tmp_path):
             entry("ant/link.jpg", external_attr=(stat.S_IFLNK | 0o777) << 16),
             "'ant/link.jpg' is a link .*unpack it",
         ),
+        ("ant/" * 65 + "a.jpg", "is in more than 64 folders in each other"),
         (entry("README", external_attr=(stat.S_IFLNK | 0o777) << 16), "'README' is a link or a device"),
     ],
 )
@@ -176,6 +177,29 @@ def test_a_member_that_shrinks_as_no_photograph_does(tmp_path):
         archive.writestr("bee/b.jpg", bytes(1000))
     with pytest.raises(InputError, match=r"'ant/a\.jpg' unpacks to over 200 times its size, as a zip bomb does"):
         archive_source(path)
+
+
+def test_a_hundred_thousand_entries(tmp_path):
+    names = [f"{name}/{index}.jpg" for name in ("ant", "bee") for index in range(50_000)]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    tracemalloc.start()
+    source = archive_source(tmp_path / "a.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(source.example_ids) == 100_000
+    assert source.read(99_999) == b"x"
+    assert peak < 2**28
+
+
+def test_folders_in_each_other_take_no_memory(tmp_path):
+    path = pack(tmp_path / "a.zip", "a/" * 32_000 + "a.jpg", "bee/b.jpg")
+    tracemalloc.start()
+    with pytest.raises(InputError, match="is in more than 64 folders in each other"):
+        archive_source(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
 
 
 def test_members_that_overlap(tmp_path):

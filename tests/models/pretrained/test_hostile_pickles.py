@@ -82,6 +82,7 @@ def test_a_bomb_in_the_head_of_a_legacy_file_is_refused(checkpoints: Any, tmp_pa
         (b"\x82\x01.", "opcode EXT1, refused"),
         (b"Pos\n.", "opcode PERSID, refused"),
         (b"U\x02os)R.", "calls an object .str., refused"),
+        (b"]U\x06system\x93.", "the name of a class is no text"),
         (b"ctorch\nFloatStorage\n)R.", "calls an object .*, refused"),
         (b"cos\nsystem\nU\x04trueR.", "arguments are no tuple"),
         (b"cos\nsystem\n)R}b.", "no tensors but an object of os system"),
@@ -110,10 +111,11 @@ def test_billion_laughs_and_deep_nests_end_at_once(checkpoints: Any, tmp_path: P
     laughs: list[Any] = ["lol"] * 10
     for _ in range(40):
         laughs = [laughs] * 10
+    laughing_name = checkpoints.pickle(laughs)[:-1] + b"U\x01x\x93."
     deep_list = b"]" * 100_000 + b"a" * 99_999 + b"."
     deep_key = b"})" + b"\x85" * 200_000 + b"K\x01s."
     deep_marks = b"(" * 200_000 + b"."
-    for opcodes in (checkpoints.pickle(laughs), deep_list, deep_key, deep_marks):
+    for opcodes in (checkpoints.pickle(laughs), laughing_name, deep_list, deep_key, deep_marks):
         path = checkpoints.write_zip(tmp_path / "m.pth", {"data.pkl": opcodes})
         with pytest.raises(InputError):
             read_state_dict(path)

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tfp_insects.data.images import IMAGE_ENDINGS
+from tfp_insects.data.image_headers import IMAGE_ENDINGS
 from tfp_insects.text import readable
 
 NUM_NAMED = 8  # endings or names that a sentence lists

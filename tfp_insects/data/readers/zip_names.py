@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+MAX_DEPTH = 64  # folders in each other
 _IS_UTF8 = 0x800
 _UNICODE_PATH = 0x7075  # Info-ZIP's extra field: the name in UTF-8 beside one in an old code page
 _IS_FOLDER = 0x10  # MS-DOS attribute
@@ -37,6 +38,8 @@ def objection_to_name(name: str) -> str | None:
         return "leads outside the zip ('..'). Pack the zip again from within the folder"
     if "\0" in name:
         return "has a zero byte in its name. Rename it and pack the zip again"
+    if name.count("/") > MAX_DEPTH:  # The names of all folders above such a member may take more than the memory.
+        return f"is in more than {MAX_DEPTH} folders in each other. Move it up and pack the zip again"
     return None
 
 

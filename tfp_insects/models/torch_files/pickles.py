@@ -23,7 +23,7 @@ from tfp_insects.models.torch_files.stored_tensors import (
 MAX_NAME_LENGTH = 200
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, slots=True)
 class Inert:
     """An object, or a class or function, that was not made.
 
@@ -149,7 +149,7 @@ class TensorUnpickler:
             case "BINPERSID":
                 self._stack.append(self._storage(self._stack.pop()))
             case "STACK_GLOBAL":
-                self._stack.append(_global(" ".join(map(str, self._pop(2)))))
+                self._stack.append(_global(_joined(self._pop(2))))
             case "REDUCE" | "NEWOBJ":
                 self._stack.append(_apply(*self._pop(2)))
             case "NEWOBJ_EX":
@@ -207,6 +207,12 @@ class TensorUnpickler:
         known = self.storages.setdefault(key, storage)
         require(known == storage, f"its storage {key[:100]!r} is declared twice, differently")
         return storage
+
+
+def _joined(names: list[Any]) -> str:
+    """Module and name. What is no text is refused: that of nested lists may be longer than any memory."""
+    require(all(type(name) is str for name in names), "its pickle is damaged (the name of a class is no text)")
+    return " ".join(names)
 
 
 def _global(name: str) -> Any:
