@@ -39,12 +39,14 @@ class Result:
         num_records: Runs of the study.
         num_differing: Of these, with other figures than those of the undisturbed study.
         faults: What was wrong in the end, in words.
+        num_lost: Finished records that the start after the last kill lost.
     """
 
     kills: tuple[Kill, ...]
     num_records: int
     num_differing: int = 0
     faults: tuple[str, ...] = ()
+    num_lost: int = 0
 
     @property
     def all_faults(self) -> Iterator[str]:
@@ -61,8 +63,9 @@ def to_records(results: Sequence[Result]) -> list[dict[str, Any]]:
     """
     kinds = sorted({(kill.num_jobs, kill.signal) for result in results for kill in result.kills})
     rows = [_row(signal, jobs, _chosen(results, jobs, signal)) for jobs, signal in kinds]
-    total = {
-        **_row(ALL, ALL, [(kill, result) for result in results for kill in result.kills]),
+    total = _row(ALL, ALL, [(kill, result) for result in results for kill in result.kills])
+    total |= {
+        "lost_records": total["lost_records"] + sum(result.num_lost for result in results),
         "studies": len(results),
         "records": sum(result.num_records for result in results),
         "differing_records": sum(result.num_differing for result in results),

@@ -5,7 +5,7 @@ import random
 import resource
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from measuring.kill_counts import COLUMNS, Kill, Result, to_records, to_row
-from measuring.remains import blocking_locks, differing_files, files_below, finished_records
+from measuring.remains import blocking_locks, differing_files, files_below, finished_records, lost_records
 from measuring.sessions import Session
 from measuring.small_study import ROOT, SmallStudy, draw_images
 from measuring.tables import print_table, write_records
@@ -60,7 +60,12 @@ class Place:
         """How far the study is."""
         if len(finished_records(self.workdir)) == self.num_records:
             return "report"
-        return "runs" if any(self.workdir.glob("*-seed*")) else "start"
+        return "runs" if self.runs else "start"
+
+    @property
+    def runs(self) -> list[str]:
+        """Names of the runs that were begun."""
+        return [path.name for path in self.workdir.glob("*-seed*")]
 
     @property
     def files(self) -> set[str]:
@@ -110,21 +115,27 @@ def kill_until_finished(place: Place, expected: Place, num_jobs: int, blows: Ite
         blows: Where there are no more, the study is left to finish.
     """
     kills: list[Kill] = []
+    known: dict[str, str] = {}
     while True:
         session = place.start()
         try:
             blow = next(blows, None)
             code = session.wait(MAX_SECONDS) if blow is None else session.wait_for_work(blow.seconds, MAX_SECONDS)
             if code is not None or blow is None:
-                ending = f"the command ended with code {code}: {session.last_line}"
-                faults = differences(place, expected) if code == 0 else {"all": ending}
-                num_differing = sum(name in faults for name in finished_records(expected.workdir))
-                if code != 0:
-                    num_differing = place.num_records
-                return Result(tuple(kills), place.num_records, num_differing, tuple(faults.values()))
-            kills.append(_kill(place, session, blow, num_jobs))
+                ending = f"ended with code {code}: {session.last_line}" if code is not None else "did not end"
+                faults = differences(place, expected) if code == 0 else {"command": f"the command {ending}"}
+                return _judge(place, tuple(kills), faults, lost_records(known, place.workdir))
+            kills.append(_kill(place, session, blow, num_jobs, known))
+            known = finished_records(place.workdir)
         finally:
             session.end()
+
+
+def _judge(place: Place, kills: tuple[Kill, ...], faults: Mapping[str, str], lost: Sequence[str]) -> Result:
+    """What came of a study, from what is wrong with it in the end and from the records that its last start lost."""
+    num_differing = place.num_records if "command" in faults else sum(name in faults for name in place.runs)
+    words = [*faults.values(), *([f"lost records: {lost}"] if lost else [])]
+    return Result(kills, place.num_records, num_differing, tuple(words), len(lost))
 
 
 def differences(place: Place, expected: Place) -> dict[str, str]:
@@ -184,8 +195,8 @@ def _children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _kill(place: Place, session: Session, blow: Blow, num_jobs: int) -> Kill:
-    before, moment = finished_records(place.workdir), place.moment
+def _kill(place: Place, session: Session, blow: Blow, num_jobs: int, known: Mapping[str, str]) -> Kill:
+    before, moment = {**finished_records(place.workdir), **known}, place.moment
     session.send(blow.number, blow.is_for_all)
     code = session.wait(END_SECONDS)
     faults = []
@@ -198,8 +209,7 @@ def _kill(place: Place, session: Session, blow: Blow, num_jobs: int) -> Kill:
     if orphans and code is not None:
         faults.append(f"{len(orphans)} processes are left")
     session.end()
-    now = finished_records(place.workdir)
-    lost = [name for name, text in before.items() if now.get(name) != text]
+    lost = lost_records(before, place.workdir)
     if lost:
         faults.append(f"lost records: {lost}")
     blocking = blocking_locks(place.workdir)

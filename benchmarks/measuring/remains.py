@@ -28,6 +28,12 @@ def finished_records(workdir: Path) -> dict[str, str]:
     return {path.parent.name: path.read_text() for path in workdir.glob(f"*/{RECORD_NAME}")}
 
 
+def lost_records(before: Mapping[str, str], workdir: Path) -> list[str]:
+    """Names of runs whose record is not there any more as it was."""
+    now = finished_records(workdir)
+    return [name for name, text in before.items() if now.get(name) != text]
+
+
 def blocking_locks(workdir: Path) -> list[str]:
     """Names of runs that cannot be taken up."""
     return [path.parent.name for path in sorted(workdir.rglob(LOCK_NAME)) if not _is_free(path.parent)]

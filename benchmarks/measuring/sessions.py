@@ -1,5 +1,6 @@
 """A command in a session of its own, as a terminal starts it: how it is ended, and what of it is left."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -84,7 +85,8 @@ class Session:
     def end(self) -> None:
         """Ends whatever is left."""
         for process in processes_of_session(self._process.pid):
-            os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._process.wait()
 
 
