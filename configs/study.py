@@ -67,6 +67,7 @@ def training() -> ml_collections.ConfigDict:
     section.validation_method = "monte_carlo"  # Of an epoch. Or "moments", without noise.
     section.num_validation_samples = 2
     section.checkpoint_seconds = 60.0
+    section.deterministic = False  # Or only operations that give the same bits each time; see docs/reliability.md.
     return section
 
 

@@ -142,9 +142,10 @@ def test_a_dry_run_names_the_runs_and_writes_none(images: Path, finished: Path) 
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(
-    images: Path, tmp_path_factory: pytest.TempPathFactory
+    images: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ("--model=bnn", "--n_per_class=4", "--config.training.epochs=8")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
     assert run(images, whole, *flags).returncode == 0
     kill_after_epochs(command(images, broken, *flags), broken / "bnn-n4-seed0" / "history.csv", epochs=3)
@@ -161,6 +162,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(
     assert record(broken, "bnn-n4-seed0")["train_seconds"] == pytest.approx(
         sum(float(row["seconds"]) for row in history)
     )
+    assert list(tmp_path.iterdir()) == []
 
 
 def kill_after_epochs(arguments: list[str], history: Path, epochs: int) -> None:

@@ -7,6 +7,10 @@ anything else.
 import os
 import sys
 import tempfile
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def import_tensorflow_quietly() -> None:
@@ -36,3 +40,21 @@ def use_threads(num_threads: int) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)
     tf.config.threading.set_inter_op_parallelism_threads(num_threads)
+
+
+def without_autograph(function: Function) -> Function:
+    """Makes a function whose call, and all that it calls, leaves Python's code as it is.
+
+    AutoGraph rewrites every function that is traced into a file of its own among the system's temporary files, which stays
+    there when the process is killed. No function here needs it: none has a Python `if` or `for` over tensors.
+    """
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
+
+
+def use_deterministic_operations() -> None:
+    """Lets TensorFlow use only operations that give the same bits each time, from now on and in the whole process."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()

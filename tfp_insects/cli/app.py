@@ -16,7 +16,7 @@ from ml_collections import config_flags
 from tfp_insects.cli.config_files import config_names, find_config
 from tfp_insects.errors import InputError
 from tfp_insects.interruption import Interrupted, end_interrupted, interruptible
-from tfp_insects.startup import import_tensorflow_quietly
+from tfp_insects.startup import import_tensorflow_quietly, without_autograph
 
 EXIT_INPUT_ERROR = 1
 EXIT_BAD_FLAGS = 2
@@ -74,7 +74,7 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
             with interruptible():
                 _set_up_logging()
                 import_tensorflow_quietly()
-                main(argv)
+                without_autograph(main)(argv)
         except InputError as error:
             stop(_with_flags(error), EXIT_INPUT_ERROR)
         except app.UsageError as error:

@@ -57,17 +57,18 @@ class Command:
     dry_run: bool = False
 
 
-def run_command(command: Command, config_for: ConfigFor) -> None:
+def run_command(command: Command, config_for: ConfigFor, console: Console | None = None) -> None:
     """Does all runs that the command names and compares them.
 
     Args:
         command: What the user asked for.
         config_for: Gives the plain configuration for drawn (true) or other images (false).
+        console: Where it says what it does; the terminal if none is given.
 
     Raises:
         InputError: Something that the user gave cannot be used; the message names it.
     """
-    console = Console()
+    console = console or Console()
     say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     sizes = parse_numbers("n_per_class", command.sizes)
     keys = make_run_keys(list(command.models), sizes, parse_numbers("seeds", command.seeds))

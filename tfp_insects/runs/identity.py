@@ -36,6 +36,7 @@ ADDED: Mapping[str, Any] = {
     "method": "monte_carlo",
     "validation_method": "monte_carlo",
     "architecture": "alexnet",
+    "deterministic": False,
 }
 
 

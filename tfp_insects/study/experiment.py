@@ -20,6 +20,7 @@ from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.startup import use_deterministic_operations
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.pretraining import Pretrained, resolve_weights
 
@@ -178,6 +179,8 @@ def make_experiment(
         InputError: A number of the configuration, the weights or the images cannot be used; the message names them.
     """
     require_within_limits(config.to_plain())
+    if config.training.deterministic:
+        use_deterministic_operations()  # Before anything is trained, pretrained weights too.
     source, ood, split = split_images(source, ood, sizes, config.data, say)
     pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say)
     ood_fingerprint = fingerprint(ood) if ood else ""

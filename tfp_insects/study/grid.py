@@ -17,6 +17,7 @@ from tfp_insects.progress import progress_bar
 from tfp_insects.runs.config import MONTE_CARLO
 from tfp_insects.runs.layout import RECORD_NAME
 from tfp_insects.runs.run_key import RunKey
+from tfp_insects.startup import without_autograph
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.processes import run_in_processes
@@ -84,6 +85,7 @@ def require_all(outcomes: Sequence[Outcome]) -> None:
         raise InputError(f"{len(failures)} of {len(outcomes)} runs failed:\n" + "\n".join(failures))
 
 
+@without_autograph  # Also where it is a process's only call.
 def run_safely(
     key: RunKey, make_experiment: Callable[[], Experiment], workdir: Path, on_step: OnStep = lambda: None
 ) -> Outcome:

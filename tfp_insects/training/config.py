@@ -18,6 +18,7 @@ class TrainingConfig:
             epoch; `prediction.method` is apart.
         num_validation_samples: Draws by which Monte Carlo judges an epoch.
         checkpoint_seconds: Least time between two checkpoints.
+        deterministic: Whether TensorFlow may use only operations that give the same bits each time, which can take longer.
     """
 
     epochs: int
@@ -29,3 +30,4 @@ class TrainingConfig:
     validation_method: str = "monte_carlo"
     num_validation_samples: int = 2
     checkpoint_seconds: float = 60.0
+    deterministic: bool = False
