@@ -9,7 +9,7 @@ COMPILE := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.1
 	--no-emit-package colorama --custom-compile-command "make lock"
 EXTRA := $(SUPPLY)/bin/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 
-.PHONY: run test check-long lint types wheel lock audit install dev parity supply clean
+.PHONY: run test check-long lint types wheel lock install dev parity supply clean
 
 run: install
 	$(BIN)/python scripts/run.py --model=cnn,bnn --n_per_class=5,50 --data=synthetic --config=configs/quickstart.py --workdir=runs/quickstart
@@ -39,10 +39,6 @@ lock: supply
 	grep --invert-match '^-e' requirements.txt | $(COMPILE) --output-file requirements.lock -
 	$(EXTRA) dev | $(COMPILE) --constraint requirements.lock --output-file requirements-dev.lock -
 	$(EXTRA) supply | $(COMPILE) --constraint requirements.lock --output-file requirements-supply.lock -
-
-# Asks for known vulnerabilities of all that is pinned; fails where nobody answers.
-audit: supply
-	$(SUPPLY)/bin/python .ci/audit.py requirements.lock requirements-dev.lock requirements-supply.lock
 
 install: $(VENV)/.installed
 
