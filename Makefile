@@ -2,8 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SUPPLY := $(VENV)/supply
+# Nothing is installed whose hash is not in a lock file, and nothing is built with what is not.
+HASHED := install --quiet --require-hashes --no-build-isolation --requirement
+COMPILE := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-package colorama --custom-compile-command "make lock"
+EXTRA := $(SUPPLY)/bin/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 
-.PHONY: run test check-long lint types wheel install dev parity clean
+.PHONY: run test check-long lint types wheel lock install dev parity supply clean
 
 run: install
 	$(BIN)/python scripts/run.py --model=cnn,bnn --n_per_class=5,50 --data=synthetic --config=configs/quickstart.py --workdir=runs/quickstart
@@ -28,25 +34,42 @@ lint: dev
 types: dev
 	$(BIN)/mypy
 
+# The hashes of all files that PyPI has of each pinned version (colorama is for Windows alone). After a change in requirements.txt, dev or supply.
+lock: supply
+	grep --invert-match '^-e' requirements.txt | $(COMPILE) --output-file requirements.lock -
+	$(EXTRA) dev | $(COMPILE) --constraint requirements.lock --output-file requirements-dev.lock -
+	$(EXTRA) supply | $(COMPILE) --constraint requirements.lock --output-file requirements-supply.lock -
+
 install: $(VENV)/.installed
 
 dev: $(VENV)/.installed-dev
 
 parity: $(VENV)/.installed-parity
 
+supply: $(SUPPLY)/.installed
+
 # The marker is written last, so a broken installation is done again.
-$(VENV)/.installed: requirements.txt pyproject.toml setup.py
+$(VENV)/.installed: requirements.lock pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "error: Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --requirement requirements.txt
+	awk '/^setuptools==/, /[^\\]$$/' requirements.lock > $(VENV)/build.lock
+	$(BIN)/pip $(HASHED) $(VENV)/build.lock
+	$(BIN)/pip $(HASHED) requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/pip install --quiet --editable '.[dev]'
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/pip $(HASHED) requirements-dev.lock
 	touch $@
 
+# PyTorch has no hash here: which of its files is right depends on the machine (CPU or CUDA).
 $(VENV)/.installed-parity: $(VENV)/.installed
-	$(BIN)/pip install --quiet --editable '.[parity]'
+	$(BIN)/pip install --quiet --no-build-isolation --editable '.[parity]'
+	touch $@
+
+$(SUPPLY)/.installed: requirements-supply.lock
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/pip $(HASHED) requirements-supply.lock
 	touch $@
 
 clean:
