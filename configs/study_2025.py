@@ -30,6 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.training.scale_learning_rate = False
     config.training.warmup_epochs = 0.0
     config.training.momentum = 0.9
+    config.training.validation_method = "monte_carlo"
     config.training.num_validation_samples = 10
     config.prediction.method = "monte_carlo"
     config.prediction.monte_carlo.num_samples = 10

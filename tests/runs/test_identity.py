@@ -126,6 +126,14 @@ def test_how_a_run_predicts_is_apart_from_that() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("model", "is_same"), [("cnn", True), ("mc_dropout", True), ("bnn", False), ("bnn_head", False)]
+)
+def test_what_judges_an_epoch_touches_the_twins_alone(model: str, is_same: bool) -> None:
+    before, now = (identity(model, training__validation_method=method) for method in ("monte_carlo", "moments"))
+    assert (trained_with(before) == trained_with(now)) is is_same
+
+
 def test_a_field_that_came_later_has_the_value_that_changes_nothing() -> None:
     before = copy.deepcopy(identity("bnn", bnn__head__covariance_scale=0.0, bnn__body__temperature=1.0))
     del before["config"]["bnn"]["head"]["covariance_scale"], before["config"]["bnn"]["body"]["temperature"]

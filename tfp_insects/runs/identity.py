@@ -65,8 +65,17 @@ def trained_with(identity: Mapping[str, Any]) -> dict[str, Any]:
     sections = (*SHARED_SECTIONS, *find_method(identity["model"]).sections)
     return {
         **{name: identity.get(name) for name in FIELDS},
-        "config": {name: _without(config.get(name, {}), NOT_TRAINED_WITH.get(name, ())) for name in sections},
+        "config": {
+            name: _without(config.get(name, {}), _not_trained_with(identity["model"], name)) for name in sections
+        },
     }
+
+
+def _not_trained_with(model: str, section: str) -> tuple[str, ...]:
+    # Where no layer is Bayesian, no epoch is judged by moments, whatever is asked for.
+    has_moments = find_method(model).role == "twin"
+    unread = ("validation_method",) if section == "training" and not has_moments else ()
+    return (*NOT_TRAINED_WITH.get(section, ()), *unread)
 
 
 def predicted_with(identity: Mapping[str, Any]) -> dict[str, Any]:
