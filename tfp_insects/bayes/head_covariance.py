@@ -71,8 +71,8 @@ def fit_head_covariance(
     head = layer or next(reversed(bayesian_layers(model)), None)
     if head is None or head.covariance_factor is None:
         return
-    body = tf_keras.Model(model.inputs, input_tensor(model, head))
-    predictor = MonteCarloPredictor(body, activation=lambda outputs: tf.cast(outputs, tf.float32))
+    trunk = tf_keras.Model(model.inputs, input_tensor(model, head))
+    predictor = MonteCarloPredictor(trunk, activation=lambda outputs: tf.cast(outputs, tf.float32))
     features = predictor.predict(batches, num_samples, seed)
     num_inputs = head.loc.shape[0]
     scale = head.variational.covariance_scale / np.sqrt(num_inputs)
