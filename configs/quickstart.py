@@ -18,11 +18,11 @@ def get_config() -> ml_collections.ConfigDict:
     config.training.epochs = 12
     for model in (config.cnn, config.bnn):
         model.learning_rate = 1e-3
-        model.rates.features = 1.0
-        model.rates.head = 10.0
-    config.bnn.rates.scale = 10.0
-    config.bnn.body.posterior_ratio = 0.03
-    config.bnn.body.temperature = config.bnn.features.temperature = 1.0
+        model.learning_rate_multipliers.features = 1.0
+        model.learning_rate_multipliers.head = 10.0
+    config.bnn.learning_rate_multipliers.scale = 10.0
+    config.bnn.hidden.posterior_ratio = 0.03
+    config.bnn.hidden.temperature = config.bnn.features.temperature = 1.0
     config.bnn.head.covariance_scale = 0.0
     config.cnn.dropout = 0.2  # A narrow network has little to spare.
     config.pretraining.epochs = 15

@@ -90,7 +90,7 @@ def cnn() -> ml_collections.ConfigDict:
     section = ml_collections.ConfigDict()
     section.dropout = 0.5
     section.learning_rate = 16e-4
-    section.rates = rates(features=0.1, head=2.5)
+    section.learning_rate_multipliers = learning_rate_multipliers(features=0.1, head=2.5)
     section.use_pretrained = True
     return section
 
@@ -100,15 +100,15 @@ def bnn() -> ml_collections.ConfigDict:
     section = ml_collections.ConfigDict()
     section.layers = "all"  # Or "classifier", "head".
     section.learning_rate = 16e-4
-    section.rates = rates(features=0.1, head=2.5, scale=5.0)
+    section.learning_rate_multipliers = learning_rate_multipliers(features=0.1, head=2.5, scale=5.0)
     section.use_pretrained = True
     section.kl_weight = 1.0
     section.kl_annealing_epochs = 0.0
     # A wide prior around the pretrained weights, and a posterior whose scale is a fixed share of each weight: 60 % in
     # dense layers, 10 % in convolutions. Predictions have half its variance.
-    section.body = variational("pretrained", scale=10.0, posterior_ratio=0.06, learn_scale=False, temperature=0.5)
+    section.hidden = variational("pretrained", scale=10.0, posterior_ratio=0.06, learn_scale=False, temperature=0.5)
     section.features = variational("pretrained", scale=10.0, posterior_ratio=0.01, learn_scale=False, temperature=0.5)
-    section.body_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
+    section.hidden_from_scratch = variational("scaled_normal", scale=1.0, posterior_ratio=0.1)
     # The new head knows nothing: zero mean, and in training a scale of its own for each weight. In predictions it is unsure
     # where training images have not been.
     section.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03, covariance_scale=1.5)
@@ -120,7 +120,9 @@ def pretraining() -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict({"num_per_class": 300, "epochs": 8, "learning_rate": 1e-2, "dropout": 0.0})
 
 
-def rates(features: float = 1.0, head: float = 1.0, scale: float = 1.0) -> ml_collections.ConfigDict:
+def learning_rate_multipliers(
+    features: float = 1.0, head: float = 1.0, scale: float = 1.0
+) -> ml_collections.ConfigDict:
     """Factors of the learning rate for convolutions, last layer and posterior scales."""
     return ml_collections.ConfigDict({"features": features, "head": head, "scale": scale})
 

@@ -38,15 +38,15 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.cnn.dropout = 0.5
     config.cnn.learning_rate = 1e-3
-    config.cnn.rates.update(study["rates"]())
+    config.cnn.learning_rate_multipliers.update(study["learning_rate_multipliers"]())
 
     config.bnn.use_pretrained = False
     config.bnn.layers = "all"
     config.bnn.learning_rate = 1e-4
-    config.bnn.rates.update(study["rates"]())
+    config.bnn.learning_rate_multipliers.update(study["learning_rate_multipliers"]())
     config.bnn.kl_weight = 5e-4
     config.bnn.kl_annealing_epochs = 50.0
     # softplus(-5) = 0.0067 = 0.067 * 0.1.
-    for part in ("body", "features", "body_from_scratch", "head"):
+    for part in ("hidden", "features", "hidden_from_scratch", "head"):
         config.bnn[part] = study["variational"]("normal", scale=0.1, posterior_ratio=0.067)
     return config

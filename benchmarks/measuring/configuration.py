@@ -11,10 +11,10 @@ STOCK = "tfp_flipout"
 # Fields of configs/study.py that make a model of it. Features can be cached only where nothing is augmented.
 NOT_AUGMENTED: Mapping[str, Any] = {"augmentation.flip": False, "augmentation.shift": 0.0}
 FROZEN_FEATURES: Mapping[str, Any] = {**NOT_AUGMENTED, "model.freeze_features": True}
-FROZEN_BODY: Mapping[str, Any] = {**FROZEN_FEATURES, "model.freeze_classifier": True}
+FROZEN_HIDDEN: Mapping[str, Any] = {**FROZEN_FEATURES, "model.freeze_classifier": True}
 WEIGHT_SCALE: Mapping[str, Any] = {
     f"bnn.{section}.{field}": value
-    for section in ("body", "features")
+    for section in ("hidden", "features")
     for field, value in {
         "prior.scale": 1.0,
         "posterior_ratio": 0.3,
@@ -28,8 +28,8 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "bnn_weight_scale": WEIGHT_SCALE,
     "cnn_classifier": FROZEN_FEATURES,
     "bnn_classifier": {**FROZEN_FEATURES, "bnn.layers": "classifier"},
-    "cnn_head": FROZEN_BODY,
-    "bnn_head": {**FROZEN_BODY, "bnn.layers": "head"},
+    "cnn_head": FROZEN_HIDDEN,
+    "bnn_head": {**FROZEN_HIDDEN, "bnn.layers": "head"},
 }
 MODELS = (*OVERRIDES, STOCK)
 MODES = ("forward", "train", "predict", "predict_mean", "predict_monte_carlo")

@@ -19,7 +19,7 @@ from tfp_insects.data.opening import open_source
 from tfp_insects.data.pipeline import Examples, Preprocessing, TrainingPipeline
 from tfp_insects.errors import InputError
 from tfp_insects.study.inputs import InputMaker
-from tfp_insects.training.optimiser import LearningRates, TrainStep, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, TrainStep, make_optimiser, make_train_step
 
 LEARNING_RATE = 1e-3
 Batches = Iterable[tuple[tf.Tensor, tf.Tensor]]
@@ -142,7 +142,7 @@ def open_examples(configuration: Configuration) -> Examples:
 def _train_step(model: tf_keras.Sequential, dtype: str) -> TrainStep:
     optimiser = make_optimiser(0.9, dtype)
     optimiser.learning_rate = LEARNING_RATE
-    return make_train_step(model, optimiser, LearningRates())
+    return make_train_step(model, optimiser, LayerMultipliers())
 
 
 def _random_batch(configuration: Configuration, batch_size: int | None = None) -> tuple[tf.Tensor, tf.Tensor]:

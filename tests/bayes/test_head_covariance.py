@@ -124,11 +124,11 @@ def test_images_unlike_those_of_the_training_make_draws_differ_more() -> None:
     assert epistemic[1] > 2 * epistemic[0]
 
 
-@pytest.mark.parametrize("section", ["body", "features"])
+@pytest.mark.parametrize("section", ["hidden", "features"])
 def test_other_layers_cannot_have_one(section: str) -> None:
-    parts = {"body": variational(), "features": variational()}
+    parts = {"hidden": variational(), "features": variational()}
     parts[section] = variational(covariance_scale=1.0)
-    bayesian = Bayesian("all", parts["body"], variational(), parts["features"])
+    bayesian = Bayesian("all", parts["hidden"], variational(), parts["features"])
     with pytest.raises(InputError, match=rf"bnn\.{section}\.covariance_scale: only the last layer"):
         build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), bayesian, 40, seed=0)
 

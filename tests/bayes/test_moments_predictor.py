@@ -41,8 +41,8 @@ def test_probabilities_are_near_those_of_many_draws(exact: bool) -> None:
 @pytest.mark.parametrize("num_samples", [2, 3])
 def test_what_lies_before_is_drawn_as_by_monte_carlo(num_samples: int) -> None:
     model, inputs = make_twin(), images()
-    body = tf_keras.Model(model.inputs, model.layers[2].input)
-    features = MonteCarloPredictor(body, activation=identity).predict(in_batches(inputs, 4), num_samples, 5)
+    trunk = tf_keras.Model(model.inputs, model.layers[2].input)
+    features = MonteCarloPredictor(trunk, activation=identity).predict(in_batches(inputs, 4), num_samples, 5)
     mean, covariance = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), num_samples, 5)
     for place in range(num_samples):
         expected = moments_by_hand(model, features[place])

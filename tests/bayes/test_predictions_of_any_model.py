@@ -40,9 +40,9 @@ def branches() -> tf_keras.Model:
 def nested() -> tf_keras.Model:
     """A deterministic backbone, a random nested model, and masks of dropout within."""
     backbone = tf_keras.Sequential([tf_keras.Input([6, 6, 3]), layers.Conv2D(4, 3), layers.GlobalMaxPooling2D()])
-    body = tf_keras.Sequential([tf_keras.Input([4]), dense(8, 1, activation="relu"), MonteCarloDropout(0.5, seed=4)])
+    trunk = tf_keras.Sequential([tf_keras.Input([4]), dense(8, 1, activation="relu"), MonteCarloDropout(0.5, seed=4)])
     inputs = tf_keras.Input([6, 6, 3])
-    return tf_keras.Model(inputs, dense(3, 2)(body(backbone(inputs))))
+    return tf_keras.Model(inputs, dense(3, 2)(trunk(backbone(inputs))))
 
 
 def flat() -> tf_keras.Model:

@@ -8,7 +8,7 @@ from measuring.stock_flipout import NOISE_SHARE, build_stock_flipout
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
-from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 
 NUM_EXAMPLES = 500
 
@@ -48,7 +48,7 @@ def test_starts_at_he_normal_means_with_a_tenth_of_their_scale(model: tf_keras.S
 def test_trains(model: tf_keras.Sequential) -> None:
     optimiser = make_optimiser(0.9, "float32")
     optimiser.learning_rate = 1e-3
-    step = make_train_step(model, optimiser, LearningRates())
+    step = make_train_step(model, optimiser, LayerMultipliers())
     before = [variable.numpy() for variable in model.trainable_variables]
     losses = [float(step(tf.random.stateless_normal([4, 63, 63, 3], [0, i]), tf.range(4))[0]) for i in range(3)]
     assert np.all(np.isfinite(losses))

@@ -40,9 +40,9 @@ def test_models_are_the_studys_with_few_fields_changed(narrow: Configuration, na
     assert [layer.loc.shape.rank for layer in layers] == [
         2 if one.name.startswith("classifier") else 4 for one in layers
     ]
-    body = [layer for layer in layers if layer.name != NAMES[-1]]
-    assert all((layer.log_ratio.shape.rank > 0) == (name == "bnn_weight_scale") for layer in body)
-    for layer in body:  # "Pretrained" weights, on which the prior is centred.
+    hidden = [layer for layer in layers if layer.name != NAMES[-1]]
+    assert all((layer.log_ratio.shape.rank > 0) == (name == "bnn_weight_scale") for layer in hidden)
+    for layer in hidden:  # "Pretrained" weights, on which the prior is centred.
         np.testing.assert_array_equal(layer.prior_weights.loc, layer.loc)
     frozen = {layer.name for layer in model.layers if layer.weights and not layer.trainable}
     expected = {"classifier": NAMES[:5], "head": NAMES[:7]}.get(name.split("_")[-1], ())

@@ -108,6 +108,14 @@ def test_the_version_is_that_of_the_package(folder: Path) -> None:
         (("report", "runs"), "error: unexpected argument 'runs': every option has the form --name=value."),
         (("export",), "error: flag --run=None: Flag --run must have a value other than None."),
         (("run", "--config=quickstart", "--config.nix=1"), "error: --config.nix=1: the config has no such field."),
+        (
+            ("run", "--config.bnn.body.posterior_ratio=0.1"),
+            "error: --config.bnn.body.posterior_ratio=0.1: the config has no such field. Its name is 'hidden' now.",
+        ),
+        (
+            ("run", "--config.cnn.rates.head=2"),
+            "error: --config.cnn.rates.head=2: the config has no such field. Its name is 'learning_rate_multipliers' now.",
+        ),
     ],
 )
 def test_what_cannot_be_understood_is_named_and_exit_code_2(

@@ -21,11 +21,11 @@ scopes = pytest.mark.parametrize("scope", SCOPES)
 
 
 def make_bnn(
-    scope: str, body: dict[str, Any] | None = None, architecture: NetworkSpec = NARROW, **options: Any
+    scope: str, hidden: dict[str, Any] | None = None, architecture: NetworkSpec = NARROW, **options: Any
 ) -> tf_keras.Sequential:
-    body = {"prior": {"kind": "pretrained", "scale": 0.5}, "posterior_ratio": 0.5, **(body or {}), **options}
+    hidden = {"prior": {"kind": "pretrained", "scale": 0.5}, "posterior_ratio": 0.5, **(hidden or {}), **options}
     head = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.5, **options}
-    return build_bnn(architecture, Bayesian(scope, body, head), NUM_TRAIN_EXAMPLES, seed=0)
+    return build_bnn(architecture, Bayesian(scope, hidden, head), NUM_TRAIN_EXAMPLES, seed=0)
 
 
 def start(model: tf_keras.Sequential) -> None:
@@ -188,8 +188,8 @@ def test_start_and_noise_repeat_under_a_seed() -> None:
     images, _ = random_batch(2)
     outputs = []
     for seed in (0, 0, 1):
-        body = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.5}
-        model = build_bnn(NARROW, Bayesian("classifier", body, body), NUM_TRAIN_EXAMPLES, seed)
+        hidden = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.5}
+        model = build_bnn(NARROW, Bayesian("classifier", hidden, hidden), NUM_TRAIN_EXAMPLES, seed)
         outputs.append([model(images, training=True).numpy() for _ in range(2)])
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert not np.allclose(outputs[0], outputs[2])
@@ -218,13 +218,13 @@ def test_saved_weights_go_into_a_freshly_built_model(scope: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("scale_per_weight", [True, False])
-def test_body_and_head_have_their_own_configuration(scale_per_weight: bool) -> None:
+def test_hidden_layers_and_head_have_their_own_configuration(scale_per_weight: bool) -> None:
     model = make_bnn("classifier", {"scale_per_weight": scale_per_weight, "learn_scale": False})
-    *body, head = bayesian_layers(model)
-    assert all(layer.log_ratio.shape == (layer.loc.shape if scale_per_weight else ()) for layer in body)
+    *hidden, head = bayesian_layers(model)
+    assert all(layer.log_ratio.shape == (layer.loc.shape if scale_per_weight else ()) for layer in hidden)
     assert head.log_ratio.shape == head.loc.shape
-    assert [layer.variational.prior.kind for layer in (*body, head)] == ["pretrained", "pretrained", "scaled_normal"]
+    assert [layer.variational.prior.kind for layer in (*hidden, head)] == ["pretrained", "pretrained", "scaled_normal"]
     trainable = {id(variable) for variable in model.trainable_variables}
     assert id(head.log_ratio) in trainable
-    assert not any(id(layer.log_ratio) in trainable for layer in body)
-    assert {layer.variational.num_train_examples for layer in (*body, head)} == {NUM_TRAIN_EXAMPLES}
+    assert not any(id(layer.log_ratio) in trainable for layer in hidden)
+    assert {layer.variational.num_train_examples for layer in (*hidden, head)} == {NUM_TRAIN_EXAMPLES}

@@ -24,9 +24,9 @@ def make_config(scope: str = "head", **model: Any) -> dict[str, Any]:
     config["cnn"]["dropout"] = 0.25
     config["bnn"] |= {
         "layers": scope,
-        "body": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
+        "hidden": {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.2},
         "features": None,
-        "body_from_scratch": {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3},
+        "hidden_from_scratch": {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.3},
         "head": {"prior": {"kind": "normal"}, "posterior_ratio": 0.4},
     }
     return config
@@ -53,20 +53,22 @@ def test_builds_the_cnn() -> None:
 @pytest.mark.parametrize("scope", ["classifier", "head"])
 def test_builds_the_bnn(scope: str) -> None:
     model = build("bnn", make_config(scope, precision="mixed_bfloat16"))
-    *body, head = bayesian_layers(model)
-    assert [layer.name for layer in body] == (WIDE if scope == "classifier" else [])
+    *hidden, head = bayesian_layers(model)
+    assert [layer.name for layer in hidden] == (WIDE if scope == "classifier" else [])
     assert head.name == "classifier_6"
     assert head.variational.prior.kind == "normal"
-    assert {layer.variational.num_train_examples for layer in (*body, head)} == {50}
-    assert {layer.compute_dtype for layer in (*body, head)} == {"bfloat16"}
+    assert {layer.variational.num_train_examples for layer in (*hidden, head)} == {50}
+    assert {layer.compute_dtype for layer in (*hidden, head)} == {"bfloat16"}
     assert not any(isinstance(layer, tf_keras.layers.Dropout) for layer in model.layers)
 
 
 @pytest.mark.parametrize(("is_pretrained", "kind", "ratio"), [(True, "pretrained", 0.2), (False, "scaled_normal", 0.3)])
-def test_the_body_has_another_prior_without_pretrained_weights(is_pretrained: bool, kind: str, ratio: float) -> None:
-    *body, head = bayesian_layers(build("bnn", make_config("classifier"), is_pretrained))
-    assert [layer.variational.prior.kind for layer in body] == [kind] * 2
-    assert [layer.variational.posterior_ratio for layer in (*body, head)] == [ratio] * 2 + [0.4]
+def test_hidden_layers_have_another_prior_without_pretrained_weights(
+    is_pretrained: bool, kind: str, ratio: float
+) -> None:
+    *hidden, head = bayesian_layers(build("bnn", make_config("classifier"), is_pretrained))
+    assert [layer.variational.prior.kind for layer in hidden] == [kind] * 2
+    assert [layer.variational.posterior_ratio for layer in (*hidden, head)] == [ratio] * 2 + [0.4]
 
 
 @pytest.mark.parametrize("name", ["cnn", "bnn"])
@@ -104,12 +106,12 @@ def test_a_variant_is_bayesian_in_the_layers_of_its_name(scope: str) -> None:
         assert tuple(layer.name for layer in model.layers if hasattr(layer, "sample_pair")) == expected
 
 
-def test_a_log_uniform_body_serves_the_twin_and_not_its_penalty() -> None:
+def test_a_log_uniform_hidden_layer_serves_the_twin_and_not_its_penalty() -> None:
     config = make_config("classifier")
-    config["bnn"]["body"] = {"prior": {"kind": "log_uniform", "scale": 10.0, "floor": 0.1}, "posterior_ratio": 0.3}
-    *body, head = bayesian_layers(build("bnn", config))
-    assert [layer.variational.prior.kind for layer in (*body, head)] == ["log_uniform", "log_uniform", "normal"]
-    with pytest.raises(InputError, match=r"model=cnn_l2sp cannot use bnn\.body\.prior\.kind=log_uniform"):
+    config["bnn"]["hidden"] = {"prior": {"kind": "log_uniform", "scale": 10.0, "floor": 0.1}, "posterior_ratio": 0.3}
+    *hidden, head = bayesian_layers(build("bnn", config))
+    assert [layer.variational.prior.kind for layer in (*hidden, head)] == ["log_uniform", "log_uniform", "normal"]
+    with pytest.raises(InputError, match=r"model=cnn_l2sp cannot use bnn\.hidden\.prior\.kind=log_uniform"):
         build("cnn_l2sp", config)
 
 

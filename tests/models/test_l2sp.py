@@ -57,8 +57,8 @@ def test_penalty_and_its_gradient_are_those_of_the_formula(kind: str, dtype: str
     np.testing.assert_allclose(gradient, 0.5 * (kernel - loc) / scale**2 / NUM_TRAIN_EXAMPLES, rtol=1e-4, atol=1e-6)
 
 
-def build(scope: str, body: str = "pretrained", **architecture: Any) -> tf_keras.Sequential:
-    bayesian = Bayesian(scope, {"prior": PRIORS[body]}, {"prior": PRIORS["scaled_normal"]})
+def build(scope: str, hidden: str = "pretrained", **architecture: Any) -> tf_keras.Sequential:
+    bayesian = Bayesian(scope, {"prior": PRIORS[hidden]}, {"prior": PRIORS["scaled_normal"]})
     return build_l2sp(NetworkSpec(ALEXNET, 4, 63, 0.05, **architecture), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
 
 
@@ -78,10 +78,10 @@ def test_penalised_layers_are_the_bayesian_ones_of_the_twin(scope: str) -> None:
     assert tuple(layer.name for layer in layers_with_prior(model)) == ALEXNET.layers_in(scope)
 
 
-@pytest.mark.parametrize("section", ["body", "features", "head"])
+@pytest.mark.parametrize("section", ["hidden", "features", "head"])
 def test_a_log_uniform_prior_is_refused(section: str) -> None:
     normal = {"prior": PRIORS["normal"]}
-    sections = {"body": normal, "features": normal, "head": normal, section: {"prior": {"kind": "log_uniform"}}}
+    sections = {"hidden": normal, "features": normal, "head": normal, section: {"prior": {"kind": "log_uniform"}}}
     message = rf"bnn\.{section}\.prior\.kind=log_uniform.* no bound at a weight of 0; choose a normal prior there"
     with pytest.raises(InputError, match=message):
         build_l2sp(NARROW, Bayesian("all", **sections), NUM_TRAIN_EXAMPLES, seed=0)

@@ -19,7 +19,7 @@ from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.initial_weights import start_at
-from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 
 NUM_TRAIN_EXAMPLES = 40
 RATIO = 0.3
@@ -82,7 +82,7 @@ def test_training_steps_move_mean_and_scale_together(precision: str, learn_scale
     set_kl_weight(model, 1e-3)
     optimiser = make_optimiser(0.9, precision)
     getattr(optimiser, "inner_optimizer", optimiser).learning_rate = 1e-3
-    step = make_train_step(model, optimiser, LearningRates(scale=0.1))
+    step = make_train_step(model, optimiser, LayerMultipliers(scale=0.1))
     images, labels = random_batch()
     layer = model.get_layer("classifier_1")
     before = layer.loc.numpy()
@@ -107,8 +107,8 @@ def test_moments_have_the_mean_and_spread_of_draws() -> None:
 
 
 def test_signal_to_noise_is_one_number_a_layer() -> None:
-    *body, head = layer_posteriors(make_bnn("all"))
-    for posterior in body:
+    *hidden, head = layer_posteriors(make_bnn("all"))
+    for posterior in hidden:
         ratio = 0.1 if posterior.name.startswith("features") else RATIO
         np.testing.assert_allclose(signal_to_noise(posterior.loc, posterior.scale), 1.0 / ratio, rtol=1e-5)
     assert np.ptp(signal_to_noise(head.loc, head.scale)) > 0.1

@@ -46,7 +46,7 @@ def variational(kind: str, scale: float, ratio: float, **options: Any) -> dict[s
 FIXED = {"scale_per_weight": False, "learn_scale": False, "temperature": 0.5}
 BAYESIAN = Bayesian(
     "all",
-    body=variational("pretrained", 10.0, 0.06, **FIXED),
+    hidden=variational("pretrained", 10.0, 0.06, **FIXED),
     head=variational("scaled_normal", 16.0, 0.03, covariance_scale=1.5),
     features=variational("pretrained", 10.0, 0.01, **FIXED),
 )

@@ -62,10 +62,10 @@ def test_layers_of_one_signal_to_noise_ratio_are_described_too(insects: ImageSou
     console = Console(file=io.StringIO(), width=80)
     describe_posterior(model, tested, console)
     describe_pruning(model, examples_tested(insects, tested), Preprocessing(63), tested, console)
-    body, *_, head = rows(tested / "posterior.csv")
-    assert [float(body[f"snr_q{level}"]) for level in ("05", "50", "95")] == pytest.approx([5.0] * 3, rel=1e-5)
+    first, *_, head = rows(tested / "posterior.csv")
+    assert [float(first[f"snr_q{level}"]) for level in ("05", "50", "95")] == pytest.approx([5.0] * 3, rel=1e-5)
     assert float(head["snr_q95"]) == 0.0  # Its mean is still at 0.
-    assert float(body["kl_per_weight"]) == pytest.approx(
+    assert float(first["kl_per_weight"]) == pytest.approx(
         float(model.get_layer("classifier_1").kernel_state().kl_terms())
     )
 

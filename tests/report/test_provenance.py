@@ -16,7 +16,7 @@ LEARNED = {"prior": PRIOR, "posterior_ratio": 0.1, "learn_scale": True}
 
 
 def notes_of(weights: str, **bnn: Any) -> list[str]:
-    sections = {"layers": "all", "body": HELD, "features": LEARNED, "body_from_scratch": LEARNED, "head": LEARNED}
+    sections = {"layers": "all", "hidden": HELD, "features": LEARNED, "hidden_from_scratch": LEARNED, "head": LEARNED}
     plain = runpy.run_path(str(STUDY))["get_config"]().to_dict()
     fields = {"use_pretrained": True, "learning_rate": 0.1, **sections, **bnn}
     config = {"config": {**plain, "bnn": fields}, "weights_fingerprint": "" if weights == "none" else "0"}
@@ -36,12 +36,14 @@ def test_scales_that_are_held_are_named_by_kind_of_layer() -> None:
 @pytest.mark.parametrize(("weights", "bnn"), [("none", {}), ("alexnet.npz", {"use_pretrained": False})])
 def test_without_pretrained_weights_the_settings_of_a_start_from_scratch_count(weights: str, bnn: Any) -> None:
     assert notes_of(weights, **bnn) == []
-    [line] = notes_of(weights, **bnn, body_from_scratch={**HELD, "posterior_ratio": 0.2})
+    [line] = notes_of(weights, **bnn, hidden_from_scratch={**HELD, "posterior_ratio": 0.2})
     assert "at 20 % of their prior's in convolutions and at 20 %" in line
 
 
 def test_under_a_log_uniform_prior_scales_are_held_at_a_share_of_the_weight() -> None:
-    [line] = notes_of("alexnet.npz", body={**HELD, "prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3}, head=HELD)
+    [line] = notes_of(
+        "alexnet.npz", hidden={**HELD, "prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3}, head=HELD
+    )
     assert "held at 30 % of the weight's size, whatever that becomes, in the dense layers before the last" in line
     assert line.endswith("and at 1.5 % of their prior's in the last layer.")
 

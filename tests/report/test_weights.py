@@ -17,13 +17,15 @@ from tfp_insects.report.weight_pictures import chosen_weights_picture, loc_pictu
 from tfp_insects.report.weights import bayesian_runs, read_weights
 from tfp_insects.runs.reading import load_runs
 
-BODY = {"prior": {"kind": "normal", "scale": 0.5, "floor": 0.1}, "posterior_ratio": 0.2, "scale_per_weight": False}
+HIDDEN = {"prior": {"kind": "normal", "scale": 0.5, "floor": 0.1}, "posterior_ratio": 0.2, "scale_per_weight": False}
 HEAD = {"prior": {"kind": "scaled_normal", "scale": 4.0, "floor": 0.1}, "posterior_ratio": 0.4}
 
 
 @pytest.fixture(scope="module")
 def model():
-    bayesian = Bayesian("all", {**BODY, "learn_scale": False}, {**HEAD, "scale_per_weight": True, "learn_scale": True})
+    bayesian = Bayesian(
+        "all", {**HIDDEN, "learn_scale": False}, {**HEAD, "scale_per_weight": True, "learn_scale": True}
+    )
     model = build_bnn(
         NetworkSpec(ALEXNET, 4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0
     )
@@ -69,9 +71,9 @@ def test_reads_evenly_spaced_rows_of_large_layers(run, model, monkeypatch):
 
 @pytest.fixture(params=[True, False])
 def log_uniform(request, make_run, tmp_path):
-    """A model whose body has a log-uniform prior, and its run."""
-    body = {"prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3, "scale_per_weight": request.param}
-    bayesian = Bayesian("classifier", body, HEAD)
+    """A model whose hidden layers have a log-uniform prior, and its run."""
+    hidden = {"prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3, "scale_per_weight": request.param}
+    bayesian = Bayesian("classifier", hidden, HEAD)
     model = build_bnn(
         NetworkSpec(ALEXNET, 4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0
     )
@@ -87,10 +89,10 @@ def log_uniform(request, make_run, tmp_path):
 
 def test_a_log_uniform_prior_has_a_divergence_and_no_scale(log_uniform):
     model, study = log_uniform
-    *body, head = read_weights(study.runs[0])
-    assert [layer.prior for layer in body] == [None, None]
+    *hidden, head = read_weights(study.runs[0])
+    assert [layer.prior for layer in hidden] == [None, None]
     assert head.prior is not None
-    for layer, one in zip([*body, head], bayesian_layers(model), strict=True):
+    for layer, one in zip([*hidden, head], bayesian_layers(model), strict=True):
         scales = np.broadcast_to(one.posterior_scale(), layer.shape).ravel()
         np.testing.assert_allclose(layer.scale, scales, rtol=1e-5)
         assert layer.divergence.shape == layer.loc.shape

@@ -8,7 +8,7 @@ import pytest
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, write_json
-from tfp_insects.models.method_table import method_names, methods
+from tfp_insects.models.method_table import find_method, method_names, methods
 from tfp_insects.plain import to_plain
 from tfp_insects.runs.claim import claimed_directory
 from tfp_insects.runs.config import RunConfig
@@ -20,6 +20,8 @@ from tfp_insects.runs.identity import (
     read_identity,
     trained_with,
 )
+from tfp_insects.runs.renamed import RENAMED
+from tfp_insects.runs.run import Run
 
 STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 SPLIT = {"class_names": ["ant", "bee"], "test": ["ant/1", "bee/1"], "validation": ["ant/2"], "pool": ["ant/3"]}
@@ -135,15 +137,40 @@ def test_what_judges_an_epoch_touches_the_twins_alone(model: str, is_same: bool)
 
 
 def test_a_field_that_came_later_has_the_value_that_changes_nothing() -> None:
-    before = copy.deepcopy(identity("bnn", bnn__head__covariance_scale=0.0, bnn__body__temperature=1.0))
-    del before["config"]["bnn"]["head"]["covariance_scale"], before["config"]["bnn"]["body"]["temperature"]
+    before = copy.deepcopy(identity("bnn", bnn__head__covariance_scale=0.0, bnn__hidden__temperature=1.0))
+    del before["config"]["bnn"]["head"]["covariance_scale"], before["config"]["bnn"]["hidden"]["temperature"]
     four = {"prediction__num_last_layer_samples": 4}
-    same = identity("bnn", bnn__head__covariance_scale=0.0, bnn__body__temperature=1.0, **four)
+    same = identity("bnn", bnn__head__covariance_scale=0.0, bnn__hidden__temperature=1.0, **four)
     assert difference(before, same) is None
-    assert difference(before, identity("bnn", bnn__body__temperature=1.0)) == "config.bnn.head.covariance_scale"
+    assert difference(before, identity("bnn", bnn__hidden__temperature=1.0)) == "config.bnn.head.covariance_scale"
     del before["config"]["prediction"]["num_last_layer_samples"]
     found = first_difference(predicted_with(before), predicted_with(same))
     assert found == ("config.prediction.num_last_layer_samples", 1, 4)
+
+
+@pytest.mark.parametrize("model", method_names())
+def test_fields_that_had_other_names_are_the_same_fields(model: str, tmp_path: Path) -> None:
+    now = identity(model)
+    own, before = find_method(model).sections, copy.deepcopy(now)
+    for section in own:
+        fields = before["config"][section]
+        for old, new in RENAMED.items():
+            if new in fields:
+                fields[old] = fields.pop(new)
+    assert any("rates" in before["config"][section] for section in own)
+    assert ("body" in before["config"].get("bnn", {})) == ("bnn" in own)
+    directory = tmp_path / model
+    directory.mkdir()
+    write_json(directory / "config.json", before)
+    write_json(directory / "split.json", SPLIT)
+    assert read_identity(directory / "config.json") == now
+    assert Run(directory).settings == RunConfig.from_plain(now["config"])
+    claim(directory, now)
+    assert read_json(directory / "config.json") == before
+    with pytest.raises(
+        InputError, match=rf"whose config\.{own[0]}\.learning_rate_multipliers\.head was .*; now it is 9"
+    ):
+        claim(directory, identity(model, **{f"{own[0]}__learning_rate_multipliers__head": 9.0}))
 
 
 def test_each_method_keeps_what_it_reads() -> None:

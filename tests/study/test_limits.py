@@ -51,11 +51,11 @@ def test_the_projects_configurations_are_within_the_limits(name: str) -> None:
         ("ensemble.num_members", 0, "a number of at least 1"),
         ("bnn.learning_rate", 0.0, "a number greater than 0"),
         ("cnn.learning_rate", math.nan, "a number greater than 0"),
-        ("bnn.rates.scale", -1.0, "a number of at least 0"),
+        ("bnn.learning_rate_multipliers.scale", -1.0, "a number of at least 0"),
         ("bnn.kl_weight", -0.5, "a number of at least 0"),
         ("mc_dropout.dropout", 1.0, "a number of at least 0 and less than 1"),
         ("model.image_size", 62, "a number of at least 63"),
-        ("bnn.body.posterior_ratio", 0.0, "a number greater than 0"),
+        ("bnn.hidden.posterior_ratio", 0.0, "a number greater than 0"),
         ("bnn.head.prior.scale", 0.0, "a number greater than 0"),
         ("bnn.head.covariance_scale", -0.1, "a number of at least 0"),
         ("data.split_seed", -1, "a number of at least 0"),
@@ -101,7 +101,7 @@ def test_a_number_without_a_limit_of_its_own_must_be_finite() -> None:
 
 
 def test_the_smallest_numbers_within_them_are_let_through() -> None:
-    for field, value in (("training.epochs", 1), ("bnn.rates.features", 0.0), ("cnn.dropout", 0.0)):
+    for field, value in (("training.epochs", 1), ("bnn.learning_rate_multipliers.features", 0.0), ("cnn.dropout", 0.0)):
         require_within_limits(changed(field, value))
 
 

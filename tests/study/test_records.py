@@ -32,7 +32,7 @@ def identity(model: str, kl_weight: float, kl_annealing_epochs: float) -> dict[s
     config = runpy.run_path(str(STUDY))["get_config"]().to_dict()
     config["model"]["precision"] = "float32"
     config["bnn"] |= {"kl_weight": kl_weight, "kl_annealing_epochs": kl_annealing_epochs}
-    for part in ("body", "features", "body_from_scratch", "head"):
+    for part in ("hidden", "features", "hidden_from_scratch", "head"):
         config["bnn"][part]["temperature"] = 1.0
     return {
         "model": model,
@@ -136,8 +136,8 @@ def test_says_what_was_tempered_and_scaled() -> None:
     # The weight rises to 1 at the end of the annealing; epoch 2 is the best.
     assert record(kl_annealing_epochs=3.0)["is_tempered"]
     assert not record(kl_annealing_epochs=2.0)["is_tempered"]
-    assert not record(temperatures={"body_from_scratch": 0.5})["is_tempered"]  # There are pretrained weights.
-    for part in ("body", "features", "head"):
+    assert not record(temperatures={"hidden_from_scratch": 0.5})["is_tempered"]  # There are pretrained weights.
+    for part in ("hidden", "features", "head"):
         assert record(temperatures={part: 0.5})["is_tempered"]
         assert record("bnn_head", temperatures={part: 0.5})["is_tempered"] == (part == "head")
     assert record("cnn_temperature", temperature=1.5)["temperature"] == 1.5

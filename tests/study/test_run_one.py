@@ -161,10 +161,10 @@ def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[s
 
 @pytest.fixture
 def log_uniform_experiment(tiny_experiment: Experiment) -> Experiment:
-    """As `--config.bnn.body.prior.kind=log_uniform --config.bnn.body.posterior_ratio=0.3` on pretrained weights."""
+    """As `--config.bnn.hidden.prior.kind=log_uniform --config.bnn.hidden.posterior_ratio=0.3` on pretrained weights."""
     layers = [one for one in build_cnn(NetworkSpec(ALEXNET, 4, 63, 0.05), seed=7).layers if hasattr(one, "kernel")]
     weights = {f"{one.name}/{part}": getattr(one, part).numpy() for one in layers for part in ("kernel", "bias")}
-    changes = {"bnn.body.prior.kind": "log_uniform", "bnn.body.posterior_ratio": 0.3}
+    changes = {"bnn.hidden.prior.kind": "log_uniform", "bnn.hidden.posterior_ratio": 0.3}
     config = tiny_experiment.config.replaced(changes)
     return dataclasses.replace(tiny_experiment, pretrained=Pretrained("some", weights), config=config)
 

@@ -13,7 +13,7 @@ import tf_keras
 from tfp_insects.errors import InputError
 from tfp_insects.training import checkpoints
 from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState, load_weights, save_weights
-from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ MakeModel = Callable[..., tf_keras.Sequential]
 def make_state(make_model: MakeModel, num_steps: int = 0, precision: str = "float32") -> TrainingState:
     """A state after some steps of training."""
     state = TrainingState(make_model(precision=precision), make_optimiser(0.9, precision))
-    step = make_train_step(state.model, state.optimiser, LearningRates())
+    step = make_train_step(state.model, state.optimiser, LayerMultipliers())
     for i in range(num_steps):
         state.optimiser.learning_rate = 0.1 / (i + 1)
         step(tf.random.stateless_normal([8, 6], [i, 0]), tf.range(8) % 3)
@@ -79,7 +79,7 @@ def test_a_fresh_state_restores_everything(make_model: MakeModel, tmp_path: Path
     for old, new in zip(state.best_weights, fresh.best_weights, strict=True):
         np.testing.assert_array_equal(old, new)
     for one in (state, fresh):  # Momentum and loss scale act in the next steps; the learning rate is set before each.
-        step = make_train_step(one.model, one.optimiser, LearningRates())
+        step = make_train_step(one.model, one.optimiser, LayerMultipliers())
         for rate in (0.2, 0.1):
             one.optimiser.learning_rate = rate
             step(inputs, labels)

@@ -18,7 +18,7 @@ from tfp_insects.models.cnn import build_cnn
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
 from tfp_insects.training.fit import Schedule, Training, Validation
 from tfp_insects.training.history import EpochRow, History
-from tfp_insects.training.optimiser import LearningRates, make_optimiser
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser
 from tfp_insects.training.schedules import cosine_learning_rate
 
 MakeModel = Callable[..., tf_keras.Sequential]
@@ -143,7 +143,9 @@ def test_weights_broken_by_an_epochs_last_step_are_found_at_validation(make_run:
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     make_run: Callable[..., Run], tmp_path: Path, precision: str, kill_at_step: int
 ) -> None:
-    schedule = Schedule(5, 0.1, 1.0, kl_annealing_epochs=2.0, rates=LearningRates({"classifier_6": 2.0}, scale=0.5))
+    schedule = Schedule(
+        5, 0.1, 1.0, kl_annealing_epochs=2.0, multipliers=LayerMultipliers({"classifier_6": 2.0}, scale=0.5)
+    )
     nlls = [0.9, 0.5, 0.6, 0.55, 0.7]
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()

@@ -18,7 +18,7 @@ from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 
 GPU_DEVICES = ("GPU", "DEFAULT")
 
@@ -75,22 +75,22 @@ def is_wide(tensor: tf.Tensor) -> bool:
 
 
 def traced_step(model: tf_keras.Sequential, precision: str) -> tf.Graph:
-    step = make_train_step(model, make_optimiser(0.9, precision), LearningRates({"classifier_6": 2.0}))
+    step = make_train_step(model, make_optimiser(0.9, precision), LayerMultipliers({"classifier_6": 2.0}))
     images, labels = tf.TensorSpec([None, 63, 63, 3], tf.float32), tf.TensorSpec([None], tf.int32)
     return step.get_concrete_function(images, labels).graph
 
 
-def make_bnn(precision: str, body: str) -> tf_keras.Sequential:
+def make_bnn(precision: str, hidden: str) -> tf_keras.Sequential:
     head = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
     architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
-    bayesian = Bayesian("all", {**head, "prior": {"kind": body}, "scale_per_weight": body != "log_uniform"}, head)
+    bayesian = Bayesian("all", {**head, "prior": {"kind": hidden}, "scale_per_weight": hidden != "log_uniform"}, head)
     return build_bnn(architecture, bayesian, num_train_examples=40, seed=0)
 
 
-@pytest.mark.parametrize("body", ["scaled_normal", "log_uniform"])
+@pytest.mark.parametrize("hidden", ["scaled_normal", "log_uniform"])
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_each_operation_of_the_twins_step_has_a_gpu_kernel(precision: str, body: str) -> None:
-    ops = list(operations(traced_step(make_bnn(precision, body), precision)))
+def test_each_operation_of_the_twins_step_has_a_gpu_kernel(precision: str, hidden: str) -> None:
+    ops = list(operations(traced_step(make_bnn(precision, hidden), precision)))
     found = {op.type for op in ops}
     assert {"Conv2D", "MatMul", "Conv2DBackpropFilter", "ResourceApplyKerasMomentum"} <= found  # The step is all there.
     without = sorted({f"{op.type} {op.name}" for op in ops if not gpu_kernels(op)})

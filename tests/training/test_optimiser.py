@@ -12,10 +12,10 @@ from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 
 MakeModel = Callable[..., tf_keras.Sequential]
-RATES = LearningRates({"features_0": 0.5, "classifier_6": 4.0}, scale=0.25)
+MULTIPLIERS = LayerMultipliers({"features_0": 0.5, "classifier_6": 4.0}, scale=0.25)
 FACTORS = {
     "features_0/kernel_loc:0": 0.5,
     "features_0/kernel_log_ratio:0": 0.25,
@@ -44,7 +44,7 @@ def test_steps_are_momentum_sgd_with_a_learning_rate_for_each_kind_of_weight(
     for one in (model, twin):
         set_kl_weight(one, 0.5)
     optimiser = make_optimiser(0.9, precision)
-    step = make_train_step(model, optimiser, RATES)
+    step = make_train_step(model, optimiser, MULTIPLIERS)
     velocity = {name: np.zeros_like(value) for name, value in values(model).items()}
     assert velocity.keys() == FACTORS.keys()
     for i, learning_rate in enumerate((0.1, 0.02, 0.3)):
@@ -68,7 +68,7 @@ def test_steps_are_traced_once_whatever_the_learning_rate_and_the_batch_size(
     make_model: MakeModel, precision: str
 ) -> None:
     model, optimiser = make_model(precision=precision), make_optimiser(0.9, precision)
-    step = make_train_step(model, optimiser, LearningRates())
+    step = make_train_step(model, optimiser, LayerMultipliers())
     for i, batch_size in enumerate((8, 8, 3, 8)):
         optimiser.learning_rate = 0.1 * i
         set_kl_weight(model, i)
@@ -87,7 +87,7 @@ def test_only_float16_needs_a_loss_scale() -> None:
 
 def test_an_overflow_in_float16_skips_the_step_and_halves_the_scale(make_model: MakeModel) -> None:
     model, optimiser = make_model(precision="mixed_float16"), make_optimiser(0.9, "mixed_float16")
-    step = make_train_step(model, optimiser, LearningRates())
+    step = make_train_step(model, optimiser, LayerMultipliers())
     optimiser.learning_rate = 0.1
     before, scale = values(model), float(optimiser.loss_scale)
     inputs, labels = batch()
@@ -108,7 +108,7 @@ def test_the_twin_trains_in_low_precision(precision: str, scope: str) -> None:
     architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
     model = build_bnn(architecture, Bayesian(scope, variational, variational), num_train_examples=40, seed=0)
     optimiser = make_optimiser(0.9, precision)
-    step = make_train_step(model, optimiser, LearningRates())
+    step = make_train_step(model, optimiser, LayerMultipliers())
     optimiser.learning_rate = 0.01
     before = values(model)
     images, labels = tf.random.stateless_normal([8, 63, 63, 3], [0, 0]), tf.range(8) % 4
@@ -131,7 +131,7 @@ def test_frozen_features_do_not_move(name: str) -> None:
         layer.trainable = False
     before = [layer.get_weights() for layer in frozen]
     optimiser = make_optimiser(0.9, "float32")
-    step = make_train_step(model, optimiser, LearningRates())
+    step = make_train_step(model, optimiser, LayerMultipliers())
     optimiser.learning_rate = 0.5
     moving = model.get_layer("classifier_6").bias.numpy()
     for _ in range(2):

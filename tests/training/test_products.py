@@ -8,7 +8,7 @@ from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 
 NUM_CONVOLUTIONS = 5
 PRODUCTS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
@@ -17,7 +17,7 @@ NARROW = NetworkSpec(ALEXNET, 4, 63, 0.05)
 
 def products(model: tf_keras.Sequential) -> list[int]:
     """How many products forward, back to the inputs, and back to the kernels a step's results depend on."""
-    step = make_train_step(model, make_optimiser(0.9, "float32"), LearningRates())
+    step = make_train_step(model, make_optimiser(0.9, "float32"), LayerMultipliers())
     images, labels = tf.TensorSpec([None, 63, 63, 3], tf.float32), tf.TensorSpec([None], tf.int32)
     found = [op.type for op in needed(step.get_concrete_function(images, labels).graph)]
     return [found.count(product) for product in PRODUCTS]
@@ -34,9 +34,9 @@ def needed(graph: tf.Graph) -> set[tf.Operation]:
     return found
 
 
-def make_bnn(learn_scale: bool, body: str = "scaled_normal") -> tf_keras.Sequential:
+def make_bnn(learn_scale: bool, hidden: str = "scaled_normal") -> tf_keras.Sequential:
     head = {"prior": {"kind": "scaled_normal"}, "learn_scale": learn_scale}
-    return build_bnn(NARROW, Bayesian("all", {**head, "prior": {"kind": body}}, head), num_train_examples=40, seed=0)
+    return build_bnn(NARROW, Bayesian("all", {**head, "prior": {"kind": hidden}}, head), num_train_examples=40, seed=0)
 
 
 def test_the_cnn_has_three_for_each_layer() -> None:

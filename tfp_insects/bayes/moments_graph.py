@@ -75,7 +75,7 @@ def _random_run(model: tf_keras.Model, num_samples: int, num_last_layer_samples:
     tail = find_tail(model)
     finish, moments_of = finisher(tail, activation), TailMoments(tail)
     moments_of.refresh()
-    inputs_of_tail = _body_run(tf_keras.Model(model.inputs, tail.inputs), num_samples)
+    inputs_of_tail = _trunk_run(tf_keras.Model(model.inputs, tail.inputs), num_samples)
 
     def run(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         inputs = inputs_of_tail(images, seed)
@@ -93,11 +93,11 @@ def _random_run(model: tf_keras.Model, num_samples: int, num_last_layer_samples:
     return run
 
 
-def _body_run(body: tf_keras.Model, num_samples: int) -> Run:
+def _trunk_run(trunk: tf_keras.Model, num_samples: int) -> Run:
     """Gives `[num_samples, batch, units]`, or one at the posterior's mean."""
-    layers = _random_layers(body)
+    layers = _random_layers(trunk)
     if not layers or num_samples == 1:
-        return lambda images, seed: body(images, training=False)[tf.newaxis]
+        return lambda images, seed: trunk(images, training=False)[tf.newaxis]
     samplers = [_sampler(layer) for layer in layers]
     num_pairs = (num_samples + 1) // 2
 
@@ -106,15 +106,15 @@ def _body_run(body: tf_keras.Model, num_samples: int) -> Run:
         outputs = []
         for kernels in zip(*pairs, strict=True):
             with drawn_kernels(dict(zip(layers, kernels, strict=True))):
-                outputs.append(body(images, training=False))
+                outputs.append(trunk(images, training=False))
         return tf.stack(outputs)
 
     def run(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         seeds = tf.stack([tf.fill([num_pairs], seed), tf.range(num_pairs, dtype=tf.int64)], axis=1)
-        signature = tf.TensorSpec([2, *body.output_shape], body.outputs[0].dtype)
+        signature = tf.TensorSpec([2, *trunk.output_shape], trunk.outputs[0].dtype)
         # One pair at a time: the feature maps of several large batches would fill the memory.
         found = tf.map_fn(lambda one: pair(images, one), seeds, fn_output_signature=signature, parallel_iterations=1)
-        return tf.reshape(found, [2 * num_pairs, -1, body.output_shape[-1]])[:num_samples]
+        return tf.reshape(found, [2 * num_pairs, -1, trunk.output_shape[-1]])[:num_samples]
 
     return run
 

@@ -59,11 +59,11 @@ class MomentsPredictor:
         exact: bool = False,
     ) -> None:
         tail = find_tail(model)
-        body = tf_keras.Model(model.inputs, tail.inputs)
+        trunk = tf_keras.Model(model.inputs, tail.inputs)
         self._tail = TailMoments(tail, uses_covariance, exact)
-        self._draws = MonteCarloPredictor(body, activation=self._tail)
+        self._draws = MonteCarloPredictor(trunk, activation=self._tail)
         self._mean = tf.function(
-            lambda images: self._tail(body(images, training=False)), reduce_retracing=True, autograph=False
+            lambda images: self._tail(trunk(images, training=False)), reduce_retracing=True, autograph=False
         )
         self._finish = finisher(tail, activation)
         self._sample = tf.function(self._draw, reduce_retracing=True, autograph=False)

@@ -16,6 +16,7 @@ from ml_collections import config_flags
 from tfp_insects.cli.config_files import config_names, find_config
 from tfp_insects.errors import InputError
 from tfp_insects.interruption import Interrupted, end_interrupted, interruptible
+from tfp_insects.runs.renamed import RENAMED
 from tfp_insects.startup import import_tensorflow_quietly, without_autograph
 
 EXIT_INPUT_ERROR = 1
@@ -147,10 +148,12 @@ def _stopping_on_config_errors(argv: Sequence[str]) -> Iterator[None]:
     except (AttributeError, KeyError) as error:
         field = re.search(r"'(\w+)\\?'", str(error))
         overrides = [argument for argument in argv if field and re.match(rf"--?\w[\w.]*\.{field[1]}\b", argument)]
-        if not overrides:
+        if field is None or not overrides:
             raise
         suggestion = re.search(r'Did you mean "(\w+)"', str(error))
         hint = f" Did you mean {suggestion[1]!r}?" if suggestion else ""
+        if field[1] in RENAMED:
+            hint = f" Its name is {RENAMED[field[1]]!r} now."
         stop(f"{overrides[0]}: the config has no such field.{hint}", EXIT_BAD_FLAGS)
 
 

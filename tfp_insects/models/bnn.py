@@ -21,13 +21,13 @@ class Bayesian:
 
     Attributes:
         layers: Scope, see `Architecture.layers_in`.
-        body: Plain configuration (`priors.Variational` without `num_train_examples`) of all Bayesian layers but the last.
+        hidden: Plain configuration (`priors.Variational` without `num_train_examples`) of all Bayesian layers but the last.
         head: The same for the last layer, which is new and has no pretrained weights.
-        features: The same for the convolutions, where they differ from the body.
+        features: The same for the convolutions, where they differ from the hidden layers.
     """
 
     layers: str
-    body: Mapping[str, Any]
+    hidden: Mapping[str, Any]
     head: Mapping[str, Any]
     features: Mapping[str, Any] | None = None
 
@@ -35,14 +35,14 @@ class Bayesian:
         """The configuration of the layers of a group."""
         if group == "head":
             return self.head
-        return self.features if self.features and group == "features" else self.body
+        return self.features if self.features and group == "features" else self.hidden
 
 
 def make_bayesian(section: BnnConfig, layers: str, is_pretrained: bool) -> Bayesian:
     """Reads the section `bnn` of a configuration for a scope, with and without pretrained weights."""
     if not is_pretrained:
-        return Bayesian(layers, to_plain(section.body_from_scratch), to_plain(section.head))
-    return Bayesian(layers, to_plain(section.body), to_plain(section.head), to_plain(section.features))
+        return Bayesian(layers, to_plain(section.hidden_from_scratch), to_plain(section.head))
+    return Bayesian(layers, to_plain(section.hidden), to_plain(section.head), to_plain(section.features))
 
 
 def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, seed: int) -> tf_keras.Model:
@@ -63,7 +63,7 @@ def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, se
             "noise at all; give it a normal prior, such as scaled_normal",
             field="bnn.head.prior.kind",
         )
-    for section in ("body", "features"):
+    for section in ("hidden", "features"):
         if (getattr(bayesian, section) or {}).get("covariance_scale"):
             raise InputError(
                 f"bnn.{section}.covariance_scale: only the last layer has a covariance "

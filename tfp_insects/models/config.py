@@ -31,7 +31,7 @@ class ModelConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rates:
+class LearningRateMultipliers:
     """Multipliers of the learning rate for the features, the head, and the scales of a posterior."""
 
     features: float = 1.0
@@ -45,13 +45,13 @@ class CnnConfig:
 
     Attributes:
         learning_rate: Peak of the schedule.
-        rates: Its multipliers.
+        learning_rate_multipliers: Its multipliers.
         dropout: Rate at the network's places of dropout.
         use_pretrained: Whether it starts at pretrained weights where there are any.
     """
 
     learning_rate: float
-    rates: Rates = dataclasses.field(default_factory=Rates)
+    learning_rate_multipliers: LearningRateMultipliers = dataclasses.field(default_factory=LearningRateMultipliers)
     dropout: float = 0.0
     use_pretrained: bool = True
 
@@ -90,23 +90,23 @@ class BnnConfig:
     Attributes:
         layers: Scope of the posterior, see `models.architecture.SCOPES`.
         learning_rate: Peak of the schedule.
-        rates: Its multipliers.
+        learning_rate_multipliers: Its multipliers.
         use_pretrained: Whether it starts at pretrained weights where there are any.
         kl_weight: Weight of the divergence in the loss; 1 is the ELBO.
         kl_annealing_epochs: Epochs over which that weight rises from 0.
-        body: Of all layers but the last, with pretrained weights.
-        body_from_scratch: The same without pretrained weights.
+        hidden: Of all layers but the last, with pretrained weights.
+        hidden_from_scratch: The same without pretrained weights.
         head: Of the last layer.
-        features: Of the features, where they differ from the body; with pretrained weights.
+        features: Of the features, where they differ from the hidden layers; with pretrained weights.
     """
 
     layers: str
     learning_rate: float
-    body: VariationalConfig
-    body_from_scratch: VariationalConfig
+    hidden: VariationalConfig
+    hidden_from_scratch: VariationalConfig
     head: VariationalConfig
     features: VariationalConfig | None = None
-    rates: Rates = dataclasses.field(default_factory=Rates)
+    learning_rate_multipliers: LearningRateMultipliers = dataclasses.field(default_factory=LearningRateMultipliers)
     use_pretrained: bool = True
     kl_weight: float = 1.0
     kl_annealing_epochs: float = 0.0

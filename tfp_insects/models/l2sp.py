@@ -142,8 +142,8 @@ def build_l2sp(
 
 def _refuse_log_uniform(bayesian: Bayesian, group: Group) -> None:
     if bayesian.of_group(group)["prior"]["kind"] == LOG_UNIFORM:
-        section = group if group == "head" or (group == "features" and bayesian.features) else "body"
-        from_scratch = " (or that of body_from_scratch, without pretrained weights)" if section == "body" else ""
+        section = group if group == "head" or (group == "features" and bayesian.features) else "hidden"
+        from_scratch = " (or that of hidden_from_scratch, without pretrained weights)" if section == "hidden" else ""
         raise InputError(
             f"model=cnn_l2sp cannot use bnn.{section}.prior.kind={LOG_UNIFORM}{from_scratch}: without noise its "
             "penalty has no bound at a weight of 0; choose a normal prior there, or leave cnn_l2sp out",

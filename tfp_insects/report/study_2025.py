@@ -37,7 +37,7 @@ CHOICES: Mapping[str, Any] = {
     "layers": "all",
     "kl_weight": 5e-4,
     "kl_annealing_epochs": 50.0,
-    "body_from_scratch": _PART,
+    "hidden_from_scratch": _PART,
     "features": _PART,
     "head": _PART,
 }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.models.method_table import find_method, methods
+from tfp_insects.runs.renamed import with_new_names
 
 # Of `config.json` and `record.json`. Version 0.1.0 of the program wrote none, which is format 1: with the whole
 # configuration inside, and with all draws counted as `num_samples`.
@@ -96,7 +97,7 @@ def first_difference(before: Any, now: Any, field: str = "") -> Difference | Non
 
 
 def read_identity(path: Path) -> dict[str, Any]:
-    """Reads a `config.json` of any format.
+    """Reads a `config.json` of any format; its fields have the names of now.
 
     Raises:
         InputError: It cannot be read, lacks what every one has, or is of a newer version; the message names the file.
@@ -106,7 +107,7 @@ def read_identity(path: Path) -> dict[str, Any]:
     for name in ("model", "config"):
         if name not in identity:
             raise InputError(f"{path} has no field {name!r}, so it does not say what the run is: remove its directory")
-    return identity
+    return {**identity, "config": with_new_names(identity["config"])}
 
 
 def require_known_format(content: Mapping[str, Any], path: Path) -> None:

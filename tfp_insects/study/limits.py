@@ -44,7 +44,7 @@ LIMITS: Mapping[str, Limit] = {
     "num_samples": AT_LEAST_1,
     "num_last_layer_samples": AT_LEAST_1,
     "learning_rate": POSITIVE,
-    "rates": AT_LEAST_0,
+    "learning_rate_multipliers": AT_LEAST_0,
     "dropout": SHARE,
     "kl_weight": AT_LEAST_0,
     "kl_annealing_epochs": AT_LEAST_0,

@@ -16,7 +16,7 @@ from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
-from tfp_insects.models.config import Rates
+from tfp_insects.models.config import LearningRateMultipliers
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.method import Method
 from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
@@ -33,7 +33,7 @@ from tfp_insects.training.checkpoints import (
 )
 from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
-from tfp_insects.training.optimiser import LearningRates, make_optimiser
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser
 
 VALIDATION_SEED = 1
 COVARIANCE_SEED = 4
@@ -70,14 +70,14 @@ class Task:
             warmup_epochs=training.warmup_epochs,
             kl_weight=getattr(section, "kl_weight", 0.0),
             kl_annealing_epochs=getattr(section, "kl_annealing_epochs", 0.0),
-            rates=self._rates(section.rates),
+            multipliers=self._multipliers(section.learning_rate_multipliers),
         )
 
-    def _rates(self, rates: Rates) -> LearningRates:
+    def _multipliers(self, section: LearningRateMultipliers) -> LayerMultipliers:
         architecture = architecture_of(self.experiment.config)
-        by_group = {"features": rates.features, "hidden": 1.0, "head": rates.head}
+        by_group = {"features": section.features, "hidden": 1.0, "head": section.head}
         layers = {name: by_group[architecture.group_of(name)] for name in architecture.layer_names}
-        return LearningRates(layers, rates.scale)
+        return LayerMultipliers(layers, section.scale)
 
     @property
     def _learning_rate_factor(self) -> float:

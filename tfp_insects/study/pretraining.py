@@ -25,7 +25,7 @@ from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
 from tfp_insects.plain import to_plain
 from tfp_insects.runs.config import RunConfig
-from tfp_insects.training.optimiser import LearningRates, make_optimiser, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 from tfp_insects.training.schedules import cosine_learning_rate
 
 PRETRAINING_SEED = 0
@@ -145,7 +145,7 @@ def _pretrain(architecture: Architecture, settings: Mapping[str, Any], cache_dir
 
 def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any]) -> None:
     optimiser = make_optimiser(settings["momentum"], settings["precision"])
-    train_step = make_train_step(model, optimiser, LearningRates())
+    train_step = make_train_step(model, optimiser, LayerMultipliers())
     num_steps = settings["epochs"] * pipeline.steps_per_epoch
     with Progress(transient=True) as progress:
         task = progress.add_task("Pretraining on drawn classes", total=num_steps)

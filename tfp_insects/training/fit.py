@@ -13,7 +13,7 @@ from tfp_insects.bayes.divergence import kl_divergence, set_kl_weight
 from tfp_insects.errors import InputError
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
 from tfp_insects.training.history import EpochRow, History
-from tfp_insects.training.optimiser import LearningRates, TrainStep, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, TrainStep, make_train_step
 from tfp_insects.training.schedules import annealed_kl_weight, cosine_learning_rate
 
 
@@ -27,7 +27,7 @@ class Schedule:
         warmup_epochs: Length of the linear rise before it.
         kl_weight: Weight of the divergence; 1 is the ELBO, less is a tempered posterior.
         kl_annealing_epochs: Epochs over which that weight rises from 0.
-        rates: Factors of the learning rate for kinds of weights.
+        multipliers: Of the learning rate, by layer and for the scales of a posterior.
     """
 
     epochs: int
@@ -35,7 +35,7 @@ class Schedule:
     warmup_epochs: float = 0.0
     kl_weight: float = 1.0
     kl_annealing_epochs: float = 0.0
-    rates: LearningRates = dataclasses.field(default_factory=LearningRates)
+    multipliers: LayerMultipliers = dataclasses.field(default_factory=LayerMultipliers)
 
 
 class TrainingPipeline(Protocol):
@@ -83,7 +83,7 @@ class Training:
     Args:
         state: Model, optimiser and progress, restored if the run is resumed.
         inputs: The model to run, which is the state's or the part of it behind frozen layers, and its training batches.
-        schedule: Durations and rates.
+        schedule: Durations and learning rates.
         validate: Predicts the validation images with the model as it is.
         on_step: Called after each step, for progress bars.
         on_epoch: Called after each epoch with its row.
@@ -104,7 +104,7 @@ class Training:
         self._validate = validate
         self._on_step = on_step
         self._on_epoch = on_epoch
-        self._train_step: TrainStep = make_train_step(inputs.model, state.optimiser, schedule.rates)
+        self._train_step: TrainStep = make_train_step(inputs.model, state.optimiser, schedule.multipliers)
 
     def run(self, history: History, checkpoints: Checkpoints) -> None:
         """Trains the epochs that are left.
@@ -174,5 +174,11 @@ class Training:
 def _diverged(what: str, epoch: int) -> InputError:
     return InputError(
         f"the {what} in epoch {epoch + 1}: lower the method's learning rate or its multipliers, or lengthen the warm-up",
-        field=("cnn.learning_rate", "bnn.learning_rate", "cnn.rates", "bnn.rates", "training.warmup_epochs"),
+        field=(
+            "cnn.learning_rate",
+            "bnn.learning_rate",
+            "cnn.learning_rate_multipliers",
+            "bnn.learning_rate_multipliers",
+            "training.warmup_epochs",
+        ),
     )

@@ -12,7 +12,7 @@ TrainStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
-class LearningRates:
+class LayerMultipliers:
     """Multipliers of the schedule's learning rate.
 
     Attributes:
@@ -39,7 +39,7 @@ def make_optimiser(momentum: float, precision: str) -> tf_keras.optimizers.legac
 
 
 def make_train_step(
-    model: tf_keras.Model, optimiser: tf_keras.optimizers.legacy.Optimizer, rates: LearningRates
+    model: tf_keras.Model, optimiser: tf_keras.optimizers.legacy.Optimizer, multipliers: LayerMultipliers
 ) -> TrainStep:
     """Compiles a step `(images, labels) -> (mean NLL of the batch in nats, number of correct answers)`.
 
@@ -53,7 +53,7 @@ def make_train_step(
     variables = model.trainable_variables
     # Momentum that is made within the step has it traced twice; Keras has no public way to make it before.
     optimiser._create_all_weights(variables)
-    factors = [_rate(model, variable, rates) for variable in variables]
+    factors = [_multiplier(model, variable, multipliers) for variable in variables]
     is_scaled = hasattr(optimiser, "get_scaled_loss")
     signature = [tf.TensorSpec(model.input_shape, tf.float32), tf.TensorSpec([None], tf.int32)]
 
@@ -74,11 +74,13 @@ def make_train_step(
     return step
 
 
-def _rate(model: tf_keras.Model, variable: tf.Variable, rates: LearningRates) -> float:
+def _multiplier(model: tf_keras.Model, variable: tf.Variable, multipliers: LayerMultipliers) -> float:
     layers = [part for part in model.submodules if isinstance(part, tf_keras.layers.Layer)]
     # A layer's weights are those of the models that hold it, too: its own list is the shortest.
     owner = min((layer for layer in layers if _has(layer, variable)), key=lambda layer: len(layer.weights))
-    return rates.scale if variable is getattr(owner, "log_ratio", None) else rates.layers.get(owner.name, 1.0)
+    return (
+        multipliers.scale if variable is getattr(owner, "log_ratio", None) else multipliers.layers.get(owner.name, 1.0)
+    )
 
 
 def _has(layer: tf_keras.layers.Layer, variable: tf.Variable) -> bool:

@@ -47,7 +47,7 @@ def test_each_has_all_that_training_asks_for(name: str, config: RunConfig) -> No
     section = find_method(name).section(config)
     assert isinstance(section, find_method(name).section_type)
     assert section.learning_rate > 0
-    assert section.rates.head > 0
+    assert section.learning_rate_multipliers.head > 0
 
 
 def test_the_ensemble_has_five_members_with_seeds_of_their_own(config: RunConfig) -> None:
