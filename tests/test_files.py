@@ -11,6 +11,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import (
     partial_prefix,
     read_arrays,
+    read_json,
     remove_partial_files,
     require_writable,
     write_arrays,
@@ -99,6 +100,31 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path) -> None:
             write(path)
         assert path.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.npz"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        '{"a": 1e999}',
+        '{"a": 1' + "0" * 400 + "}",
+        '{"a": "\\ud800"}',
+        '{"a": ' + "[" * 100_000,
+        '{"a": ' * 100_000,
+        '{"a": 1',
+    ],
+)
+def test_json_that_no_run_writes_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match=r"a\.json cannot be read as JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_json_that_runs_write_is_read(tmp_path: Path) -> None:
+    content = {"a": [1, -2.5, 1e300, 2**63, None, True, "é 🐝"], "b": {}}
+    write_json(tmp_path / "a.json", content)
+    assert read_json(tmp_path / "a.json") == content
 
 
 def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tensorflow as tf
+from fixtures.properties import properties
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tfp_insects.data.images import decode_image
@@ -219,3 +222,31 @@ def test_an_exported_graph_turns_images_too(tmp_path) -> None:
     decode: Callable = tf.saved_model.load(str(tmp_path)).decode
     contents = tf.constant([jpeg(), jpeg(exif(tiff(6))), png(chunk(b"eXIf", tiff(8, "big")))])
     assert decode(contents).numpy().tolist() == [[5, 8, 3], [8, 5, 3], [8, 5, 3]]
+
+
+tag = st.integers(0x0100, 0x0111) | st.integers(0x0113, 0x0140)
+other = st.tuples(tag, st.sampled_from([3, 4]), st.integers(0, 9))
+
+
+@properties
+@given(st.sampled_from(sorted(ORDERS)), st.lists(other, max_size=6), st.integers(0, 9), st.integers(8, 40), st.data())
+def test_any_directory_is_read_as_pillow_reads_it(
+    order: str, others: list[tuple[int, int, int]], value: int, offset: int, data: st.DataObject
+) -> None:
+    mark = "<" if order == "little" else ">"
+    entries = [struct.pack(f"{mark}HHI{'H2x' if kind == 3 else 'I'}", one, kind, 1, held) for one, kind, held in others]
+    entries.insert(data.draw(st.integers(0, len(entries))), struct.pack(f"{mark}HHIH2x", 0x0112, SHORT, 1, value))
+    header = ORDERS[order] + struct.pack(f"{mark}I", offset) + bytes(offset - 8)
+    tags = header + struct.pack(f"{mark}H", len(entries)) + b"".join(entries) + bytes(4)
+    comment = segment(0xFFFE, data.draw(st.text("Exif \n", max_size=20)).encode())
+    for encoded in (jpeg(comment, exif(tags)), png(chunk(b"eXIf", tags)), png(chunk(b"eXIf", tags), behind=True)):
+        assert found(encoded) == pillows(encoded)
+
+
+@properties
+@given(
+    st.sampled_from([b"", b"\xff\xd8\xff\xe1\0\x40Exif\0\0", b"\x89PNG eXIf", b"\x89PNG eXIfMM\0*"]),
+    st.binary(max_size=60),
+)
+def test_any_bytes_have_an_orientation(start: bytes, rest: bytes) -> None:
+    assert 1 <= found(start + rest) <= 8

@@ -9,10 +9,13 @@ from typing import Any
 from tfp_insects.data.changes import describe_change
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, remove_partial_files, write_json
+from tfp_insects.runs.fields import Kind, require_fields
 from tfp_insects.runs.identity import Difference, first_difference, in_words, read_identity, trained_with
 from tfp_insects.runs.layout import CONFIG_NAME, SPLIT_NAME
 from tfp_insects.runs.lock import locked
 from tfp_insects.runs.replacing import finish_replacing
+
+SPLIT: Mapping[str, Kind] = {"test": list, "validation": list, "pool": list, "images": dict}
 
 
 @contextlib.contextmanager
@@ -56,7 +59,9 @@ def _require_same_training(directory: Path, identity: Mapping[str, Any], split: 
 def _describe(found: Difference, path: Path, split: Mapping[str, Any]) -> str:
     if found.field != "data_fingerprint" or not path.exists():
         return f"whose {found.field} was {in_words(found.before)}; now it is {in_words(found.now)}"
-    before, now = (_images(one) for one in (read_json(path), split))
+    old_split = read_json(path)
+    require_fields(path, old_split, SPLIT, may_lack=True)
+    before, now = _images(old_split), _images(split)
     if not all(before.values()):  # An older run says only which images of the classes that it has it uses.
         now = _images({part: names for part, names in split.items() if part != "images"})
     change = describe_change(before, now)

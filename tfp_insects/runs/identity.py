@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.models.method_table import find_method, methods
+from tfp_insects.runs.fields import Kind, require_fields
 from tfp_insects.runs.renamed import with_new_names
 
 # Of `config.json` and `record.json`. Version 0.1.0 of the program wrote none, which is format 1: with the whole
@@ -22,6 +23,18 @@ FIELDS = (
     *("model", "n_per_class", "seed", "num_train_examples", "batch_size", "preprocessing", "class_names"),
     *("data_fingerprint", "split_fingerprint", "weights_fingerprint"),
 )
+# What every `config.json` has of what is asked of a finished run, and of which type.
+IDENTITY: Mapping[str, Kind] = {
+    **{
+        "model": str,
+        "n_per_class": int,
+        "seed": int,
+        "num_train_examples": int,
+        "preprocessing": dict,
+        "class_names": list,
+    },
+    **{"data": str, "data_fingerprint": str, "weights": str, "weights_fingerprint": str, "drawn": bool, "config": dict},
+}
 SHARED_SECTIONS = ("data", "augmentation", "model", "training")
 # Fields of these that leave the trained weights as they are. What those of the data choose is in the fingerprints.
 NOT_TRAINED_WITH: Mapping[str, Sequence[str]] = {
@@ -107,6 +120,7 @@ def read_identity(path: Path) -> dict[str, Any]:
     for name in ("model", "config"):
         if name not in identity:
             raise InputError(f"{path} has no field {name!r}, so it does not say what the run is: remove its directory")
+    require_fields(path, identity, IDENTITY, may_lack=True)
     return {**identity, "config": with_new_names(identity["config"])}
 
 
@@ -127,4 +141,6 @@ def in_words(value: Any) -> str:
 
 
 def _without(section: Any, names: Iterable[str]) -> Any:
+    if not isinstance(section, Mapping):  # A file that was changed by hand differs, whatever it is.
+        return section
     return {name: value for name, value in section.items() if name not in set(names)}

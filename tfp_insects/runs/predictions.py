@@ -57,6 +57,12 @@ def read_predictions(path: Path) -> Predictions:
             raise InputError(
                 f"{path}: {name} has {len(array)} entries; its probabilities are of {probabilities.shape[1]} images"
             )
+    is_of_numbers = np.issubdtype(probabilities.dtype, np.floating) and np.issubdtype(labels.dtype, np.integer)
+    if not is_of_numbers or not ((labels >= -1) & (labels < probabilities.shape[2])).all():
+        raise InputError(
+            f"{path}: probabilities are {probabilities.dtype} and labels {labels.dtype}; expected floating-point numbers "
+            f"and whole ones below {probabilities.shape[2]}: remove its directory and run again"
+        )
     return Predictions(probabilities, labels, tuple(str(name) for name in example_ids))
 
 

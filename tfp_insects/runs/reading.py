@@ -1,14 +1,14 @@
 """Runs found on disk, and the refusal of files that do not belong together."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.scores import accuracy
+from tfp_insects.runs.fields import require_fields
+from tfp_insects.runs.identity import IDENTITY
 from tfp_insects.runs.layout import CONFIG_NAME, HISTORY_NAME, RECORD_NAME, TEST_NAME, VALIDATION_NAME, WEIGHTS_PATH
 from tfp_insects.runs.replacing import settle
 from tfp_insects.runs.run import Run
@@ -90,8 +90,9 @@ def load_run(directory: Path) -> Run:
     """
     settle(directory)
     run = Run(directory)
-    _ = run.config
-    _require_fields(directory / RECORD_NAME, run.record)
+    require_fields(directory / CONFIG_NAME, run.config, IDENTITY)
+    more = REQUIRED_WITH_OOD if "ood_fingerprint" in run.record else {}
+    require_fields(directory / RECORD_NAME, run.record, {**REQUIRED, **more})
     _require_own_predictions(run)
     _require_own_history(run)
     return run
@@ -116,21 +117,9 @@ def open_run(directory: Path) -> Run:
     for name in (WEIGHTS_PATH, VALIDATION_NAME, TEST_NAME):
         if not (directory / name).is_file():
             raise InputError(f"{directory}: {name} is missing; remove the directory and run again")
-    return Run(directory)
-
-
-def _require_fields(path: Path, record: Mapping[str, Any]) -> None:
-    required = {**REQUIRED, **(REQUIRED_WITH_OOD if "ood_fingerprint" in record else {})}
-    for name, kind in required.items():
-        if name not in record:
-            raise InputError(
-                f"{path} has no field {name!r}, which the report needs: remove its directory and run again"
-            )
-        value = record[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise InputError(
-                f"{path}: field {name!r} is {json.dumps(value)[:60]}, which is of another type than expected"
-            )
+    run = Run(directory)
+    require_fields(directory / CONFIG_NAME, run.config, IDENTITY)
+    return run
 
 
 def _require_own_predictions(run: Run) -> None:

@@ -13,6 +13,9 @@ from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.layout import MODEL_CARD_NAME, SAVED_MODEL_NAME
 from tfp_insects.serving.versions import versions_in
 
+# What is asked of a model's card.
+CARD: Mapping[str, type] = {"export_id": str, "class_names": list, "test_confusion": list, "accepted": dict}
+
 
 class LoadedModel:
     """The newest version of a model.
@@ -21,15 +24,23 @@ class LoadedModel:
         path: A model's directory, or that of one version.
 
     Raises:
-        InputError: There is no exported model.
+        InputError: There is no exported model, or it is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self.version = newest_version(path)
         self.card: Mapping[str, Any] = read_json(self.version / MODEL_CARD_NAME)
-        # The signature does not keep the variables alive.
-        self._loaded = tf.saved_model.load(str(self.version))
-        self._signature = self._loaded.signatures["serving_default"]
+        _require_card(self.version / MODEL_CARD_NAME, self.card)
+        try:
+            # The signature does not keep the variables alive.
+            self._loaded = tf.saved_model.load(str(self.version))
+            self._signature = self._loaded.signatures["serving_default"]
+        except Exception as error:  # TensorFlow raises errors of many kinds for a damaged model.
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"model={path}: the exported model in {self.version} cannot be loaded ({reason}). Export the run anew",
+                field="model",
+            ) from error
 
     def answer(self, contents: Sequence[bytes]) -> list[Answer]:
         """Answers encoded images; a bad one costs nothing but its own answer."""
@@ -49,6 +60,15 @@ class LoadedModel:
             middle = len(contents) // 2
             return self._answer_group(contents[:middle]) + self._answer_group(contents[middle:])
         return _answers({name: value.numpy() for name, value in outputs.items()})
+
+
+def _require_card(path: Path, card: Mapping[str, Any]) -> None:
+    for name, kind in CARD.items():
+        if not isinstance(card.get(name), kind):
+            raise InputError(
+                f"{path} has no field {name!r}, or one of another type than expected. Export the run anew",
+                field="model",
+            )
 
 
 def newest_version(path: Path) -> Path:
