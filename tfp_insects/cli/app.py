@@ -58,7 +58,7 @@ class _NamedConfigParser(flags.ArgumentParser):
         return self._parser.flag_type()
 
 
-def run_main(main: Callable[[list[str]], None]) -> NoReturn:
+def run_main(main: Callable[[list[str]], None], needs_tensorflow: bool = True) -> NoReturn:
     """Runs a command's `main(argv)` after parsing the absl flags.
 
     The process ends with code 0, with 1 after an `InputError` (printed as `error: ...` on stderr, with the flags of its
@@ -68,14 +68,18 @@ def run_main(main: Callable[[list[str]], None]) -> NoReturn:
 
     Args:
         main: The command's function. It gets the program's name alone, because arguments that are no flags are refused.
+        needs_tensorflow: Whether TensorFlow is imported before `main` is called.
     """
 
     def guarded_main(argv: list[str]) -> None:
         try:
             with interruptible():
                 _set_up_logging()
-                import_tensorflow_quietly()
-                without_autograph(main)(argv)
+                if needs_tensorflow:
+                    import_tensorflow_quietly()
+                    without_autograph(main)(argv)
+                else:
+                    main(argv)
         except InputError as error:
             stop(_with_flags(error), EXIT_INPUT_ERROR)
         except app.UsageError as error:

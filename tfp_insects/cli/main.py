@@ -50,7 +50,7 @@ def start(name: str) -> NoReturn:
     flags.adopt_module_key_flags(command)
     script = sys.modules["__main__"]  # Its docstring is what absl's --help prints above the flags.
     script.__doc__ = "\n".join([script.__doc__ or "", getattr(command, "MORE_HELP", "")])
-    run_main(lambda argv: command.main())
+    run_main(lambda argv: command.main(), getattr(command, "NEEDS_TENSORFLOW", True))
 
 
 def command_names() -> list[str]:

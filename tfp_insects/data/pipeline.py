@@ -9,12 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_insects.data.image_store import ImageStore
+from tfp_insects.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfp_insects.data.images import decode_image, normalise
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 PREFETCHED_BATCHES = 2  # A batch of 64 takes 40 MB; left to itself, tf.data keeps more of them the longer an epoch is.
 
 

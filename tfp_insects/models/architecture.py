@@ -6,12 +6,14 @@ A design is one file in `models/architectures`, called as the design is, which d
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import tf_keras
 
 from tfp_insects.errors import InputError
+
+if TYPE_CHECKING:  # Whoever only converts weights does not wait for TensorFlow.
+    import tf_keras
 
 Group = Literal["features", "hidden", "head"]
 # The layers of these groups are trained, frozen or made Bayesian together.
@@ -20,7 +22,7 @@ SCOPES: Mapping[str, tuple[Group, ...]] = {
     "classifier": ("hidden", "head"),
     "head": ("head",),
 }
-MakeDropout = Callable[..., tf_keras.layers.Layer]
+MakeDropout = Callable[..., "tf_keras.layers.Layer"]
 
 
 class ImageStatistics(NamedTuple):
@@ -88,7 +90,7 @@ class Architecture(abc.ABC):
     groups: ClassVar[Mapping[Group, tuple[str, ...]]]
 
     @abc.abstractmethod
-    def build(self, spec: NetworkSpec, seed: int, make_dropout: MakeDropout | None = None) -> tf_keras.Model:
+    def build(self, spec: NetworkSpec, seed: int, make_dropout: MakeDropout | None = None) -> "tf_keras.Model":
         """A deterministic network that starts at random, its head at zero.
 
         Args:

@@ -15,6 +15,7 @@ from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.pretrained_files import convert_file, load_pretrained
 
 ROOT = Path(__file__).parents[3]
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -22,10 +23,19 @@ def checkpoint(checkpoints: Any, narrow_state_dict: Callable, tmp_path: Path) ->
     return checkpoints.write_arrays(tmp_path / "alexnet.pth", "zip", narrow_state_dict())
 
 
-def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "scripts" / "convert_weights.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+@pytest.fixture(scope="module")
+def run_script(tmp_path_factory: pytest.TempPathFactory) -> RunScript:
+    """Runs the script where whoever imports TensorFlow fails."""
+    folder = tmp_path_factory.mktemp("blocked")
+    for name in ("tensorflow", "tf_keras"):
+        (folder / f"{name}.py").write_text("raise AssertionError('TensorFlow was imported')")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    command = [sys.executable, str(ROOT / "scripts" / "convert_weights.py")]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, check=False)
+
+    return run
 
 
 def test_converts_and_says_what_was_matched(checkpoint: Path, tmp_path: Path) -> None:
@@ -45,14 +55,14 @@ def test_another_architecture_leaves_no_output(checkpoints: Any, tmp_path: Path)
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_the_script_converts(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_script_converts(checkpoint: Path, run_script: RunScript, tmp_path: Path) -> None:
     done = run_script(f"--input={checkpoint}", f"--output={tmp_path / 'out.npz'}")
     assert done.returncode == 0, done.stderr
     assert "features.10.weight (7, 6, 3, 3) -> features_10/kernel (3, 3, 6, 7)" in done.stdout
     assert (tmp_path / "out.npz").is_file()
 
 
-def test_the_script_tells_mistakes_in_one_line(tmp_path: Path) -> None:
+def test_the_script_tells_mistakes_in_one_line(run_script: RunScript, tmp_path: Path) -> None:
     done = run_script(f"--input={tmp_path / 'absent.pth'}", f"--output={tmp_path / 'out.npz'}")
     assert done.returncode == 1
     assert (
@@ -61,7 +71,7 @@ def test_the_script_tells_mistakes_in_one_line(tmp_path: Path) -> None:
     )
 
 
-def test_the_script_needs_both_flags() -> None:
+def test_the_script_needs_both_flags(run_script: RunScript) -> None:
     done = run_script("--input=x.pth")
     assert done.returncode == 2
     assert "--output" in done.stderr

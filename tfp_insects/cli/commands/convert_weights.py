@@ -7,6 +7,7 @@ from absl import flags
 
 _INPUT = flags.DEFINE_string("input", None, "Checkpoint of torch (.pth or .pt) to read.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "File (.npz) to write, for --weights=PATH.", required=True)
+NEEDS_TENSORFLOW = False
 
 
 def main() -> None:

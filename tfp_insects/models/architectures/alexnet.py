@@ -1,14 +1,16 @@
 """torchvision's AlexNet."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tf_keras
 
-from tfp_insects.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
+from tfp_insects.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfp_insects.models.alexnet import table, weights_layout
-from tfp_insects.models.alexnet.network import build_alexnet
 from tfp_insects.models.architecture import Architecture, ImageStatistics, MakeDropout, NetworkSpec, PretrainedFile
+
+if TYPE_CHECKING:
+    import tf_keras
 
 
 class AlexNet(Architecture):
@@ -29,8 +31,10 @@ class AlexNet(Architecture):
         "head": (table.HEAD,),
     }
 
-    def build(self, spec: NetworkSpec, seed: int, make_dropout: MakeDropout | None = None) -> tf_keras.Sequential:
+    def build(self, spec: NetworkSpec, seed: int, make_dropout: MakeDropout | None = None) -> "tf_keras.Sequential":
         """Stacks the layers of the table."""
+        from tfp_insects.models.alexnet.network import build_alexnet
+
         return build_alexnet(spec, seed, make_dropout)
 
     def convert_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
