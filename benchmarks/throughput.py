@@ -63,4 +63,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_main(main, needs_tensorflow=False)  # Its processes import it.
