@@ -32,6 +32,7 @@ SMALL = (
     "--config.training.checkpoint_seconds=0.0",
     "--weights=none",
 )
+EPOCHS = 8
 TIMES = {"train_seconds", "seconds_to_best_epoch", "seconds_per_step", "predict_seconds"}
 
 
@@ -50,7 +51,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work directory of a finished run of both twins at two sizes."""
     workdir = tmp_path_factory.mktemp("finished")
-    result = run(images, workdir, "--model=cnn,bnn", "--n_per_class=2,4", "--config.training.epochs=3")
+    result = run(images, workdir, "--model=cnn,bnn", "--n_per_class=2,4", f"--config.training.epochs={EPOCHS}")
     assert result.returncode == 0, result.stderr
     assert "bnn-n4-seed0: finished" in result.stdout
     return workdir
@@ -80,7 +81,7 @@ def test_a_finished_run_holds_what_the_readme_says(finished: Path) -> None:
     names = {path.name for path in run.iterdir()}
     assert {"config.json", "history.csv", "predictions.npz", "split.json", "record.json", "tensorboard"} <= names
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["weights.h5"]
-    assert [row["epoch"] for row in rows(run / "history.csv")] == ["1", "2", "3"]
+    assert [row["epoch"] for row in rows(run / "history.csv")] == [str(i + 1) for i in range(EPOCHS)]
 
 
 def test_the_record_agrees_with_the_predictions(finished: Path) -> None:
@@ -116,7 +117,7 @@ def test_the_comparison_has_a_row_a_run_and_a_picture_a_model(finished: Path) ->
 
 
 def test_the_command_skips_what_the_script_has_finished(images: Path, finished: Path) -> None:
-    flags = ("--model=cnn", "--n_per_class=2,4", "--config.training.epochs=3")
+    flags = ("--model=cnn", "--n_per_class=2,4", f"--config.training.epochs={EPOCHS}")
     before = (finished / "cnn-n2-seed0" / "record.json").stat().st_mtime_ns
     again = run(images, finished, *flags, program=COMMAND)
     assert again.returncode == 0, again.stderr
@@ -125,14 +126,14 @@ def test_the_command_skips_what_the_script_has_finished(images: Path, finished: 
 
 
 def test_another_configuration_is_refused(images: Path, finished: Path) -> None:
-    other = run(images, finished, "--model=cnn", "--n_per_class=2,4", "--config.training.epochs=4")
+    other = run(images, finished, "--model=cnn", "--n_per_class=2,4", f"--config.training.epochs={EPOCHS + 1}")
     assert other.returncode == 1
-    assert "config.training.epochs was 3; now it is 4" in other.stderr
+    assert f"config.training.epochs was {EPOCHS}; now it is {EPOCHS + 1}" in other.stderr
     assert "Traceback" not in other.stderr
 
 
 def test_a_dry_run_names_the_runs_and_writes_none(images: Path, finished: Path) -> None:
-    flags = ("--model=cnn", "--n_per_class=2,3", "--config.training.epochs=3", "--dry_run")
+    flags = ("--model=cnn", "--n_per_class=2,3", f"--config.training.epochs={EPOCHS}", "--dry_run")
     result = run(images, finished, *flags)
     assert result.returncode == 0, result.stderr
     assert "cnn-n2-seed0" in result.stdout
@@ -142,20 +143,23 @@ def test_a_dry_run_names_the_runs_and_writes_none(images: Path, finished: Path) 
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(
-    images: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path,
+    finished: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    flags = ("--model=bnn", "--n_per_class=4", "--config.training.epochs=8")
+    flags = ("--model=bnn", "--n_per_class=4", f"--config.training.epochs={EPOCHS}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
-    assert run(images, whole, *flags).returncode == 0
+    broken = tmp_path_factory.mktemp("broken")
     kill_after_epochs(command(images, broken, *flags), broken / "bnn-n4-seed0" / "history.csv", epochs=3)
     assert not (broken / "bnn-n4-seed0" / "record.json").exists()
     assert run(images, broken, *flags).returncode == 0
-    with np.load(whole / "bnn-n4-seed0/predictions.npz") as a, np.load(broken / "bnn-n4-seed0/predictions.npz") as b:
+    with np.load(finished / "bnn-n4-seed0/predictions.npz") as a, np.load(broken / "bnn-n4-seed0/predictions.npz") as b:
         np.testing.assert_array_equal(a["probabilities"], b["probabilities"])
     uninterrupted, resumed = (
         {key: value for key, value in record(workdir, "bnn-n4-seed0").items() if key not in TIMES}
-        for workdir in (whole, broken)
+        for workdir in (finished, broken)
     )
     assert resumed == uninterrupted
     history = rows(broken / "bnn-n4-seed0" / "history.csv")
@@ -172,7 +176,7 @@ def kill_after_epochs(arguments: list[str], history: Path, epochs: int) -> None:
     while time.monotonic() < deadline and process.poll() is None:
         if history.exists() and len(history.read_text().splitlines()) > epochs:
             break
-        time.sleep(0.01)
+        time.sleep(0.05)
     assert process.poll() is None, "the run ended before it could be killed"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
