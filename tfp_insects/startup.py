@@ -46,7 +46,8 @@ def without_autograph(function: Function) -> Function:
     """Makes a function whose call, and all that it calls, leaves Python's code as it is.
 
     AutoGraph rewrites every function that is traced into a file of its own among the system's temporary files, which stays
-    there when the process is killed. No function here needs it: none has a Python `if` or `for` over tensors.
+    there when the process is killed. No function here needs it: none has a Python `if` or `for` over tensors. A `tf.function`
+    asks for it whatever is around it, unless it says `autograph=False`.
     """
     import tensorflow as tf
 
@@ -58,3 +59,10 @@ def use_deterministic_operations() -> None:
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, NumPy or TensorFlow says that there is no memory for what was asked for."""
+    import tensorflow as tf
+
+    return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)

@@ -11,7 +11,7 @@ from pathlib import Path
 OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 ZOMBIE = "Z"
 TIMES = slice(11, 15)  # Of a line of /proc/PID/stat behind the name: user and system, its own and of ended children.
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1
 
 
 class Session:

@@ -100,7 +100,7 @@ def _can_decode(contents: list[bytes]) -> bool:
     return True
 
 
-@tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+@tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 def _shapes(contents: tf.Tensor) -> tf.Tensor:
     """Decodes images `[num_images]`; int32 `[num_images, 3]`. Many in one graph cost a tenth of one at a time."""
     shape = tf.TensorSpec([3], tf.int32)

@@ -53,9 +53,9 @@ class ServedModel(tf.Module):
         side = options.preprocessing.image_size
         prepared, seed = tf.TensorSpec([None, side, side, 3]), tf.TensorSpec([], tf.int64)
         # One library function, shared by all signatures.
-        self.answer = tf.function(self._answer_prepared, input_signature=[prepared, seed])
+        self.answer = tf.function(self._answer_prepared, input_signature=[prepared, seed], autograph=False)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
     def predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers encoded images `[batch]`, JPEG or PNG, with fresh noise.
 
@@ -64,7 +64,7 @@ class ServedModel(tf.Module):
         """
         return self.answer(self.prepare_bytes(image_bytes), _fresh_seed())
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")], autograph=False)
     def predict_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers RGB images in [0, 1], `[batch, height, width, 3]`, with fresh noise.
 
@@ -77,7 +77,8 @@ class ServedModel(tf.Module):
         input_signature=[
             tf.TensorSpec([None, None, None, 3], tf.float32, name="images"),
             tf.TensorSpec([None], tf.int64, name="seed"),
-        ]
+        ],
+        autograph=False,
     )
     def predict_seeded(self, images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers as `predict_images`, with noise that `seed` `[batch]` determines; all its numbers must be equal.
