@@ -107,12 +107,13 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object; `InputError` names a file that is cut off, no JSON, or has what `write_json` does not write.
 
-    That is: numbers that are not finite or take more than 64 bits, half characters (lone surrogates), and sections in each
-    other without end.
+    That is: numbers that are not finite or take more than 64 bits, half characters (lone surrogates, but for those that stand
+    for bytes of file names), and sections in each other without end.
     """
     try:
         value = json.loads(path.read_text(), parse_constant=_finite, parse_float=_finite, parse_int=_small)
-        json.dumps(value, ensure_ascii=False).encode()
+        # Bytes of a file name that no text stands for come as surrogates of their own, which are no error.
+        json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape")
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): remove it and run again") from error
     if not isinstance(value, dict):

@@ -18,7 +18,7 @@ from measuring.small_study import N_PER_CLASS, SmallStudy, draw_images
 from measuring.tables import print_table, text_of, write_records
 from tfp_insects.cli.config_files import load_config
 from tfp_insects.cli.run import Command, run_command
-from tfp_insects.runs.cells import make_cells
+from tfp_insects.runs.run_key import make_run_keys
 from tfp_insects.serving.export import export_run
 from tfp_insects.serving.folder import Command as Prediction
 from tfp_insects.serving.folder import predict_images
@@ -93,10 +93,10 @@ def work(study: SmallStudy, root: Path) -> None:
     )
     try:
         run_command(command, lambda is_drawn: config.to_dict(), quiet)
-        for cell in make_cells(list(study.models), [N_PER_CLASS], [0]):
-            export_run(cell.directory(command.workdir), place / "models" / cell.model, num_samples=None, risk=0.05)
-            table = place / f"{cell.model}.csv"
-            predict_images(Prediction(place / "models" / cell.model, images, table, None, batch_size=32), quiet)
+        for key in make_run_keys(list(study.models), [N_PER_CLASS], [0]):
+            export_run(key.directory(command.workdir), place / "models" / key.model, num_samples=None, risk=0.05)
+            table = place / f"{key.model}.csv"
+            predict_images(Prediction(place / "models" / key.model, images, table, None, batch_size=32), quiet)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
