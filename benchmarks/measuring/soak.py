@@ -32,7 +32,7 @@ class Sample(NamedTuple):
 
     Attributes:
         seconds: Since the beginning.
-        megabytes: Of memory that it has (resident set size).
+        megabytes: Of memory that is its own: resident, without pages of files, which the system takes and gives as it likes.
         open_files: Its file descriptors.
         threads: Of the system.
         python_threads: Of these, those that Python knows.
@@ -118,10 +118,10 @@ def sample_rounds(round_of_work: Callable[[], None], seconds: float) -> Iterator
 
 def sample_process(seconds: float, failure: str = "") -> Sample:
     """The process as it is (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
     return Sample(
         seconds=seconds,
-        megabytes=pages * os.sysconf("SC_PAGE_SIZE") / MEGABYTE,
+        megabytes=(resident - shared) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE,
         open_files=len(os.listdir("/proc/self/fd")),
         threads=len(os.listdir("/proc/self/task")),
         python_threads=threading.active_count(),

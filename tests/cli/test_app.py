@@ -15,7 +15,8 @@ from tfp_insects.errors import InputError
 
 SIZE = flags.DEFINE_integer("size", 1, "how large", lower_bound=1)
 FIELDS = flags.DEFINE_list("fields", [], "fields of the error")
-RAISES = flags.DEFINE_enum("raises", "", ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "KeyError"], "what to raise")
+KINDS = ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "KeyError", "MemoryError", "ResourceExhaustedError"]
+RAISES = flags.DEFINE_enum("raises", "", KINDS, "what to raise")
 CONFIG = cli.define_config_file("config", {config!r}, "the config")
 
 
@@ -27,6 +28,11 @@ def main(argv):
         raise KeyError("a defect")
     if RAISES.value.startswith("SIG"):
         os.kill(os.getpid(), getattr(signal, RAISES.value))
+    if RAISES.value == "MemoryError":
+        bytearray(2**62)
+    if RAISES.value == "ResourceExhaustedError":
+        import tensorflow as tf
+        raise tf.errors.ResourceExhaustedError("OOM when allocating")
     if RAISES.value == "InputError":
         raise InputError("data=nix: no such file", field=tuple(FIELDS.value))
     print(argv[1:], SIZE.value, CONFIG.value.data.num_test_per_class)
@@ -41,7 +47,14 @@ import ml_collections
 def get_config():
     return ml_collections.ConfigDict({"data": {"num_test_per_class": 50}})
 """
-TENSORFLOW = "import os\nos.write(2, b'cudart_stub.cc: no drivers')\n"
+TENSORFLOW = """
+import os
+from types import SimpleNamespace
+
+os.write(2, b"cudart_stub.cc: no drivers")
+autograph = SimpleNamespace(experimental=SimpleNamespace(do_not_convert=lambda function: function))
+errors = SimpleNamespace(ResourceExhaustedError=type("ResourceExhaustedError", (Exception,), {}))
+"""
 
 
 @pytest.fixture
@@ -96,6 +109,13 @@ def test_a_signal_is_one_line_and_its_exit_code(folder, name, code):
     done = run(folder, f"--raises={name}")
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert done.stderr.endswith(f"error: interrupted by {name}; the same command goes on where this one was\n")
+
+
+@pytest.mark.parametrize("error", ["MemoryError", "ResourceExhaustedError"])
+def test_memory_that_runs_out_is_one_line(folder, error):
+    done = run(folder, f"--raises={error}")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr.splitlines()[-1].startswith("error: memory ran out: ")
 
 
 def test_a_defect_keeps_its_traceback(folder):

@@ -1,5 +1,6 @@
 """Runs that end before their time, in every way but a kill: each says why in a line, and goes on bit for bit."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -94,6 +95,39 @@ def test_a_signal_in_the_middle_of_an_epoch(tiny_experiment: Experiment, expecte
     assert len(steps) == 6  # Four are told at once, two are left.
     np.testing.assert_array_equal(probabilities(tmp_path), expected)
     assert json.loads((KEY.directory(tmp_path) / "record.json").read_text())["best_epoch"] > 0
+
+
+@pytest.fixture
+def bounded_memory() -> Iterator[None]:
+    """Lets this process have some gigabytes more than it has, so that nobody else suffers from what it asks for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**33, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@pytest.mark.usefixtures("bounded_memory")
+def test_memory_that_runs_out_in_the_middle(tiny_experiment: Experiment, expected: np.ndarray, tmp_path: Path) -> None:
+    def take_all_memory() -> None:
+        tf.fill([2**20, 2**20], 0.0)  # Four terabytes.
+
+    failed = run_safely(CELL, lambda: tiny_experiment, tmp_path, at_step(4, take_all_memory))
+    assert failed.failure == grid.OUT_OF_MEMORY
+    assert run_safely(CELL, lambda: tiny_experiment, tmp_path).failure is None
+    np.testing.assert_array_equal(probabilities(tmp_path), expected)
+
+
+def test_a_loss_that_is_no_number_ends_the_same_way_again(tiny_experiment: Experiment, tmp_path: Path) -> None:
+    steep = dataclasses.replace(tiny_experiment, config=tiny_experiment.config.replaced({"cnn.learning_rate": 1e30}))
+    failures = {run_safely(CELL, lambda: steep, tmp_path).failure or "" for _ in range(2)}
+    (failure,) = failures
+    assert "loss became nan in epoch 1: lower the method's learning rate" in failure
+    assert "\n" not in failure
+    refused = run_safely(CELL, lambda: tiny_experiment, tmp_path).failure or ""
+    assert (
+        "config.cnn.learning_rate was 1e+30; now it is 0.01. Give another work directory, or remove that one" in refused
+    )
 
 
 @pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")])

@@ -17,10 +17,11 @@ from tfp_insects.cli.config_files import config_names, find_config
 from tfp_insects.errors import InputError
 from tfp_insects.interruption import Interrupted, end_interrupted, interruptible
 from tfp_insects.runs.renamed import RENAMED
-from tfp_insects.startup import import_tensorflow_quietly, without_autograph
+from tfp_insects.startup import import_tensorflow_quietly, is_out_of_memory, without_autograph
 
 EXIT_INPUT_ERROR = 1
 EXIT_BAD_FLAGS = 2
+OUT_OF_MEMORY = "memory ran out: end what else runs on this machine, or ask for smaller batches or smaller images"
 
 flags.disclaim_key_flags()  # so that --help lists a flag defined here under the script that asked for it
 
@@ -86,6 +87,10 @@ def run_main(main: Callable[[list[str]], None], needs_tensorflow: bool = True) -
             stop(str(error), EXIT_BAD_FLAGS)
         except Interrupted as interrupted:
             end_interrupted(interrupted)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            stop(OUT_OF_MEMORY, EXIT_INPUT_ERROR)
 
     app.run(guarded_main, flags_parser=_parse_flags)
     raise AssertionError("app.run ends the process.")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
 
@@ -17,7 +16,7 @@ from tfp_insects.progress import progress_bar
 from tfp_insects.runs.config import MONTE_CARLO
 from tfp_insects.runs.layout import RECORD_NAME
 from tfp_insects.runs.run_key import RunKey
-from tfp_insects.startup import without_autograph
+from tfp_insects.startup import is_out_of_memory, without_autograph
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.processes import run_in_processes
@@ -95,10 +94,8 @@ def run_safely(
             return Outcome(key, OneRun(key, make_experiment(), workdir).run(on_step), None)
     except InputError as error:
         return Outcome(key, None, str(error))
-    except (MemoryError, tf.errors.ResourceExhaustedError):
-        return Outcome(key, None, OUT_OF_MEMORY)
-    except Exception:
-        return Outcome(key, None, traceback.format_exc())
+    except Exception as error:
+        return Outcome(key, None, OUT_OF_MEMORY if is_out_of_memory(error) else traceback.format_exc())
 
 
 def _run_one_by_one(keys: Sequence[RunKey], experiment: Experiment, workdir: Path, progress: Progress) -> Outcomes:
