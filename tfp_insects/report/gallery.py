@@ -102,13 +102,12 @@ def _chosen(run: Run) -> list[tuple[str, str, np.ndarray]]:
         *found,
         (
             "Most uncertain: the image (aleatoric)",
-            "Every draw of the weights hesitates alike. More training images would not help; a better photo would.",
+            "Every draw of the weights hesitates alike: to this model, the image itself leaves the doubt.",
             _highest(expected_entropy(run.probabilities), everything),
         ),
         (
             "Most uncertain: the knowledge (epistemic)",
-            "Each draw is sure of something else, so bars have wide intervals. Labelling such images teaches the "
-            "model most.",
+            "Each draw is sure of something else, so bars have wide intervals: the model's weights leave the doubt.",
             _highest(mutual_information(run.probabilities), everything),
         ),
     ]

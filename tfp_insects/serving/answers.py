@@ -13,9 +13,9 @@ class Answer:
         predicted_class: The most probable class; empty with an error.
         probability: Its probability.
         entropy: Predictive entropy, in nats: all doubt.
-        aleatoric: Expected entropy, in nats: doubt that the image leaves.
-        epistemic: Mutual information, in nats: doubt that more training images would remove.
-        accepted: Whether the answer is trusted at the model's risk level.
+        aleatoric: Expected entropy, in nats: doubt that each draw of the weights has by itself.
+        epistemic: Mutual information, in nats: how much the draws of the weights disagree.
+        accepted: Whether the probability reaches the threshold, which kept to the risk level on validation images.
         error: Why the image could not be read; empty with an answer.
     """
 
