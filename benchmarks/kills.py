@@ -9,16 +9,14 @@ records, histories, predictions and weights are those of the undisturbed study, 
 """
 
 from absl import flags
+from measuring.small_study_flags import define_small_study
 
 from tfp_insects.cli.app import run_main
 
 KILLS = flags.DEFINE_integer("kills", 100, "how often it is killed", lower_bound=1)
-MODELS = flags.DEFINE_list("models", ["cnn", "bnn"], "one or more values of --model of scripts/run.py")
 JOBS = flags.DEFINE_list("jobs", ["1", "2"], "values of --jobs of scripts/run.py, one study after the other")
-EPOCHS = flags.DEFINE_integer("epochs", 4, "epochs of each run", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "of the moments")
-IMAGE_SIZE = flags.DEFINE_integer("image_size", 63, "side of the input in pixels", lower_bound=63)
-WIDTH_MULTIPLIER = flags.DEFINE_float("width_multiplier", 0.05, "factor of all widths")
+STUDY = define_small_study(epochs=4)
 JSON = flags.DEFINE_string("json", None, "where the counts go as a JSON list, after each study")
 
 
@@ -27,13 +25,11 @@ def main(argv: list[str]) -> None:
     del argv
     from measuring.configuration import require_positive
     from measuring.kills import count_kills
-    from measuring.small_study import SmallStudy
     from measuring.tables import require_writable
     from rich.console import Console
 
     path = require_writable(JSON.value)
-    study = SmallStudy(tuple(MODELS.value), EPOCHS.value, IMAGE_SIZE.value, WIDTH_MULTIPLIER.value)
-    count_kills(study, KILLS.value, require_positive("jobs", JOBS.value), SEED.value, path, Console())
+    count_kills(STUDY(), KILLS.value, require_positive("jobs", JOBS.value), SEED.value, path, Console())
 
 
 if __name__ == "__main__":

@@ -8,29 +8,25 @@ median memory of the last quarter of the rounds over the first quarter, the roun
 """
 
 from absl import flags
+from measuring.small_study_flags import define_small_study
 
 from tfp_insects.cli.app import run_main
 
 MINUTES = flags.DEFINE_float("minutes", 30.0, "for how long; the last round is finished", lower_bound=0.0)
-MODELS = flags.DEFINE_list("models", ["cnn", "bnn"], "one or more values of --model of scripts/run.py")
-EPOCHS = flags.DEFINE_integer("epochs", 2, "epochs of each run", lower_bound=1)
 WARM_UP_ROUNDS = flags.DEFINE_integer("warm_up_rounds", 3, "rounds that are not counted", lower_bound=0)
-IMAGE_SIZE = flags.DEFINE_integer("image_size", 63, "side of the input in pixels", lower_bound=63)
-WIDTH_MULTIPLIER = flags.DEFINE_float("width_multiplier", 0.05, "factor of all widths")
+STUDY = define_small_study(epochs=2)
 JSON = flags.DEFINE_string("json", None, "where the measurements go as a JSON list, after each round")
 
 
 def main(argv: list[str]) -> None:
     """Passes the flags on."""
     del argv
-    from measuring.small_study import SmallStudy
     from measuring.soak import soak
     from measuring.tables import require_writable
     from rich.console import Console
 
     path = require_writable(JSON.value)
-    study = SmallStudy(tuple(MODELS.value), EPOCHS.value, IMAGE_SIZE.value, WIDTH_MULTIPLIER.value)
-    soak(study, 60.0 * MINUTES.value, WARM_UP_ROUNDS.value, path, Console())
+    soak(STUDY(), 60.0 * MINUTES.value, WARM_UP_ROUNDS.value, path, Console())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tfp_insects.runs.layout import (
     VALIDATION_NAME,
     WEIGHTS_PATH,
 )
-from tfp_insects.runs.lock import LOCK_NAME, locked
+from tfp_insects.runs.lock import LOCK_NAME, is_free
 from tfp_insects.training.history import read_history
 
 TIMES = ("train_seconds", "seconds_to_best_epoch", "seconds_per_step", "predict_seconds")
@@ -36,7 +36,7 @@ def lost_records(before: Mapping[str, str], workdir: Path) -> list[str]:
 
 def blocking_locks(workdir: Path) -> list[str]:
     """Names of runs that cannot be taken up."""
-    return [path.parent.name for path in sorted(workdir.rglob(LOCK_NAME)) if not _is_free(path.parent)]
+    return [path.parent.name for path in sorted(workdir.rglob(LOCK_NAME)) if not is_free(path.parent)]
 
 
 def files_below(directory: Path) -> set[str]:
@@ -48,14 +48,6 @@ def files_below(directory: Path) -> set[str]:
 def differing_files(run: Path, other: Path) -> list[str]:
     """Names of a run's files that hold other figures than those of another run, times aside, or cannot be read."""
     return [name for name, read in READERS.items() if not _is_alike(read, run / name, other / name)]
-
-
-def _is_free(directory: Path) -> bool:
-    try:
-        with locked(directory):
-            return True
-    except InputError:
-        return False
 
 
 def _is_alike(read: Any, path: Path, other: Path) -> bool:

@@ -47,7 +47,7 @@ def look(directory: Path) -> None:
     run = load_run(directory)
     _ = (run.settings, run.preprocessing, run.class_names, run.num_networks, run.num_last_layer_samples, run.ood)
     _ = (run.histories, run.is_pretrained, run.train_seconds, run.seconds_to_best_epoch, run.prediction_method)
-    json.dumps([run.config, run.record], allow_nan=False, ensure_ascii=False).encode()
+    json.dumps([run.config, run.record], allow_nan=False, ensure_ascii=False).encode(errors="surrogateescape")
 
 
 def read_or_refused(directory: Path) -> None:

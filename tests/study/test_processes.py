@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from tfp_insects.errors import InputError
-from tfp_insects.runs.lock import locked
+from tfp_insects.runs.lock import is_free
 from tfp_insects.study.processes import run_in_processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,14 +98,6 @@ def command(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def is_free(directory: Path) -> bool:
-    try:
-        with locked(directory):
-            return True
-    except InputError:
-        return False
 
 
 def processes_of(group: int) -> list[str]:

@@ -25,7 +25,7 @@ from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.graph import input_tensor
 from tfp_insects.bayes.moments import Moments
 from tfp_insects.bayes.moments_layers import TailMoments
-from tfp_insects.bayes.moments_tail import find_tail, moments_obstacle
+from tfp_insects.bayes.moments_tail import NoMomentsError, Tail, find_tail
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.variational_kernel import VariationalKernel
 
@@ -87,12 +87,19 @@ def fit_head_covariance(
 
 def _features_predictor(model: tf_keras.Model, head: VariationalKernel) -> MonteCarloPredictor:
     """Draws a layer's inputs, or their moments where these pass."""
-    features = input_tensor(model, head)
-    tail = find_tail(model) if moments_obstacle(model) is None else None
-    if tail is None or tail.layers[-1].layer is not head or len(tail.layers) == 1:
-        return MonteCarloPredictor(
-            tf_keras.Model(model.inputs, features), activation=lambda outputs: tf.cast(outputs, tf.float32)
-        )
+    tail = _tail_to(head, model)
+    if tail is None:
+        trunk = tf_keras.Model(model.inputs, input_tensor(model, head))
+        return MonteCarloPredictor(trunk, activation=lambda outputs: tf.cast(outputs, tf.float32))
     moments = TailMoments(tail, uses_covariance=False)
     moments.refresh()
     return MonteCarloPredictor(tf_keras.Model(model.inputs, tail.inputs), activation=moments.features)
+
+
+def _tail_to(head: VariationalKernel, model: tf_keras.Model) -> Tail | None:
+    """The dense layers through which moments pass to a last layer, itself among them; none if there are no others."""
+    try:
+        tail = find_tail(model)
+    except NoMomentsError:
+        return None
+    return tail if tail.layers[-1].layer is head and len(tail.layers) > 1 else None

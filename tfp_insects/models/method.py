@@ -90,6 +90,7 @@ class Method(abc.ABC):
         order: Its place in lists: the twins first, then variants and baselines in the order of their cost.
         section_name: Its own section of the configuration; that of its name by default.
         section_type: The dataclass of that section.
+        is_bayesian: Whether some of its layers have a posterior, see `bayesian_layers`.
         is_exportable: Whether one network, with or without a posterior, is all of it, so that `serving` can export it.
         runs_all_seeds: Whether the benchmark repeats it with every seed; the dearer baselines are run with the first alone.
         fits_temperature: Whether a temperature is fitted on validation data and divides the logits of all predictions.
@@ -104,6 +105,7 @@ class Method(abc.ABC):
     order: ClassVar[int] = 100
     section_name: ClassVar[str] = ""
     section_type: ClassVar[type] = CnnConfig
+    is_bayesian: ClassVar[bool] = False
     is_exportable: ClassVar[bool] = False
     runs_all_seeds: ClassVar[bool] = True
     fits_temperature: ClassVar[bool] = False

@@ -9,13 +9,13 @@ from typing import Any
 from tfp_insects.data.changes import describe_change
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, remove_partial_files, write_json
-from tfp_insects.runs.fields import Kind, require_fields
+from tfp_insects.runs.fields import TEXTS, TEXTS_BY_NAME, Field, require_fields
 from tfp_insects.runs.identity import Difference, first_difference, in_words, read_identity, trained_with
 from tfp_insects.runs.layout import CONFIG_NAME, SPLIT_NAME
 from tfp_insects.runs.lock import locked
 from tfp_insects.runs.replacing import finish_replacing
 
-SPLIT: Mapping[str, Kind] = {"test": list, "validation": list, "pool": list, "images": dict}
+SPLIT: Mapping[str, Field] = {"test": TEXTS, "validation": TEXTS, "pool": TEXTS, "images": TEXTS_BY_NAME}
 
 
 @contextlib.contextmanager

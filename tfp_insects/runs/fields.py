@@ -1,68 +1,64 @@
-"""The fields of a run's files, checked before they are used: a file may be damaged, or changed by hand."""
+"""The fields of files that the project wrote, checked before they are used: a file may be damaged, or changed by hand."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfp_insects.errors import InputError
 
-Kind = type | tuple[type, ...]
-# Numbers of these names count something that there must be.
-COUNTS = frozenset(("n_per_class", "batch_size", "num_train_examples", "num_test_examples", "num_samples", "num_draws"))
+
+class Field(NamedTuple):
+    """What a value must be.
+
+    Attributes:
+        types: A truth value is no number.
+        is_possible: Whether a value of these types can be what it stands for.
+    """
+
+    types: type | tuple[type, ...]
+    is_possible: Callable[[Any], bool] = lambda value: True
+
+    def objection(self, value: Any) -> str | None:
+        """What is wrong with a value, as the rest of a sentence; none if nothing is."""
+        if not isinstance(value, self.types) or (isinstance(value, bool) and self.types is not bool):
+            return "is of another type than expected"
+        return None if self.is_possible(value) else "it cannot be"
+
+
+TEXT, TRUTH, INTEGER, NUMBER = Field(str), Field(bool), Field(int), Field((int, float))
+LIST, MAPPING = Field(list), Field(dict)
+COUNT = Field(int, lambda value: value > 0)
+TEXTS = Field(list, lambda value: all(isinstance(one, str) for one in value))
+NAMES = Field(list, lambda value: len(value) > 0 and TEXTS.is_possible(value))
+TEXTS_BY_NAME = Field(dict, lambda value: all(isinstance(one, str) for one in value.values()))
 
 
 def require_fields(
-    path: Path, content: Mapping[str, Any], kinds: Mapping[str, Kind], *, may_lack: bool = False
+    path: Path,
+    content: Mapping[str, Any],
+    fields: Mapping[str, Field],
+    *,
+    may_lack: bool = False,
+    advice: str = "remove its directory and run again",
 ) -> None:
-    """Checks the fields of one of a run's files.
+    """Checks the fields of a file.
 
     Args:
         path: The file, for errors.
         content: What it holds.
-        kinds: The type of each field that is checked; a truth value is no number.
+        fields: What each field that is checked must be.
         may_lack: Whether fields may be missing.
+        advice: What to do about a file that is not as it was written.
 
     Raises:
         InputError: A field is missing, of another type, or cannot be what it stands for; the message names file and field.
     """
-    for name, kind in kinds.items():
+    for name, field in fields.items():
         if name not in content:
             if may_lack:
                 continue
-            raise InputError(
-                f"{path} has no field {name!r}, which the report needs: remove its directory and run again"
-            )
-        value = content[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise InputError(
-                f"{path}: field {name!r} is {json.dumps(value)[:60]}, which is of another type than expected: remove its "
-                "directory and run again"
-            )
-        if not _is_possible(name, value):
-            raise InputError(
-                f"{path}: field {name!r} is {json.dumps(value)[:60]}, which it cannot be: remove its directory and run again"
-            )
-
-
-def _is_possible(name: str, value: Any) -> bool:
-    match name:
-        case "class_names":
-            return len(value) > 0 and all(isinstance(one, str) for one in value)
-        case "preprocessing":
-            return _is_count(value.get("image_size")) and all(_is_colour(value.get(part)) for part in ("mean", "std"))
-        case "test" | "validation" | "pool":
-            return all(isinstance(one, str) for one in value)
-        case "images":
-            return all(isinstance(one, str) for one in value.values())
-        case _:
-            return name not in COUNTS or _is_count(value)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_colour(value: Any) -> bool:
-    """Whether it is one number for each channel, or for all."""
-    return isinstance(value, list) and len(value) in (1, 3) and all(isinstance(one, int | float) for one in value)
+            raise InputError(f"{path} has no field {name!r}, which is needed: {advice}")
+        objection = field.objection(content[name])
+        if objection:
+            raise InputError(f"{path}: field {name!r} is {json.dumps(content[name])[:60]}, which {objection}: {advice}")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.models.method_table import find_method, methods
-from tfp_insects.runs.fields import Kind, require_fields
+from tfp_insects.runs.fields import COUNT, INTEGER, MAPPING, NAMES, TEXT, TRUTH, Field, require_fields
 from tfp_insects.runs.renamed import with_new_names
 
 # Of `config.json` and `record.json`. Version 0.1.0 of the program wrote none, which is format 1: with the whole
@@ -23,17 +23,20 @@ FIELDS = (
     *("model", "n_per_class", "seed", "num_train_examples", "batch_size", "preprocessing", "class_names"),
     *("data_fingerprint", "split_fingerprint", "weights_fingerprint"),
 )
-# What every `config.json` has of what is asked of a finished run, and of which type.
-IDENTITY: Mapping[str, Kind] = {
-    **{
-        "model": str,
-        "n_per_class": int,
-        "seed": int,
-        "num_train_examples": int,
-        "preprocessing": dict,
-        "class_names": list,
-    },
-    **{"data": str, "data_fingerprint": str, "weights": str, "weights_fingerprint": str, "drawn": bool, "config": dict},
+# What every `config.json` has of what is asked of a finished run.
+IDENTITY: Mapping[str, Field] = {
+    "model": TEXT,
+    "n_per_class": COUNT,
+    "seed": INTEGER,
+    "num_train_examples": COUNT,
+    "preprocessing": Field(dict, lambda value: _is_preprocessing(value)),
+    "class_names": NAMES,
+    "data": TEXT,
+    "data_fingerprint": TEXT,
+    "weights": TEXT,
+    "weights_fingerprint": TEXT,
+    "drawn": TRUTH,
+    "config": MAPPING,
 }
 SHARED_SECTIONS = ("data", "augmentation", "model", "training")
 # Fields of these that leave the trained weights as they are. What those of the data choose is in the fingerprints.
@@ -87,9 +90,17 @@ def trained_with(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _not_trained_with(model: str, section: str) -> tuple[str, ...]:
     # Where no layer is Bayesian, no epoch is judged by moments, whatever is asked for.
-    has_moments = find_method(model).role == "twin"
-    unread = ("validation_method",) if section == "training" and not has_moments else ()
+    unread = ("validation_method",) if section == "training" and not find_method(model).is_bayesian else ()
     return (*NOT_TRAINED_WITH.get(section, ()), *unread)
+
+
+def _is_preprocessing(value: Mapping[str, Any]) -> bool:
+    return COUNT.objection(value.get("image_size")) is None and all(map(_is_colour, map(value.get, ("mean", "std"))))
+
+
+def _is_colour(value: Any) -> bool:
+    """Whether it is one number for each channel, or for all."""
+    return isinstance(value, list) and len(value) in (1, 3) and all(isinstance(one, int | float) for one in value)
 
 
 def predicted_with(identity: Mapping[str, Any]) -> dict[str, Any]:

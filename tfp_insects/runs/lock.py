@@ -46,3 +46,12 @@ def locked(directory: Path) -> Iterator[None]:
             file.write(f"{os.getpid()}\n")
             file.flush()
         yield
+
+
+def is_free(directory: Path) -> bool:
+    """Whether a directory can be held now."""
+    try:
+        with locked(directory):
+            return True
+    except InputError:
+        return False

@@ -7,44 +7,44 @@ import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.scores import accuracy
-from tfp_insects.runs.fields import require_fields
+from tfp_insects.runs.fields import COUNT, INTEGER, MAPPING, NAMES, NUMBER, TEXT, TRUTH, Field, require_fields
 from tfp_insects.runs.identity import IDENTITY
 from tfp_insects.runs.layout import CONFIG_NAME, HISTORY_NAME, RECORD_NAME, TEST_NAME, VALIDATION_NAME, WEIGHTS_PATH
 from tfp_insects.runs.replacing import settle
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_set import RunSet
 
-# Fields of record.json and their types.
-REQUIRED: Mapping[str, type | tuple[type, ...]] = {
-    "model": str,
-    "n_per_class": int,
-    "seed": int,
-    "num_train_examples": int,
-    "batch_size": int,
-    "data": str,
-    "data_fingerprint": str,
-    "drawn": bool,
-    "split_fingerprint": str,
-    "class_names": list,
-    "weights": str,
-    "num_test_examples": int,
-    "num_samples": int,
-    "num_draws": int,
-    "accuracy": (int, float),
-    "nll": (int, float),
-    "ece": (int, float),
-    "best_epoch": int,
-    "is_tempered": bool,
-    "train_seconds": (int, float),
-    "seconds_to_best_epoch": (int, float),
-    "seconds_per_step": (int, float),
-    "num_parameters": int,
-    "precision": str,
-    "hardware": dict,
-    "versions": dict,
+# Fields of record.json and what they must be.
+REQUIRED: Mapping[str, Field] = {
+    "model": TEXT,
+    "n_per_class": COUNT,
+    "seed": INTEGER,
+    "num_train_examples": COUNT,
+    "batch_size": COUNT,
+    "data": TEXT,
+    "data_fingerprint": TEXT,
+    "drawn": TRUTH,
+    "split_fingerprint": TEXT,
+    "class_names": NAMES,
+    "weights": TEXT,
+    "num_test_examples": COUNT,
+    "num_samples": COUNT,
+    "num_draws": COUNT,
+    "accuracy": NUMBER,
+    "nll": NUMBER,
+    "ece": NUMBER,
+    "best_epoch": INTEGER,
+    "is_tempered": TRUTH,
+    "train_seconds": NUMBER,
+    "seconds_to_best_epoch": NUMBER,
+    "seconds_per_step": NUMBER,
+    "num_parameters": INTEGER,
+    "precision": TEXT,
+    "hardware": MAPPING,
+    "versions": MAPPING,
 }
 # The same where `ood_fingerprint` is one of them.
-REQUIRED_WITH_OOD: Mapping[str, type | tuple[type, ...]] = {"ood_data": str, "num_ood_examples": int}
+REQUIRED_WITH_OOD: Mapping[str, Field] = {"ood_data": TEXT, "num_ood_examples": INTEGER}
 # Fields in which all records that have them must agree: figures of other images cannot be compared.
 SHARED = ("data_fingerprint", "split_fingerprint", "class_names", "num_test_examples", "ood_fingerprint")
 

@@ -9,12 +9,13 @@ import tensorflow as tf
 from tfp_insects.data.image_headers import DAMAGED, in_groups, objection
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
+from tfp_insects.runs.fields import LIST, MAPPING, NAMES, TEXT, Field, require_fields
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.layout import MODEL_CARD_NAME, SAVED_MODEL_NAME
 from tfp_insects.serving.versions import versions_in
 
 # What is asked of a model's card.
-CARD: Mapping[str, type] = {"export_id": str, "class_names": list, "test_confusion": list, "accepted": dict}
+CARD: Mapping[str, Field] = {"export_id": TEXT, "class_names": NAMES, "test_confusion": LIST, "accepted": MAPPING}
 
 
 class LoadedModel:
@@ -30,7 +31,7 @@ class LoadedModel:
     def __init__(self, path: Path) -> None:
         self.version = newest_version(path)
         self.card: Mapping[str, Any] = read_json(self.version / MODEL_CARD_NAME)
-        _require_card(self.version / MODEL_CARD_NAME, self.card)
+        require_fields(self.version / MODEL_CARD_NAME, self.card, CARD, advice="export the run anew")
         try:
             # The signature does not keep the variables alive.
             self._loaded = tf.saved_model.load(str(self.version))
@@ -60,15 +61,6 @@ class LoadedModel:
             middle = len(contents) // 2
             return self._answer_group(contents[:middle]) + self._answer_group(contents[middle:])
         return _answers({name: value.numpy() for name, value in outputs.items()})
-
-
-def _require_card(path: Path, card: Mapping[str, Any]) -> None:
-    for name, kind in CARD.items():
-        if not isinstance(card.get(name), kind):
-            raise InputError(
-                f"{path} has no field {name!r}, or one of another type than expected. Export the run anew",
-                field="model",
-            )
 
 
 def newest_version(path: Path) -> Path:

@@ -75,6 +75,7 @@ def test_only_the_temperature_method_fits_one_and_trains_like_another(config: Ru
 
 def test_the_twin_follows_the_configuration_and_its_variants_their_names(config: RunConfig) -> None:
     found = {method.name: method.bayesian_layers(config) for method in methods()}
+    assert {method.name for method in methods() if method.is_bayesian} == {name for name in found if found[name]}
     assert {name: layers for name, layers in found.items() if layers} == {
         "bnn": "all",
         "bnn_head": "head",

@@ -21,6 +21,7 @@ class Bnn(Method):
     order = 1
     section_name = "bnn"
     section_type: ClassVar[type] = BnnConfig
+    is_bayesian = True
     is_exportable = True
 
     def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
