@@ -25,7 +25,9 @@ def variational(**options: Any) -> dict[str, Any]:
 
 def make_bnn(scope: str = "all", **head: Any) -> tf_keras.Sequential:
     architecture = NetworkSpec(ALEXNET, 4, 63, 0.05)
-    return build_bnn(architecture, Bayesian(scope, variational(), variational(**head)), 40, seed=0)
+    return build_bnn(
+        architecture, Bayesian(scope, Variational.of(variational()), Variational.of(variational(**head))), 40, seed=0
+    )
 
 
 def batches(num_images: int, seed: int = 0) -> list[tuple[tf.Tensor, tf.Tensor]]:
@@ -128,7 +130,9 @@ def test_images_unlike_those_of_the_training_make_draws_differ_more() -> None:
 def test_other_layers_cannot_have_one(section: str) -> None:
     parts = {"hidden": variational(), "features": variational()}
     parts[section] = variational(covariance_scale=1.0)
-    bayesian = Bayesian("all", parts["hidden"], variational(), parts["features"])
+    bayesian = Bayesian(
+        "all", Variational.of(parts["hidden"]), Variational.of(variational()), Variational.of(parts["features"])
+    )
     with pytest.raises(InputError, match=rf"bnn\.{section}\.covariance_scale: only the last layer"):
         build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), bayesian, 40, seed=0)
 

@@ -9,6 +9,7 @@ import tf_keras
 from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
@@ -24,7 +25,9 @@ def variational(**options: Any) -> dict[str, Any]:
 
 def make_bnn(scope: str, precision: str = "float32") -> tf_keras.Sequential:
     architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
-    return build_bnn(architecture, Bayesian(scope, variational(), variational()), 40, seed=0)
+    return build_bnn(
+        architecture, Bayesian(scope, Variational.of(variational()), Variational.of(variational())), 40, seed=0
+    )
 
 
 def random_images() -> tf.Tensor:

@@ -12,6 +12,7 @@ from tfp_insects.bayes.posterior import (
     signal_to_noise,
     summarise_layer,
 )
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
@@ -22,7 +23,12 @@ NORMAL = {"prior": {"kind": "normal", "scale": 0.5}, "posterior_ratio": 0.2}
 @pytest.fixture(scope="module")
 def model() -> tf_keras.Sequential:
     """The dense layers Bayesian, with scales that differ from weight to weight."""
-    bnn = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("classifier", NORMAL, NORMAL), 10, seed=0)
+    bnn = build_bnn(
+        NetworkSpec(ALEXNET, 4, 63, 0.05),
+        Bayesian("classifier", Variational.of(NORMAL), Variational.of(NORMAL)),
+        10,
+        seed=0,
+    )
     rng = np.random.default_rng(0)
     for layer in bayesian_layers(bnn):
         layer.loc.assign(rng.normal(scale=0.1, size=layer.loc.shape))
@@ -43,7 +49,9 @@ def test_loc_and_scale_are_the_layers(model: tf_keras.Sequential) -> None:
 
 def test_one_scale_for_a_layer_is_one_for_each_of_its_weights() -> None:
     shared = {**NORMAL, "scale_per_weight": False}
-    bnn = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("head", shared, shared), 10, seed=0)
+    bnn = build_bnn(
+        NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("head", Variational.of(shared), Variational.of(shared)), 10, seed=0
+    )
     (posterior,) = layer_posteriors(bnn)
     np.testing.assert_allclose(posterior.scale, np.full(205 * 4, 0.1), rtol=1e-6)
 

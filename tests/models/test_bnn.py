@@ -9,6 +9,7 @@ import tf_keras
 from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence, set_kl_weight
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.noise import NoiseTable
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
@@ -25,7 +26,9 @@ def make_bnn(
 ) -> tf_keras.Sequential:
     hidden = {"prior": {"kind": "pretrained", "scale": 0.5}, "posterior_ratio": 0.5, **(hidden or {}), **options}
     head = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.5, **options}
-    return build_bnn(architecture, Bayesian(scope, hidden, head), NUM_TRAIN_EXAMPLES, seed=0)
+    return build_bnn(
+        architecture, Bayesian(scope, Variational.of(hidden), Variational.of(head)), NUM_TRAIN_EXAMPLES, seed=0
+    )
 
 
 def start(model: tf_keras.Sequential) -> None:
@@ -189,7 +192,9 @@ def test_start_and_noise_repeat_under_a_seed() -> None:
     outputs = []
     for seed in (0, 0, 1):
         hidden = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.5}
-        model = build_bnn(NARROW, Bayesian("classifier", hidden, hidden), NUM_TRAIN_EXAMPLES, seed)
+        model = build_bnn(
+            NARROW, Bayesian("classifier", Variational.of(hidden), Variational.of(hidden)), NUM_TRAIN_EXAMPLES, seed
+        )
         outputs.append([model(images, training=True).numpy() for _ in range(2)])
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert not np.allclose(outputs[0], outputs[2])

@@ -7,6 +7,7 @@ import tf_keras
 
 from tfp_insects.bayes.divergence import kl_divergence, layers_with_prior, set_kl_weight
 from tfp_insects.bayes.elbo import loss_and_logits
+from tfp_insects.bayes.priors import Prior, Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
@@ -26,7 +27,7 @@ PRIORS = {
 
 def dense(kind: str, dtype: str = "float32") -> tuple[PenalisedDense, np.ndarray]:
     """A layer that has moved away from its start, and the start."""
-    layer = PenalisedDense(3, prior=PRIORS[kind], num_train_examples=NUM_TRAIN_EXAMPLES, dtype=dtype)
+    layer = PenalisedDense(3, prior=Prior(**PRIORS[kind]), num_train_examples=NUM_TRAIN_EXAMPLES, dtype=dtype)
     layer.build(tf.TensorShape([None, 8]))
     rng = np.random.default_rng(0)
     start = rng.normal(size=(8, 3)).astype(np.float32)
@@ -58,7 +59,9 @@ def test_penalty_and_its_gradient_are_those_of_the_formula(kind: str, dtype: str
 
 
 def build(scope: str, hidden: str = "pretrained", **architecture: Any) -> tf_keras.Sequential:
-    bayesian = Bayesian(scope, {"prior": PRIORS[hidden]}, {"prior": PRIORS["scaled_normal"]})
+    bayesian = Bayesian(
+        scope, Variational.of({"prior": PRIORS[hidden]}), Variational.of({"prior": PRIORS["scaled_normal"]})
+    )
     return build_l2sp(NetworkSpec(ALEXNET, 4, 63, 0.05, **architecture), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
 
 
@@ -82,13 +85,16 @@ def test_penalised_layers_are_the_bayesian_ones_of_the_twin(scope: str) -> None:
 def test_a_log_uniform_prior_is_refused(section: str) -> None:
     normal = {"prior": PRIORS["normal"]}
     sections = {"hidden": normal, "features": normal, "head": normal, section: {"prior": {"kind": "log_uniform"}}}
+    bayesian = Bayesian("all", **{name: Variational.of(one) for name, one in sections.items()})
     message = rf"bnn\.{section}\.prior\.kind=log_uniform.* no bound at a weight of 0; choose a normal prior there"
     with pytest.raises(InputError, match=message):
-        build_l2sp(NARROW, Bayesian("all", **sections), NUM_TRAIN_EXAMPLES, seed=0)
+        build_l2sp(NARROW, bayesian, NUM_TRAIN_EXAMPLES, seed=0)
 
 
 def test_a_log_uniform_prior_of_layers_without_a_penalty_does_no_harm() -> None:
-    bayesian = Bayesian("head", {"prior": {"kind": "log_uniform"}}, {"prior": PRIORS["normal"]})
+    bayesian = Bayesian(
+        "head", Variational.of({"prior": {"kind": "log_uniform"}}), Variational.of({"prior": PRIORS["normal"]})
+    )
     model = build_l2sp(NARROW, bayesian, NUM_TRAIN_EXAMPLES, seed=0)
     assert [layer.name for layer in layers_with_prior(model)] == ["classifier_6"]
 

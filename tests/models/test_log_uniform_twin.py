@@ -12,6 +12,7 @@ from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence, set_kl_
 from tfp_insects.bayes.moments_predictor import MomentsPredictor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.posterior import layer_posteriors, signal_to_noise
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS, HEAD
 from tfp_insects.models.architecture import NetworkSpec
@@ -36,7 +37,12 @@ def config(**options: Any) -> dict[str, Any]:
 def make_bnn(scope: str = "classifier", precision: str = "float32", **options: Any) -> tf_keras.Sequential:
     """A twin at "pretrained" weights, its head away from 0."""
     head = {**HEAD_CONFIG, "noise_multiplier": options.get("noise_multiplier", 1.0)}
-    bayesian = Bayesian(scope, config(**options), head, config(**{**options, "posterior_ratio": 0.1}))
+    bayesian = Bayesian(
+        scope,
+        Variational.of(config(**options)),
+        Variational.of(head),
+        Variational.of(config(**{**options, "posterior_ratio": 0.1})),
+    )
     model = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05, precision), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
     start(model)
     return model
@@ -128,7 +134,7 @@ def test_the_divergence_is_what_the_ratios_make_it() -> None:
 
 
 def test_it_can_start_from_scratch() -> None:
-    bayesian = Bayesian("classifier", config(), HEAD_CONFIG)
+    bayesian = Bayesian("classifier", Variational.of(config()), Variational.of(HEAD_CONFIG))
     model = build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), bayesian, NUM_TRAIN_EXAMPLES, seed=0)
     layer = model.get_layer("classifier_1")
     assert float(tf.reduce_mean(layer.posterior_scale())) > 0.01
@@ -137,4 +143,9 @@ def test_it_can_start_from_scratch() -> None:
 def test_a_head_that_starts_at_zero_is_refused() -> None:
     message = r"bnn\.head\.prior\.kind=log_uniform: .* mean of 0.*give it a normal prior, such as scaled_normal"
     with pytest.raises(InputError, match=message):
-        build_bnn(NetworkSpec(ALEXNET, 4, 63, 0.05), Bayesian("head", config(), config()), NUM_TRAIN_EXAMPLES, seed=0)
+        build_bnn(
+            NetworkSpec(ALEXNET, 4, 63, 0.05),
+            Bayesian("head", Variational.of(config()), Variational.of(config())),
+            NUM_TRAIN_EXAMPLES,
+            seed=0,
+        )

@@ -1,5 +1,6 @@
 """AlexNet's twin, made by `to_bayesian`, is what it was when its layers were put together by hand."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -13,6 +14,7 @@ from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.elbo import loss_and_logits
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.noise import NoiseTable, layer_seed
+from tfp_insects.bayes.priors import Prior, Variational
 from tfp_insects.models.alexnet.network import build_sequential
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
@@ -39,8 +41,8 @@ PROBABILITIES = [
 ]
 
 
-def variational(kind: str, scale: float, ratio: float, **options: Any) -> dict[str, Any]:
-    return {"prior": {"kind": kind, "scale": scale, "floor": 0.1}, "posterior_ratio": ratio, **options}
+def variational(kind: str, scale: float, ratio: float, **options: Any) -> Variational:
+    return Variational(Prior(kind, scale, 0.1), posterior_ratio=ratio, **options)
 
 
 FIXED = {"scale_per_weight": False, "learn_scale": False, "temperature": 0.5}
@@ -57,7 +59,8 @@ def by_hand() -> tf_keras.Sequential:
 
     def make(flipout: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:
         start = tf_keras.initializers.Zeros() if name == ALEXNET.head else initializer(name, SEED)
-        config = {**BAYESIAN.of_group(ALEXNET.group_of(name)), "num_train_examples": NUM_TRAIN_EXAMPLES}
+        own = BAYESIAN.of_group(ALEXNET.group_of(name))
+        config = dataclasses.replace(own, num_train_examples=NUM_TRAIN_EXAMPLES)
         seed = layer_seed(name, SEED)
         return flipout(*sizes, name=name, kernel_initializer=start, variational=config, seed=seed, **kwargs)
 

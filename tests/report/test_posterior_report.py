@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.data.source import ImageSource, select
 from tfp_insects.errors import InputError
@@ -36,7 +37,7 @@ def tested(insects: ImageSource, tmp_path: Path) -> Path:
 
 
 def test_writes_a_row_a_layer_a_picture_and_a_row_a_share(insects: ImageSource, tested: Path) -> None:
-    model = build_bnn(NARROW, Bayesian("classifier", NORMAL, NORMAL), 10, seed=0)
+    model = build_bnn(NARROW, Bayesian("classifier", Variational.of(NORMAL), Variational.of(NORMAL)), 10, seed=0)
     console = Console(file=io.StringIO(), width=80)
     describe_posterior(model, tested, console)
     examples = examples_tested(insects, tested)
@@ -58,7 +59,7 @@ def test_writes_a_row_a_layer_a_picture_and_a_row_a_share(insects: ImageSource, 
 
 
 def test_layers_of_one_signal_to_noise_ratio_are_described_too(insects: ImageSource, tested: Path) -> None:
-    model = build_bnn(NARROW, Bayesian("classifier", LOG_UNIFORM, NORMAL), 10, seed=0)
+    model = build_bnn(NARROW, Bayesian("classifier", Variational.of(LOG_UNIFORM), Variational.of(NORMAL)), 10, seed=0)
     console = Console(file=io.StringIO(), width=80)
     describe_posterior(model, tested, console)
     describe_pruning(model, examples_tested(insects, tested), Preprocessing(63), tested, console)

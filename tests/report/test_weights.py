@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfp_insects.bayes.divergence import bayesian_layers
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
@@ -24,7 +25,9 @@ HEAD = {"prior": {"kind": "scaled_normal", "scale": 4.0, "floor": 0.1}, "posteri
 @pytest.fixture(scope="module")
 def model():
     bayesian = Bayesian(
-        "all", {**HIDDEN, "learn_scale": False}, {**HEAD, "scale_per_weight": True, "learn_scale": True}
+        "all",
+        Variational.of({**HIDDEN, "learn_scale": False}),
+        Variational.of({**HEAD, "scale_per_weight": True, "learn_scale": True}),
     )
     model = build_bnn(
         NetworkSpec(ALEXNET, 4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0
@@ -73,7 +76,7 @@ def test_reads_evenly_spaced_rows_of_large_layers(run, model, monkeypatch):
 def log_uniform(request, make_run, tmp_path):
     """A model whose hidden layers have a log-uniform prior, and its run."""
     hidden = {"prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3, "scale_per_weight": request.param}
-    bayesian = Bayesian("classifier", hidden, HEAD)
+    bayesian = Bayesian("classifier", Variational.of(hidden), Variational.of(HEAD))
     model = build_bnn(
         NetworkSpec(ALEXNET, 4, image_size=63, width_multiplier=0.02), bayesian, num_train_examples=20, seed=0
     )

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from tfp_insects.bayes.priors import Prior, Variational
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
@@ -29,10 +30,10 @@ def num_biases() -> int:
 
 
 PLAIN = sum(kernel_sizes()) + num_biases()
-OWN = {"prior": {"kind": "pretrained"}, "scale_per_weight": True}
-NEW = {"prior": {"kind": "scaled_normal"}, "scale_per_weight": True}
-NEW_SHARED = {**NEW, "scale_per_weight": False, "learn_scale": False}
-SHARED = {"prior": {"kind": "pretrained"}, "scale_per_weight": False, "learn_scale": False}
+OWN = Variational(Prior("pretrained"))
+NEW = Variational(Prior("scaled_normal"))
+NEW_SHARED = Variational(Prior("scaled_normal"), scale_per_weight=False, learn_scale=False)
+SHARED = Variational(Prior("pretrained"), scale_per_weight=False, learn_scale=False)
 
 
 def test_the_cnn_has_kernels_and_biases_frozen_or_not() -> None:

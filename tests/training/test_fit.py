@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.divergence import kl_divergence
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
@@ -196,7 +197,9 @@ def test_resumed_twins_end_where_uninterrupted_ones_do(name: str, make_inputs: A
         if name == "cnn":
             model = build_cnn(architecture, seed=0, dropout=0.5)
         else:
-            model = build_bnn(architecture, Bayesian("head", variational, variational), 12, seed=0)
+            model = build_bnn(
+                architecture, Bayesian("head", Variational.of(variational), Variational.of(variational)), 12, seed=0
+            )
         directory.mkdir(exist_ok=True)
         return Run(directory, model, make_inputs(model, ImageBatches()))
 

@@ -14,6 +14,7 @@ from tensorflow.python.eager import context
 from tensorflow.python.framework import kernels
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
@@ -83,7 +84,11 @@ def traced_step(model: tf_keras.Sequential, precision: str) -> tf.Graph:
 def make_bnn(precision: str, hidden: str) -> tf_keras.Sequential:
     head = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
     architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
-    bayesian = Bayesian("all", {**head, "prior": {"kind": hidden}, "scale_per_weight": hidden != "log_uniform"}, head)
+    bayesian = Bayesian(
+        "all",
+        Variational.of({**head, "prior": {"kind": hidden}, "scale_per_weight": hidden != "log_uniform"}),
+        Variational.of(head),
+    )
     return build_bnn(architecture, bayesian, num_train_examples=40, seed=0)
 
 

@@ -7,6 +7,7 @@ import tf_keras
 
 from tfp_insects.bayes.divergence import set_kl_weight
 from tfp_insects.bayes.elbo import loss_and_logits
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.models.alexnet import table as alexnet
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
@@ -106,7 +107,12 @@ def test_an_overflow_in_float16_skips_the_step_and_halves_the_scale(make_model: 
 def test_the_twin_trains_in_low_precision(precision: str, scope: str) -> None:
     variational = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
     architecture = NetworkSpec(ALEXNET, 4, 63, 0.05, precision)
-    model = build_bnn(architecture, Bayesian(scope, variational, variational), num_train_examples=40, seed=0)
+    model = build_bnn(
+        architecture,
+        Bayesian(scope, Variational.of(variational), Variational.of(variational)),
+        num_train_examples=40,
+        seed=0,
+    )
     optimiser = make_optimiser(0.9, precision)
     step = make_train_step(model, optimiser, LayerMultipliers())
     optimiser.learning_rate = 0.01
@@ -124,7 +130,7 @@ def test_the_twin_trains_in_low_precision(precision: str, scope: str) -> None:
 def test_frozen_features_do_not_move(name: str) -> None:
     architecture = NetworkSpec(ALEXNET, 4, 63, 0.05)
     variational = {"prior": {"kind": "scaled_normal"}, "posterior_ratio": 0.1}
-    scope = Bayesian("head", variational, variational)
+    scope = Bayesian("head", Variational.of(variational), Variational.of(variational))
     model = build_cnn(architecture, seed=0) if name == "cnn" else build_bnn(architecture, scope, 40, seed=0)
     frozen = [model.get_layer(row.name) for row in alexnet.CONVOLUTIONS]
     for layer in frozen:

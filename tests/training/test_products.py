@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
@@ -36,7 +37,12 @@ def needed(graph: tf.Graph) -> set[tf.Operation]:
 
 def make_bnn(learn_scale: bool, hidden: str = "scaled_normal") -> tf_keras.Sequential:
     head = {"prior": {"kind": "scaled_normal"}, "learn_scale": learn_scale}
-    return build_bnn(NARROW, Bayesian("all", {**head, "prior": {"kind": hidden}}, head), num_train_examples=40, seed=0)
+    return build_bnn(
+        NARROW,
+        Bayesian("all", Variational.of({**head, "prior": {"kind": hidden}}), Variational.of(head)),
+        num_train_examples=40,
+        seed=0,
+    )
 
 
 def test_the_cnn_has_three_for_each_layer() -> None:

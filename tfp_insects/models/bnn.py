@@ -1,8 +1,6 @@
 """The Bayesian twin."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 import tf_keras
 
@@ -12,7 +10,6 @@ from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Group, NetworkSpec
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.config import BnnConfig
-from tfp_insects.plain import to_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,18 +18,18 @@ class Bayesian:
 
     Attributes:
         layers: Scope, see `Architecture.layers_in`.
-        hidden: Plain configuration (`priors.Variational` without `num_train_examples`) of all Bayesian layers but the last.
-        head: The same for the last layer, which is new and has no pretrained weights.
-        features: The same for the convolutions, where they differ from the hidden layers.
+        hidden: Posterior and prior of all Bayesian layers but the last.
+        head: Those of the last layer, which is new and has no pretrained weights.
+        features: Those of the features, where they differ from the hidden layers.
     """
 
     layers: str
-    hidden: Mapping[str, Any]
-    head: Mapping[str, Any]
-    features: Mapping[str, Any] | None = None
+    hidden: Variational
+    head: Variational
+    features: Variational | None = None
 
-    def of_group(self, group: Group) -> Mapping[str, Any]:
-        """The configuration of the layers of a group."""
+    def of_group(self, group: Group) -> Variational:
+        """Posterior and prior of the layers of a group."""
         if group == "head":
             return self.head
         return self.features if self.features and group == "features" else self.hidden
@@ -41,8 +38,9 @@ class Bayesian:
 def make_bayesian(section: BnnConfig, layers: str, is_pretrained: bool) -> Bayesian:
     """Reads the section `bnn` of a configuration for a scope, with and without pretrained weights."""
     if not is_pretrained:
-        return Bayesian(layers, to_plain(section.hidden_from_scratch), to_plain(section.head))
-    return Bayesian(layers, to_plain(section.hidden), to_plain(section.head), to_plain(section.features))
+        return Bayesian(layers, section.hidden_from_scratch.variational(), section.head.variational())
+    features = section.features.variational() if section.features else None
+    return Bayesian(layers, section.hidden.variational(), section.head.variational(), features)
 
 
 def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, seed: int) -> tf_keras.Model:
@@ -57,14 +55,14 @@ def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, se
     Raises:
         InputError: The head's prior is log-uniform, or another layer asks for a covariance.
     """
-    if bayesian.head["prior"]["kind"] == LOG_UNIFORM:
+    if bayesian.head.prior.kind == LOG_UNIFORM:
         raise InputError(
             f"bnn.head.prior.kind={LOG_UNIFORM}: the last layer starts at a mean of 0, and a share of 0 is no "
             "noise at all; give it a normal prior, such as scaled_normal",
             field="bnn.head.prior.kind",
         )
-    for section in ("hidden", "features"):
-        if (getattr(bayesian, section) or {}).get("covariance_scale"):
+    for section, variational in (("hidden", bayesian.hidden), ("features", bayesian.features)):
+        if variational and variational.covariance_scale:
             raise InputError(
                 f"bnn.{section}.covariance_scale: only the last layer has a covariance "
                 "(bnn.head.covariance_scale); leave it at 0 here",
@@ -75,6 +73,6 @@ def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, se
         build_cnn(spec, seed, dropout=0.0),
         num_train_examples=num_train_examples,
         layers=architecture.layers_in(bayesian.layers),
-        variational=lambda layer: Variational.from_config(bayesian.of_group(architecture.group_of(layer.name))),
+        variational=lambda layer: bayesian.of_group(architecture.group_of(layer.name)),
         seed=seed,
     )

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from tfp_insects.bayes.priors import Prior
+from tfp_insects.bayes.priors import Prior, Variational
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +81,10 @@ class VariationalConfig:
     learn_scale: bool = True
     temperature: float = 1.0
     covariance_scale: float = 0.0
+
+    def variational(self) -> Variational:
+        """The same for a layer."""
+        return Variational(**{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,6 @@ For the pretrained-centred prior this is L2-SP (Li, Grandvalet, Davoine 2018, eq
 the maximum a posteriori estimate under the BNN's prior; it shows how much of the BNN's lead is the prior's alone.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -49,8 +48,8 @@ class PenalisedKernel(tf_keras.layers.Layer):
     Mixed into Keras' layers. The sum is the BNN's divergence where the posterior's scale is the prior's.
     """
 
-    def _init_penalty(self, prior: Mapping[str, Any], num_train_examples: int) -> None:
-        self._prior = Prior(**prior)
+    def _init_penalty(self, prior: Prior, num_train_examples: int) -> None:
+        self._prior = prior
         self._num_train_examples = num_train_examples
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -86,7 +85,7 @@ class PenalisedKernel(tf_keras.layers.Layer):
 class PenalisedDense(PenalisedKernel, tf_keras.layers.Dense):
     """`tf_keras.layers.Dense` with the penalty."""
 
-    def __init__(self, units: int, *, prior: Mapping[str, Any], num_train_examples: int, **kwargs: Any) -> None:
+    def __init__(self, units: int, *, prior: Prior, num_train_examples: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self._init_penalty(prior, num_train_examples)
 
@@ -94,9 +93,7 @@ class PenalisedDense(PenalisedKernel, tf_keras.layers.Dense):
 class PenalisedConvolution2D(PenalisedKernel, tf_keras.layers.Conv2D):
     """`tf_keras.layers.Conv2D` with the penalty."""
 
-    def __init__(
-        self, filters: int, kernel_size: int, *, prior: Mapping[str, Any], num_train_examples: int, **kwargs: Any
-    ) -> None:
+    def __init__(self, filters: int, kernel_size: int, *, prior: Prior, num_train_examples: int, **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **kwargs)
         self._init_penalty(prior, num_train_examples)
 
@@ -129,8 +126,8 @@ def build_l2sp(
         kwargs = {**kwargs, "name": name, "kernel_initializer": start}
         if name not in names:
             return plain(*sizes, **kwargs)
-        config = bayesian.of_group(spec.architecture.group_of(name))
-        return penalised(*sizes, prior=config["prior"], num_train_examples=num_train_examples, **kwargs)
+        prior = bayesian.of_group(spec.architecture.group_of(name)).prior
+        return penalised(*sizes, prior=prior, num_train_examples=num_train_examples, **kwargs)
 
     return build_sequential(
         spec,
@@ -141,7 +138,7 @@ def build_l2sp(
 
 
 def _refuse_log_uniform(bayesian: Bayesian, group: Group) -> None:
-    if bayesian.of_group(group)["prior"]["kind"] == LOG_UNIFORM:
+    if bayesian.of_group(group).prior.kind == LOG_UNIFORM:
         section = group if group == "head" or (group == "features" and bayesian.features) else "hidden"
         from_scratch = " (or that of hidden_from_scratch, without pretrained weights)" if section == "hidden" else ""
         raise InputError(

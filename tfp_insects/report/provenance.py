@@ -94,9 +94,9 @@ def _posterior_notes(run: Run) -> list[str]:
     assert layers is not None  # It is a twin.
     bayesian = make_bayesian(method.section(run.settings), layers, run.is_pretrained)
     shares = {
-        GROUP_WORDS[group]: f"{100.0 * section['posterior_ratio']:g} % of {_unit_words(section['prior']['kind'])}"
+        GROUP_WORDS[group]: f"{100.0 * variational.posterior_ratio:g} % of {_unit_words(variational.prior.kind)}"
         for group in SCOPES[bayesian.layers]
-        if not (section := bayesian.of_group(group)).get("learn_scale", True)
+        if not (variational := bayesian.of_group(group)).learn_scale
     }
     if not shares:
         return []

@@ -123,7 +123,7 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
     section = method.section(config)
     is_pretrained = bool(identity["weights_fingerprint"]) and method.uses_pretrained(config)
     bayesian = make_bayesian(section, layers, is_pretrained)
-    if any(bayesian.of_group(group)["temperature"] != 1.0 for group in SCOPES[layers]):
+    if any(bayesian.of_group(group).temperature != 1.0 for group in SCOPES[layers]):
         return True
     return annealed_kl_weight(section.kl_weight, best_epoch - 1, section.kl_annealing_epochs) != 1.0
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import table as alexnet
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
@@ -24,7 +25,12 @@ FULL_SHAPES = [
 
 def narrow_bnn(scope: str = "all", architecture: NetworkSpec = NARROW) -> tf_keras.Sequential:
     variational = {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.1}
-    return build_bnn(architecture, Bayesian(scope, variational, {"prior": {"kind": "normal"}}), 40, seed=0)
+    return build_bnn(
+        architecture,
+        Bayesian(scope, Variational.of(variational), Variational.of({"prior": {"kind": "normal"}})),
+        40,
+        seed=0,
+    )
 
 
 def pretrained_weights(model: tf_keras.Sequential, seed: int = 0) -> dict[str, np.ndarray]:
