@@ -11,6 +11,7 @@ from tfp_insects.bayes.moments import (
     RankOne,
     dense_moments,
     logit_moments,
+    moments_of_pair,
     rank_one,
     relu_moments,
 )
@@ -206,3 +207,18 @@ def test_kernels_in_bfloat16_give_the_same_within_rounding() -> None:
         assert found.mean.dtype == found.variance.dtype == tf.float32
         np.testing.assert_allclose(found.mean, expected.mean, atol=0.02 * np.sqrt(expected.variance).max())
         np.testing.assert_allclose(found.variance, expected.variance, rtol=0.02)
+
+
+def test_a_mirrored_pair_estimates_mean_and_variance_of_what_is_linear_in_the_noise() -> None:
+    """Exact in the mean; over many pairs, the estimates' mean is the variance, and sums over units have little noise."""
+    rng = np.random.default_rng(0)
+    mean, scale = rng.normal(size=(2, 500)), rng.uniform(0.1, 2.0, size=(2, 500))
+    noise = scale * rng.normal(size=(4000, 2, 500))
+    found = moments_of_pair(float32(mean + noise), float32(mean - noise))
+    np.testing.assert_allclose(found.mean, np.broadcast_to(mean, noise.shape), atol=1e-5)
+    error = 5 * np.sqrt(2 / 4000) * scale**2  # A squared normal's standard deviation is sqrt(2) of its mean.
+    assert np.all(np.abs(found.variance.numpy().mean(0) - scale**2) < error)
+    sums = found.variance.numpy().sum(-1)
+    np.testing.assert_allclose(
+        sums.std(0) / sums.mean(0), np.sqrt(2 * (scale**4).sum(-1)) / (scale**2).sum(-1), rtol=0.1
+    )

@@ -9,7 +9,7 @@ from tfp_insects.bayes.moments_graph import PredictiveGraph
 from tfp_insects.bayes.moments_predictor import MomentsPredictor
 
 
-@pytest.mark.parametrize("num_samples", [1, 2, 3])
+@pytest.mark.parametrize("num_samples", [1, 2, 3, 4])
 def test_the_graph_for_export_draws_the_same(num_samples: int) -> None:
     model, inputs = make_twin(covariance_scale=1.0), images()
     graph = PredictiveGraph(model, num_samples, 16)
@@ -33,9 +33,9 @@ def test_the_graph_has_no_prior_and_no_variances_of_weights() -> None:
     biases = sum(layer.bias.shape[0] for layer in (kernel, *dense_layers))
     summaries = [
         sum(layer.loc.shape) for layer in dense_layers
-    ]  # Of variances; of squares too in the second; the factor's.
+    ]  # Of variances, and of squares, both of rank one; the factor's.
     expected = 2 * np.prod(kernel.loc.shape) + sum(np.prod(layer.loc.shape) for layer in dense_layers) + biases
-    expected += summaries[0] + 2 * summaries[1] + 30 * 30 + 30
+    expected += 2 * summaries[0] + 2 * summaries[1] + 30 * 30 + 30
     assert sizes == expected
 
 

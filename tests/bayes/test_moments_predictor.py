@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from fixtures.moments_models import NUM_CLASSES, built, dense, identity, images, in_batches, layers, make_twin
+from fixtures.moments_models import (
+    NUM_CLASSES,
+    built,
+    convolution,
+    dense,
+    identity,
+    images,
+    in_batches,
+    layers,
+    make_twin,
+)
 
 from tfp_insects.bayes.dropout import MonteCarloDropout
 from tfp_insects.bayes.moments import Moments, dense_moments, logit_moments, relu_moments
@@ -38,7 +48,7 @@ def test_probabilities_are_near_those_of_many_draws(exact: bool) -> None:
     np.testing.assert_allclose(found.std(0), drawn.std(0), atol=0.05)
 
 
-@pytest.mark.parametrize("num_samples", [2, 3])
+@pytest.mark.parametrize("num_samples", [3, 4])
 def test_what_lies_before_is_drawn_as_by_monte_carlo(num_samples: int) -> None:
     model, inputs = make_twin(), images()
     trunk = tf_keras.Model(model.inputs, model.layers[2].input)
@@ -50,10 +60,34 @@ def test_what_lies_before_is_drawn_as_by_monte_carlo(num_samples: int) -> None:
         np.testing.assert_allclose(covariance[place], expected[1], atol=1e-3)
 
 
-def moments_by_hand(model: tf_keras.Model, features: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+def test_one_pair_gives_what_lies_before_a_mean_and_a_variance() -> None:
+    model, inputs = make_twin(), images()
+    trunk = tf_keras.Model(model.inputs, model.layers[2].input)
+    first, second = MonteCarloPredictor(trunk, activation=identity).predict(in_batches(inputs, 4), 2, 5)
+    mean, covariance = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 2, 5)
+    expected = moments_by_hand(model, (first + second) / 2, ((first - second) / 2) ** 2)
+    assert mean.shape == (1, 8, NUM_CLASSES)
+    np.testing.assert_allclose(mean[0], expected[0], atol=1e-4)
+    np.testing.assert_allclose(covariance[0], expected[1], atol=1e-3)
+
+
+def test_a_pair_behind_layers_that_no_draw_changes() -> None:
+    inputs = images()
+    stack = [layers.Conv2D(3, 3, name="fixed"), convolution(), layers.Flatten(), dense(NUM_CLASSES, 1)]
+    model = built(stack)
+    trunk = tf_keras.Model(model.inputs, model.layers[3].input)
+    first, second = MonteCarloPredictor(trunk, activation=identity).predict(in_batches(inputs, 4), 2, 5)
+    mean, _ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 2, 5)
+    expected = ((first + second) / 2) @ model.layers[3].loc.numpy() + model.layers[3].bias.numpy()
+    np.testing.assert_allclose(mean[0], expected, atol=1e-4)
+
+
+def moments_by_hand(
+    model: tf_keras.Model, features: np.ndarray, variance: np.ndarray | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     first, second, head = (dense_posterior(layer) for layer in model.layers[2:5])
-    hidden = relu_moments(dense_moments(first, Moments(tf.constant(features))))
-    return logit_moments(head, relu_moments(dense_moments(second, hidden)))
+    inputs = Moments(tf.constant(features), None if variance is None else tf.constant(variance))
+    return logit_moments(head, relu_moments(dense_moments(second, relu_moments(dense_moments(first, inputs)))))
 
 
 def test_one_sample_stands_at_the_mean_of_what_lies_before() -> None:

@@ -152,22 +152,30 @@ def logit_moments(layer: DensePosterior, inputs: Moments) -> LogitMoments:
     return LogitMoments(mean, covariance)
 
 
-def moments_of_logits(
-    layers: Sequence[DensePosterior], is_rectified: Sequence[bool], inputs: tf.Tensor
-) -> LogitMoments:
-    """Carries known inputs through several dense layers.
+def moments_of_pair(first: tf.Tensor, second: tf.Tensor) -> Moments:
+    """Moments of units from two mirrored draws of them, `[batch, units]`.
+
+    To the first order of the noise they are mean + d and mean - d, and d² is one draw's estimate of the variance: a rough one
+    for a unit, a good one for sums over thousands of units, such as a dense layer's outputs.
+    """
+    first, second = tf.cast(first, tf.float32), tf.cast(second, tf.float32)
+    return Moments(0.5 * (first + second), tf.square(0.5 * (first - second)))
+
+
+def moments_of_logits(layers: Sequence[DensePosterior], is_rectified: Sequence[bool], inputs: Moments) -> LogitMoments:
+    """Carries moments through several dense layers.
 
     Args:
-        layers: From input to output.
+        layers: From input to output; the first one's `squared_loc` is needed if the inputs have a variance.
         is_rectified: For each of them whether ReLU follows it; the last one's is not looked at.
         inputs: `[batch, inputs]`.
     """
     return logit_moments(layers[-1], hidden_moments(layers[:-1], is_rectified[:-1], inputs))
 
 
-def hidden_moments(layers: Sequence[DensePosterior], is_rectified: Sequence[bool], inputs: tf.Tensor) -> Moments:
+def hidden_moments(layers: Sequence[DensePosterior], is_rectified: Sequence[bool], inputs: Moments) -> Moments:
     """Moments of the outputs of several dense layers, each with the ReLU that follows it; arguments as above."""
-    moments = Moments(inputs)
+    moments = inputs
     for layer, rectifies in zip(layers, is_rectified, strict=True):
         moments = dense_moments(layer, moments)
         moments = relu_moments(moments) if rectifies else moments

@@ -12,7 +12,7 @@ import tf_keras
 
 from tfp_insects.bayes.divergence import all_layers
 from tfp_insects.bayes.draws import drawn_kernels
-from tfp_insects.bayes.moments import LogitMoments
+from tfp_insects.bayes.moments import LogitMoments, Moments, moments_of_pair
 from tfp_insects.bayes.moments_draws import draw_logits, logits_seed
 from tfp_insects.bayes.moments_layers import TailMoments
 from tfp_insects.bayes.moments_tail import find_tail, finisher
@@ -73,19 +73,24 @@ def _random_layers(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
 
 def _random_run(model: tf_keras.Model, num_samples: int, num_last_layer_samples: int, activation: Activation) -> Run:
     tail = find_tail(model)
-    finish, moments_of = finisher(tail, activation), TailMoments(tail)
+    trunk = tf_keras.Model(model.inputs, tail.inputs)
+    is_pair = num_samples == 2 and bool(_random_layers(trunk))
+    finish, moments_of = finisher(tail, activation), TailMoments(tail, has_random_inputs=is_pair)
     moments_of.refresh()
-    inputs_of_tail = _trunk_run(tf_keras.Model(model.inputs, tail.inputs), num_samples)
+    inputs_of_tail = _trunk_run(trunk, num_samples)
 
     def run(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        inputs = inputs_of_tail(images, seed)
-        num_bodies = inputs.shape[0]
-        num_draws = num_samples * num_last_layer_samples // num_bodies
+        drawn = inputs_of_tail(images, seed)
+        num_normals = 1 if is_pair else drawn.shape[0]
         # As one batch, so that the weights are read once for all.
-        moments = moments_of(tf.reshape(inputs, [-1, inputs.shape[-1]]))
-        samples = zip(*(tf.split(one, num_bodies) for one in moments), strict=True)
+        inputs = moments_of_pair(*tf.unstack(drawn)) if is_pair else Moments(tf.reshape(drawn, [-1, drawn.shape[-1]]))
+        samples = zip(*(tf.split(one, num_normals) for one in moments_of(inputs)), strict=True)
         draws = [
-            draw_logits(LogitMoments(*sample), num_draws, logits_seed(seed, tf.constant(place, tf.int64)))
+            draw_logits(
+                LogitMoments(*sample),
+                num_samples * num_last_layer_samples // num_normals,
+                logits_seed(seed, tf.constant(place, tf.int64)),
+            )
             for place, sample in enumerate(samples)
         ]
         return finish(tf.concat(draws, axis=0))

@@ -66,11 +66,13 @@ def _variance(layer: DenseFlipout, loc: tf.Tensor, reduce: Reduce) -> Matrix:
     return reduce(tf.broadcast_to(variance, loc.shape))
 
 
-def dense_posteriors(tail: Tail, reduce: Reduce = rank_one, uses_covariance: bool = True) -> list[DensePosterior]:
-    """Reads the weights of all layers of a tail; the arguments are those of `dense_posterior`."""
-    last = len(tail.layers) - 1
+def dense_posteriors(
+    tail: Tail, reduce: Reduce = rank_one, uses_covariance: bool = True, has_random_inputs: bool = False
+) -> list[DensePosterior]:
+    """Reads the weights of all layers of a tail; the arguments are those of `TailMoments` and `dense_posterior`."""
+    first, last = int(not has_random_inputs), len(tail.layers) - 1
     return [
-        dense_posterior(one.layer, reduce, place not in (0, last), uses_covariance)
+        dense_posterior(one.layer, reduce, first <= place < last, uses_covariance)
         for place, one in enumerate(tail.layers)
     ]
 
@@ -84,15 +86,20 @@ class TailMoments:
         tail: The end of the model.
         uses_covariance: See `dense_posterior`.
         exact: Whether variances are multiplied by the whole matrices.
+        has_random_inputs: Whether the tail's inputs may have a variance.
     """
 
-    def __init__(self, tail: Tail, uses_covariance: bool = True, exact: bool = False) -> None:
+    def __init__(
+        self, tail: Tail, uses_covariance: bool = True, exact: bool = False, has_random_inputs: bool = False
+    ) -> None:
         self._is_rectified = [one.is_rectified for one in tail.layers]
         self._weights = lambda: [_weights(one.layer, uses_covariance) for one in tail.layers]
         self._find = tf.function(
             lambda: [
                 posterior._replace(loc=None, bias=None, factor=None)
-                for posterior in dense_posteriors(tail, tf.identity if exact else rank_one, uses_covariance)
+                for posterior in dense_posteriors(
+                    tail, tf.identity if exact else rank_one, uses_covariance, has_random_inputs
+                )
             ],
             autograph=False,
         )
@@ -106,16 +113,20 @@ class TailMoments:
         else:
             self._kept = map_given(lambda value: tf.Variable(value, trainable=False), found)
 
-    def __call__(self, inputs: tf.Tensor) -> LogitMoments:
-        """Maps `[batch, inputs]` to moments of the last layer's outputs."""
-        return moments_of_logits(self._posteriors(), self._is_rectified, inputs)
+    def __call__(self, inputs: Moments | tf.Tensor) -> LogitMoments:
+        """Maps `[batch, inputs]`, known or with a variance, to moments of the last layer's outputs."""
+        return moments_of_logits(self._posteriors(), self._is_rectified, _as_moments(inputs))
 
-    def features(self, inputs: tf.Tensor) -> Moments:
-        """Maps `[batch, inputs]` to moments of the last layer's inputs."""
-        return hidden_moments(self._posteriors()[:-1], self._is_rectified[:-1], inputs)
+    def features(self, inputs: Moments | tf.Tensor) -> Moments:
+        """Maps the same to moments of the last layer's inputs."""
+        return hidden_moments(self._posteriors()[:-1], self._is_rectified[:-1], _as_moments(inputs))
 
     def _posteriors(self) -> list[DensePosterior]:
         return [
             kept._replace(loc=weights.loc, bias=weights.bias, factor=weights.factor)
             for kept, weights in zip(map_given(tf.convert_to_tensor, self._kept), self._weights(), strict=True)
         ]
+
+
+def _as_moments(inputs: Moments | tf.Tensor) -> Moments:
+    return inputs if isinstance(inputs, Moments) else Moments(inputs)

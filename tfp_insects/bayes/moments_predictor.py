@@ -1,9 +1,14 @@
 """The predictive integral p(label | image) = E_q[p(label | image, weights)] in about two passes.
 
 Kernels of dense layers are most of a network's weights, and their outputs' moments have a closed form (`moments`). So what
-lies before the dense layers is drawn, two mirror images at the least; behind it, mean and variance are carried to the logits,
-whose normal distribution is drawn from at next to no cost. The answer is of the same form as that of `MonteCarloPredictor`,
-and has no noise but that of the layers that are drawn.
+lies before the dense layers is drawn, and behind it mean and variance are carried to the logits, whose normal distribution is
+drawn from at next to no cost. The answer is of the same form as that of `MonteCarloPredictor`, and has no noise but that of
+the layers that are drawn.
+
+Two mirrored draws give the dense layers' inputs a mean and a variance. What two draws differ by in the logits would be a
+rough estimate of a spread, one square of a normal an image; a sum over thousands of units of what they differ by there is a
+good one, although it leaves out that units share their noise. With more draws than two, each draw has moments of its own
+behind it, so that the answers approach those of `MonteCarloPredictor` in all that lies before the dense layers.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.moments import LogitMoments
+from tfp_insects.bayes.moments import LogitMoments, moments_of_pair
 from tfp_insects.bayes.moments_draws import draw_logits, logits_seed
 from tfp_insects.bayes.moments_layers import TailMoments
 from tfp_insects.bayes.moments_tail import find_tail, finisher, moments_obstacle
@@ -60,8 +65,12 @@ class MomentsPredictor:
     ) -> None:
         tail = find_tail(model)
         trunk = tf_keras.Model(model.inputs, tail.inputs)
-        self._tail = TailMoments(tail, uses_covariance, exact)
-        self._draws = MonteCarloPredictor(trunk, activation=self._tail)
+        self._draws = MonteCarloPredictor(trunk, activation=lambda inputs: self._tail(inputs))
+        self._features = MonteCarloPredictor(trunk, activation=tf.identity)
+        self._tail = TailMoments(tail, uses_covariance, exact, has_random_inputs=self._features.is_random)
+        self._of_pair = tf.function(
+            lambda first, second: self._tail(moments_of_pair(first, second)), reduce_retracing=True, autograph=False
+        )
         self._mean = tf.function(
             lambda images: self._tail(trunk(images, training=False)), reduce_retracing=True, autograph=False
         )
@@ -74,7 +83,8 @@ class MomentsPredictor:
         Args:
             batches: Pairs of images `[batch, height, width, 3]` and labels, the same each time it is iterated.
             num_samples: Draws of what lies before the dense layers, in mirrored pairs; 1 stands for the posterior's mean
-                instead. If nothing before them is random it is run once, and has the draws of the logits of all.
+                instead. If nothing before them is random it is run once. Then, and with one pair, there is one normal
+                distribution of the logits, and it has all their draws.
             seed: Integer; equal seeds give equal draws.
             num_last_layer_samples: Draws of the logits for each of these. With at least twice as many as there are classes,
                 their mean and covariance have no sampling error.
@@ -98,13 +108,19 @@ class MomentsPredictor:
 
         Returns:
             float32 `[num_samples, num_examples, num_classes]` and `[num_samples, num_examples, num_classes, num_classes]`;
-            one sample if nothing before the dense layers is random.
+            one sample with one pair, at the mean, or if nothing before the dense layers is random.
         """
         self._tail.refresh()
-        if num_samples > 1:
-            return self._draws.predict(batches, num_samples, seed)
-        found = [self._mean(images) for images, _ in batches]
-        return LogitMoments(*(np.concatenate(ones)[np.newaxis] for ones in zip(*found, strict=True)))
+        if num_samples == 1:
+            return _joined(self._mean(images) for images, _ in batches)
+        if num_samples == 2 and self._features.is_random:
+            return _joined(self._of_pair(*pair) for pair in self._features.mirrored_pair(batches, seed))
+        return self._draws.predict(batches, num_samples, seed)
 
     def _draw(self, moments: LogitMoments, num_draws: int, seed: tf.Tensor) -> tf.Tensor:
         return self._finish(draw_logits(moments, num_draws, logits_seed(*tf.unstack(seed))))
+
+
+def _joined(found: Iterable[LogitMoments]) -> LogitMoments:
+    """One sample of all batches."""
+    return LogitMoments(*(np.concatenate(ones)[np.newaxis] for ones in zip(*found, strict=True)))

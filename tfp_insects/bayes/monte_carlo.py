@@ -85,6 +85,9 @@ class MonteCarloPredictor:
             which is cheaper by a large factor and good enough to watch the training.
         activation: Applied to the model's outputs.
 
+    Attributes:
+        is_random: Whether the model has anything to draw.
+
     Raises:
         ValueError: The model has variational layers of TensorFlow Probability's own.
     """
@@ -100,6 +103,7 @@ class MonteCarloPredictor:
         self._model = model
         self._fresh_noise = fresh_noise
         self._drawn = [layer for layer in all_layers(model) if hasattr(layer, "sample_pair")]
+        self.is_random = bool(self._drawn)
         self._cut = CutModel(model, self._drawn) if self._drawn else None
         self._sample = tf.function(self._sample_pairs, autograph=False)
         self._prefix = tf.function(self._run_prefix, reduce_retracing=True, autograph=False)
@@ -134,6 +138,14 @@ class MonteCarloPredictor:
             draws.append(_joined([self._suffix(batch, *kernels) for batch in stream], axis=1))
             del kernels  # They are as large as the model, and the next ones are about to be drawn.
         return _joined(draws, axis=0)
+
+    def mirrored_pair(self, batches: Batches, seed: int) -> Iterator[list[Any]]:
+        """The first two draws of a random model, batch by batch; as `predict`, which has one draw after the other."""
+        assert self._cut is not None
+        sides = list(self._kernels(2, seed, 1))
+        for images, _ in batches:
+            inputs = self._prefix(images) if self._cut.has_fixed_part else images
+            yield [tf.nest.map_structure(lambda one: one[0], self._suffix(inputs, *side)) for side in sides]
 
     def _kernels(
         self, num_samples: int, seed: int, num_last: int
