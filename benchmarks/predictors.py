@@ -28,6 +28,7 @@ REPEATS = flags.DEFINE_integer(
 REFERENCE = flags.DEFINE_integer(
     "reference", 30, "draws of the reference, four of the last layer for each", lower_bound=2
 )
+AGAIN = flags.DEFINE_bool("again", True, "whether the reference is drawn twice, which shows its own noise")
 JSON = flags.DEFINE_string("json", None, "where the figures go as a JSON list")
 CONFIG = define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
 
@@ -60,6 +61,7 @@ def main(argv: list[str]) -> None:
         Path(WORKDIR.value).expanduser(),
         REPEATS.value,
         REFERENCE.value,
+        AGAIN.value,
     )
     write_records(compare_predictors(setting, Console()), path)
 

@@ -48,6 +48,7 @@ class Setting(NamedTuple):
         workdir: Where the runs are.
         num_repeats: How often the pair by moments is drawn.
         num_reference: Draws of the reference.
+        draws_again: Whether the reference is drawn a second time.
     """
 
     experiment: Experiment
@@ -57,6 +58,7 @@ class Setting(NamedTuple):
     workdir: Path
     num_repeats: int
     num_reference: int
+    draws_again: bool = True
 
 
 class Answer(NamedTuple):
@@ -122,7 +124,7 @@ def _answers(
     draws, moments = MonteCarloPredictor(model).predict, MomentsPredictor(model).predict
     plan = [
         ("reference", draws, setting.num_reference, 1),
-        ("again", draws, setting.num_reference, 1),
+        ("again", draws, setting.num_reference, int(setting.draws_again)),
         ("pair", moments, 2, setting.num_repeats),
         ("mean", moments, 1, 1),
     ]
@@ -158,7 +160,8 @@ def _print(title: str, records: Sequence[dict[str, Any]], console: Console) -> N
     base = {one["seed"]: one for one in records if one["predictor"] == "reference"}
     rows = [["reference", *(f"{statistics.mean(one[name] for one in base.values()):.4f}" for name in names)]]
     for predictor in list(LAST_LAYER_SAMPLES)[1:]:
-        mine = [one for one in records if one["predictor"] == predictor]
+        if not (mine := [one for one in records if one["predictor"] == predictor]):
+            continue
         more = {name: [one[name] - base[one["seed"]][name] for one in mine] for name in names}
         rows.append([f"{predictor}, mean", *(f"{statistics.mean(more[name]):+.4f}" for name in names)])
         rows.append([f"{predictor}, most", *(f"{max(more[name], key=abs):+.4f}" for name in names)])
