@@ -5,6 +5,8 @@ import html
 import io
 import os
 import re
+import shutil
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -111,13 +113,20 @@ def test_curves_are_drawn_whatever_the_data_is_called(workdir: Path, tmp_path: P
 
 
 def test_letters_that_the_default_font_lacks_are_drawn_with_an_installed_one() -> None:
-    if not any("CJK" in entry.name for entry in font_manager.fontManager.ttflist):
-        pytest.skip("no font with Chinese letters is installed")
     found = letter(["bee", "蜜蜂"], [0, 1], 20)
+    if not shutil.which("fc-list") or not subprocess.run(["fc-list", ":lang=zh"], capture_output=True).stdout:
+        pytest.skip("no font with Chinese letters is installed")
     assert found.labels == {0: "bee", 1: "蜜蜂"}
     assert found.fonts[0] == "DejaVu Sans"
     assert len(found.fonts) == 2
     assert found.key == ""
+
+
+def test_a_font_that_was_installed_after_matplotlib_made_its_list_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path(font_manager.findfont("DejaVu Sans Mono"))
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(own), str(Path(__file__))])
+    assert [entry.name for entry in lettering._installed()] == ["DejaVu Sans Mono"]
 
 
 def test_letters_that_no_font_has_become_the_class_s_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Names from outside in pictures: short enough, in a font that has their letters, else by the class's number."""
 
+import contextlib
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -72,12 +73,23 @@ def _fonts_for(characters: set[str]) -> tuple[list[str], set[str]]:
 
 def _installed() -> list[font_manager.FontEntry]:
     """Upright fonts of regular weight, those without serifs first, whose list begins with the ones for many scripts."""
+    _add_new_fonts()
     regular = [
         entry
         for entry in font_manager.fontManager.ttflist
         if entry.style == "normal" and entry.weight in REGULAR_WEIGHTS and entry.name != DEFAULT_FONT
     ]
     return sorted(regular, key=lambda entry: ("Noto Sans" not in entry.name, "Sans" not in entry.name, entry.name))
+
+
+def _add_new_fonts() -> None:
+    """Tells matplotlib of fonts that were installed after it last made its own list of them, which it keeps for good."""
+    known = {entry.fname for entry in font_manager.fontManager.ttflist}
+    for path in sorted(set(font_manager.findSystemFonts()) - known):
+        with contextlib.suppress(
+            OSError, RuntimeError, ValueError
+        ):  # A file that cannot be read is no font to draw with.
+            font_manager.fontManager.addfont(path)
 
 
 def _missing(characters: set[str], path: str) -> set[str]:
