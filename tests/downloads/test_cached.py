@@ -171,6 +171,14 @@ def test_more_than_is_allowed_is_refused(https_server: HttpsServer, target: Path
     assert target.read_bytes() == CONTENT
 
 
+def test_what_a_server_sends_behind_the_end_is_left_alone(https_server: HttpsServer, target: Path) -> None:
+    file = remote(https_server)
+    https_server.behaviour.content = CONTENT + b"more"
+    https_server.behaviour.headers["Content-Length"] = str(len(CONTENT))
+    download(file, target)
+    assert target.read_bytes() == CONTENT
+
+
 def test_a_server_that_falls_silent_in_the_middle_is_given_up(
     https_server: HttpsServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

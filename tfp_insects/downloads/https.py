@@ -7,7 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def open_https(url: str, headers: Mapping[str, str], patience: Patience) -> Any:
 class _NothingElse(urllib.request.UnknownHandler):
     """Gets every address for whose scheme there is no handler."""
 
-    def unknown_open(self, request: urllib.request.Request) -> None:
+    def unknown_open(self, request: urllib.request.Request) -> NoReturn:
         raise OSError(f"{request.full_url}: expected an address that begins with https://; nothing else is opened")
 
 

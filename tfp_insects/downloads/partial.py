@@ -131,7 +131,8 @@ class Partial:
             file = self.path.open("ab", buffering=0)
         with file, self._progress() as progress:
             task = progress.add_task(self.path.name.removesuffix(".part"), total=end, completed=start)
-            while received != end and (chunk := response.read1(CHUNK_BYTES)):
+            # Not beyond the end: some versions of http.client count only what is asked for at once.
+            while chunk := response.read1(CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - received)):
                 received += len(chunk)
                 self._require_small(received)
                 with told_if_not_written(self.path):
