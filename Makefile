@@ -9,7 +9,7 @@ COMPILE := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.1
 	--no-emit-package colorama --custom-compile-command "make lock"
 EXTRA := $(SUPPLY)/bin/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 
-.PHONY: run test check-long lint types wheel lock install dev parity supply clean
+.PHONY: run test check-long lint types audit wheel lock install dev parity supply clean
 
 run: install
 	$(BIN)/python scripts/run.py --model=cnn,bnn --n_per_class=5,50 --data=synthetic --config=configs/quickstart.py --workdir=runs/quickstart
@@ -33,6 +33,10 @@ lint: dev
 
 types: dev
 	$(BIN)/mypy
+
+# Known vulnerabilities of all that is locked. Needs a network, and fails without.
+audit: supply
+	.ci/audit $(SUPPLY)/bin/pip-audit requirements.lock requirements-dev.lock requirements-supply.lock
 
 # The hashes of all files that PyPI has of each pinned version (colorama is for Windows alone). After a change in requirements.txt, dev or supply.
 lock: supply

@@ -3,6 +3,7 @@
 import signal
 
 pytest_plugins = [
+    "fixtures.https_servers",
     "fixtures.invented_runs",
     "fixtures.models",
     "fixtures.new_files",

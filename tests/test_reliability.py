@@ -1,18 +1,22 @@
-"""Every row of docs/reliability.md names tests that are there."""
+"""Every row of docs/reliability.md and of SECURITY.md names tests that are there."""
 
 import ast
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "reliability.md"
+PAGES = (ROOT / "docs" / "reliability.md", ROOT / "SECURITY.md")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+def text() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
 def rows() -> list[str]:
     """Rows of tables with a column for tests, without their headings."""
     found, is_wanted = [], False
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
+    for line in text().splitlines():
         if not line.startswith("|"):
             is_wanted = False
         elif line.endswith("| test |"):
@@ -33,10 +37,10 @@ def test_every_row_names_a_test() -> None:
 
 
 def test_every_test_that_is_named_is_there() -> None:
-    named = TEST.findall(PAGE.read_text(encoding="utf-8"))
+    named = TEST.findall(text())
     assert [name for name in named if not (ROOT / name[0]).is_file() or name[1] not in functions(name[0])] == []
 
 
 def test_every_file_of_tests_that_is_named_is_named_with_a_test() -> None:
-    text = "".join(rows())
-    assert text.count("`tests/") == len(TEST.findall(text))
+    tables = "".join(rows())
+    assert tables.count("`tests/") == len(TEST.findall(tables))

@@ -50,12 +50,19 @@ def test_drawn_images_have_a_configuration_of_their_own_where_none_is_given(
     assert [config["training"]["batch_size"] for config in found] == [batch_size, batch_size]
 
 
-@pytest.mark.parametrize("name", ["study.py", "study"])
+@pytest.mark.parametrize("name", ["study.py", "./study"])
 def test_a_file_of_the_same_name_is_not_taken_for_the_study(tmp_path: Path, name: str) -> None:
     own = (ROOT / "configs" / "study.py").read_text().replace("section.epochs = 16", "section.epochs = 9")
     (tmp_path / name).write_text(own)
     found = configs(f"--config={name}", folder=tmp_path)
     assert [config["training"]["epochs"] for config in found] == [9, 9]
+
+
+def test_a_name_is_not_taken_for_a_file_that_lies_there(tmp_path: Path) -> None:
+    for name in config_names():
+        (tmp_path / name).write_text("raise AssertionError('a file of a stranger was executed')")
+    for arguments, epochs in (([], [DRAWN, STUDY]), (["--config=study"], [STUDY, STUDY])):
+        assert [config["training"]["epochs"] for config in configs(*arguments, folder=tmp_path)] == epochs
 
 
 def test_configs_are_found_by_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,15 +23,15 @@ def find_config(name_or_path: str) -> Path:
     """Finds a configuration.
 
     Args:
-        name_or_path: One of `config_names()`, or the path of a file; a file of that very name goes first.
+        name_or_path: One of `config_names()`, or the path of a file. A name is never taken for a file: configurations are
+            programs, and the directory where a command is given may have come from a stranger.
 
     Returns:
         The file's path, whether or not it is there.
     """
-    path = Path(name_or_path).expanduser()
-    if name_or_path in config_names() and not path.is_file():
+    if name_or_path in config_names():
         return config_directory() / f"{name_or_path}.py"
-    return path
+    return Path(name_or_path).expanduser()
 
 
 def load_config(name_or_path: str) -> ml_collections.ConfigDict:

@@ -4,14 +4,11 @@ TFDS could download by itself, but checks downloads against a SHA-256, and only 
 """
 
 import hashlib
-import os
 import sys
-import urllib.request
 from pathlib import Path
 
-from rich.progress import DownloadColumn, Progress
-
 from tfp_insects.data.readers import insect_detect
+from tfp_insects.downloads.cached import DownloadError, RemoteFile, download
 from tfp_insects.errors import InputError
 from tfp_insects.own_output import mark_own_output
 
@@ -21,8 +18,6 @@ ARCHIVE_MD5 = "0d54a626b7e9958de8278ad93373f89d"  # if the record's page shows a
 TERMS = f"""Insect Detect classification v2, DOI {insect_detect.DOI}
 Its terms are on the record's page: https://doi.org/{insect_detect.DOI}
 This project has not confirmed under which licence the images are. Read that page before you use them."""
-TIMEOUT_SECONDS = 60
-CHUNK_BYTES = 2**16
 
 
 def prepare_insect_detect(
@@ -55,7 +50,7 @@ def prepare_insect_detect(
         archive = downloads / ARCHIVE_NAME
         if not archive.exists():
             _ask_for_acceptance(accept_terms)
-            _download(url, archive)
+            _download(url, md5, archive)
     check_md5(archive, md5)
     insect_detect.build(archive, data_dir)
     print(f"Prepared in {target}.")
@@ -103,31 +98,12 @@ def _ask_for_acceptance(accept_terms: bool) -> None:
         raise InputError("The terms are not accepted, so nothing is downloaded.")
 
 
-def _download(url: str, target: Path) -> None:
-    """Downloads to a temporary name, so that the target is there completely or not at all."""
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+def _download(url: str, md5: str, target: Path) -> None:
     try:
-        _fetch(url, partial)
-        partial.replace(target)
-    except OSError as error:  # urllib's errors are among them
+        download(RemoteFile(url, "md5", md5), target)
+    except DownloadError as error:
         raise InputError(
-            f"{url}: the download failed ({error}). Try again, or fetch the file with a browser and name its path.",
-            field="zip",
+            f"{url}: the download failed ({error}). Try again, or fetch the file with a browser and name its path. If "
+            f"https://doi.org/{insect_detect.DOI} shows another MD5, expect that one.",
+            field=("zip", "md5"),
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _fetch(url: str, path: Path) -> None:
-    with (
-        urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response,
-        path.open("wb") as file,
-        Progress(*Progress.get_default_columns(), DownloadColumn()) as progress,
-    ):
-        length = response.headers.get("Content-Length")
-        task = progress.add_task("Downloading", total=int(length) if length else None)
-        while chunk := response.read(CHUNK_BYTES):
-            file.write(chunk)
-            progress.advance(task, len(chunk))
-        if length and file.tell() != int(length):  # urllib keeps silent about a lost connection
-            raise OSError(f"only {file.tell():,} of {int(length):,} bytes arrived")

@@ -1,29 +1,21 @@
 """Pretrained weights as files: read, converted, written, and downloaded from where torchvision has them."""
 
 import hashlib
-import http.client
 import json
-import queue
-import threading
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
-from rich.console import Console
-from rich.progress import wrap_file
 
+from tfp_insects.downloads.cached import DownloadError, RemoteFile, download, lock_path_of
+from tfp_insects.downloads.https import PATIENCE, Patience
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.models.architecture import Architecture
 from tfp_insects.models.torch_files.checkpoint import check_stored, read_state_dict
 from tfp_insects.own_output import mark_own_output
 
-CONNECT_SECONDS = 10.0
-CHUNK_BYTES = 2**20
 TORCH_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin")
 
 
@@ -97,39 +89,28 @@ def weights_fingerprint(weights: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def imagenet_weights(
-    cache_dir: str | Path,
-    url: str,
-    sha256: str,
-    connect_seconds: float = CONNECT_SECONDS,
-) -> Path:
+def imagenet_weights(cache_dir: str | Path, url: str, sha256: str, patience: Patience = PATIENCE) -> Path:
     """Returns torchvision's file from the cache, after downloading it there if need be. Its hash is checked each time.
 
     Args:
-        cache_dir: where the file is kept under its own name; made if need be.
+        cache_dir: where the file is kept under its own name; made if need be. Several processes may share it.
         url: where to download it.
         sha256: hash of the whole file, in hex.
-        connect_seconds: after so long without an answer, there is no network.
+        patience: with the server.
 
     Raises:
-        InputError: it can neither be found nor downloaded, or its hash is another. Nothing is left behind.
+        InputError: it can neither be found nor downloaded, or its hash is another.
     """
-    path = _cached_path(cache_dir, url)
+    path = Path(cache_dir) / url.rpartition("/")[2]
     try:
-        if path.is_file() and _sha256(path) == sha256:
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as temporary, temporary.open("wb") as file:
-            received = _download(url, file, connect_seconds)
-            if received != sha256:
-                raise OSError(f"the file received has SHA-256 {received}, expected {sha256}")
-        mark_own_output(path.parent, [path.name])
-    except (OSError, http.client.HTTPException) as error:
+        download(RemoteFile(url, "sha256", sha256), path, patience)
+    except DownloadError as error:
         raise InputError(
             f"{url}: the weights cannot be downloaded to {path}: {error}. Put the file there, name one as "
             "weights (a path that ends in .pth or .npz), or do without (none)",
             field="weights",
         ) from error
+    mark_own_output(path.parent, [path.name, lock_path_of(path).name])
     return path
 
 
@@ -143,49 +124,3 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             return dict(arrays)
     except Exception as error:  # NumPy's header parser raises errors of many kinds for damaged or hostile files
         raise InputError(f"{path}: cannot be read as converted weights: {error}. Convert them anew") from error
-
-
-def _cached_path(cache_dir: str | Path, url: str) -> Path:
-    return Path(cache_dir) / url.rpartition("/")[2]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(url: str, file: BinaryIO, connect_seconds: float) -> str:
-    """Copies what `url` answers to `file`, and returns its SHA-256 in hex."""
-    digest = hashlib.sha256()
-    console = Console(stderr=True)
-    with (
-        _connect(url, connect_seconds) as response,
-        wrap_file(response, response.length or 0, description=url.rpartition("/")[2], console=console) as body,
-    ):
-        while chunk := body.read(CHUNK_BYTES):
-            digest.update(chunk)
-            file.write(chunk)
-    return digest.hexdigest()
-
-
-def _connect(url: str, seconds: float) -> Any:
-    """Opens `url`, or gives up after `seconds` in all. urllib's own limit is for each address, and not for the name."""
-    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def connect() -> None:
-        try:
-            answers.put(urllib.request.urlopen(url, timeout=seconds))
-        except urllib.error.HTTPError as error:
-            error.close()  # it holds the connection
-            answers.put(error)
-        except Exception as error:  # raised again by the thread that waits
-            answers.put(error)
-
-    threading.Thread(target=connect, daemon=True).start()
-    try:
-        answer = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer

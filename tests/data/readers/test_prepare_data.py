@@ -1,16 +1,13 @@
-import contextlib
 import hashlib
-import http.server
 import io
 import os
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures.https_servers import HttpsServer
 from PIL import Image
 
 from tfp_insects.data import preparation
@@ -37,26 +34,11 @@ def md5_of(path: Path) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-@contextlib.contextmanager
-def serving(content: bytes, declared_length: int | None = None) -> Iterator[str]:
-    """Serves one file on this machine and yields its address."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(declared_length or len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/insects.zip"
-        server.shutdown()
-        thread.join()
+@pytest.fixture
+def url(https_server: HttpsServer, archive: Path) -> str:
+    """Where the zip can be had."""
+    https_server.behaviour.content = archive.read_bytes()
+    return f"{https_server.url}/insects.zip"
 
 
 def test_a_given_zip_is_built_and_then_found_prepared(archive, tmp_path, capsys):
@@ -92,28 +74,36 @@ def test_a_data_dir_that_cannot_be_made(archive, tmp_path):
         preparation.prepare_insect_detect(archive, tmp_path / "file", md5_of(archive), accept_terms=False)
 
 
-def test_accepted_terms_download_and_build(archive, tmp_path):
-    with serving(archive.read_bytes()) as url:
-        preparation.prepare_insect_detect(None, tmp_path, md5_of(archive), accept_terms=True, url=url)
+def test_accepted_terms_download_and_build(archive, tmp_path, url):
+    preparation.prepare_insect_detect(None, tmp_path, md5_of(archive), accept_terms=True, url=url)
     assert insect_detect.is_prepared(tmp_path)
-    assert [path.name for path in (tmp_path / "downloads").glob("*.*")] == [preparation.ARCHIVE_NAME]
+    assert [path.name for path in (tmp_path / "downloads").glob("[!.]*.*")] == [preparation.ARCHIVE_NAME]
 
 
-def test_a_lost_connection_leaves_nothing_behind(archive, tmp_path):
-    with (
-        serving(b"too few", declared_length=1000) as url,
-        pytest.raises(
-            InputError, match=r"download failed \(only 7 of 1,000 bytes arrived\)\. Try again, or .* name its path"
-        ),
-    ):
+def test_a_lost_connection_is_gone_on_from(archive, tmp_path, url, https_server):
+    https_server.behaviour.cuts = [7, 0]
+    lost = pytest.raises(
+        InputError, match=r"download failed \(only 7 of [\d,]+ bytes arrived\)\. Try again, or .* name its path"
+    )
+    with lost:
         preparation.prepare_insect_detect(None, tmp_path, md5_of(archive), accept_terms=True, url=url)
-    assert not list((tmp_path / "downloads").iterdir())
+    assert not (tmp_path / "downloads" / preparation.ARCHIVE_NAME).exists()
+    preparation.prepare_insect_detect(None, tmp_path, md5_of(archive), accept_terms=True, url=url)
+    assert insect_detect.is_prepared(tmp_path)
+    assert https_server.asked[-1][0] == "bytes=7-"
 
 
-def test_without_network(tmp_path):
-    with serving(b"") as url:
-        pass
-    with pytest.raises(InputError, match=r"insects\.zip: the download failed .*name its path"):
+def test_another_zip_than_the_expected_one_is_not_kept(archive, tmp_path, url):
+    wrong = pytest.raises(InputError, match=f"has MD5 {md5_of(archive)}, expected {'0' * 32}.*shows another MD5")
+    with wrong as caught:
+        preparation.prepare_insect_detect(None, tmp_path, "0" * 32, accept_terms=True, url=url)
+    assert caught.value.fields == ("zip", "md5")
+    assert not list((tmp_path / "downloads").glob("[!.]*"))
+
+
+def test_without_network(tmp_path, https_server, url):
+    https_server.server_close()
+    with pytest.raises(InputError, match=r"insects\.zip: the download failed .*refused.*name its path"):
         preparation.prepare_insect_detect(None, tmp_path, preparation.ARCHIVE_MD5, accept_terms=True, url=url)
 
 
@@ -125,14 +115,13 @@ def test_nothing_is_downloaded_without_acceptance(monkeypatch, tmp_path, is_term
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: is_terminal)
     with pytest.raises(InputError, match=message):
-        preparation.prepare_insect_detect(None, tmp_path, "", accept_terms=False, url="http://127.0.0.1:1/never.zip")
+        preparation.prepare_insect_detect(None, tmp_path, "", accept_terms=False, url="https://127.0.0.1:1/never.zip")
 
 
-def test_terms_may_be_accepted_on_the_terminal(monkeypatch, archive, tmp_path):
+def test_terms_may_be_accepted_on_the_terminal(monkeypatch, archive, tmp_path, url):
     monkeypatch.setattr(sys, "stdin", io.StringIO("Yes\n"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    with serving(archive.read_bytes()) as url:
-        preparation.prepare_insect_detect(None, tmp_path, md5_of(archive), accept_terms=False, url=url)
+    preparation.prepare_insect_detect(None, tmp_path, md5_of(archive), accept_terms=False, url=url)
     assert insect_detect.is_prepared(tmp_path)
 
 
