@@ -66,8 +66,8 @@ def test_images_that_are_of_known_classes_too_are_told(
     )
     make_experiment(known, "none", [4], tiny_config, Path("unused"), said.append, both)
     assert said[0] == (
-        f"3 images of 3 of unknown classes are in {known.name} too, so that nothing tells them from known ones: 1.jpg, 2.jpg, "
-        "3.jpg."
+        f"3 images of 3 of unknown classes are in {known.name} too, so that nothing tells them from known ones: "
+        "1.jpg, 2.jpg, 3.jpg."
     )
     said.clear()
     make_experiment(known, "none", [4], tiny_config, Path("unused"), said.append, other)

@@ -28,8 +28,8 @@ def test_a_run_that_is_no_better_than_guessing_says_so(tiny_experiment: Experime
     record = json.loads(path.read_text())
     assert record["validation_nll"] > 1.387
     assert (
-        f"It is no better than guessing: the NLL of its validation images is {record['validation_nll']:.3f}, that of the same "
-        "probability for each class is ln 4 = 1.386. Try another learning rate, or more epochs"
+        f"It is no better than guessing: the NLL of its validation images is {record['validation_nll']:.3f}, that of the "
+        "same probability for each class is ln 4 = 1.386. Try another learning rate, or more epochs"
     ) in said
     path.write_text(json.dumps({**record, "validation_nll": 1.386}))  # As of a run that has learned.
     said = line_of(experiment, tmp_path)

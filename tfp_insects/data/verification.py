@@ -63,8 +63,8 @@ def describe_overlap(source: ImageSource, ood: ImageSource) -> str:
     if not both:
         return ""
     return (
-        f"{counted(len(both), 'image', 'images')} of {len(ood.example_ids):,} of unknown classes are in {source.name} too, so "
-        f"that nothing tells them from known ones: {listing(both, NUM_PAIRS_NAMED)}."
+        f"{counted(len(both), 'image', 'images')} of {len(ood.example_ids):,} of unknown classes are in {source.name} too, "
+        f"so that nothing tells them from known ones: {listing(both, NUM_PAIRS_NAMED)}."
     )
 
 

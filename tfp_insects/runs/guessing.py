@@ -11,5 +11,5 @@ def guessing_nll(num_classes: int) -> float:
 
 
 def is_no_better_than_guessing(record: Mapping[str, Any]) -> bool:
-    """Whether a run's predictions for its validation images, which chose the epoch, have the NLL of a guess or a higher one."""
+    """Whether a run's predictions for its validation images, which chose the epoch, are as bad as a guess or worse."""
     return record["validation_nll"] >= guessing_nll(len(record["class_names"]))
