@@ -144,8 +144,8 @@ def _warning(record: Record) -> str:
     num_classes = len(record["class_names"])
     return (
         f"It is no better than guessing: the NLL of its validation images is {record['validation_nll']:.3f}, that of the "
-        f"same probability for each class is ln {num_classes} = {guessing_nll(num_classes):.3f}. Try another learning rate, or "
-        "more epochs"
+        f"same probability for each class is ln {num_classes} = {guessing_nll(num_classes):.3f}. Try another learning rate, "
+        "or more epochs"
     )
 
 
