@@ -16,7 +16,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "tfp_insects"
-BASE = ("downloads", "errors", "files", "interruption", "modules", "own_output", "plain", "progress", "startup", "text")
+BASE = (
+    "downloads",
+    "errors",
+    "files",
+    "interruption",
+    "modules",
+    "own_output",
+    "plain",
+    "plain_path",
+    "progress",
+    "startup",
+    "text",
+)
 ROOMS = (
     *("bayes", "metrics", "data", "models", "training", "runs"),
     *("study", "compare", "report", "serving", "cli"),

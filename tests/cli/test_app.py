@@ -153,6 +153,17 @@ def test_a_bad_flag_is_named_and_exit_code_2(folder, argument, message):
     assert "Traceback" not in done.stderr
 
 
+def test_an_error_in_a_config_file_is_one_line_and_exit_code_2(folder):
+    broken = CONFIG.replace('"data": {"num_test_per_class": 50}', "").replace("({})", "({}).nix")
+    (folder / "broken.py").write_text(broken)
+    done = run(folder, f"--config={folder / 'broken.py'}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {folder / 'broken.py'}, line 6 (return ml_collections.ConfigDict({{}}).nix): "
+        "the config has no field 'nix'. Mend this line\n"
+    )
+
+
 def test_help_lists_the_flags_and_ends_well(folder):
     done = run(folder, "--help")
     assert done.returncode == 0

@@ -17,7 +17,7 @@ from tfp_insects.runs.reading import open_run
 from tfp_insects.runs.run import Run
 from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
 from tfp_insects.serving.export import describe, export_run
-from tfp_insects.serving.loaded_model import newest_version
+from tfp_insects.serving.loaded_model import LoadedModel, newest_version
 from tfp_insects.serving.versions import versions_in, write_version
 
 Get = Callable[[str], Path]
@@ -220,3 +220,14 @@ def test_the_newest_version_is_found_by_number(tmp_path: Path) -> None:
     assert newest_version(tmp_path / "2") == tmp_path / "2"
     with pytest.raises(InputError, match=r"^model=.*: there is no exported model \(no saved_model.pb in "):
         newest_version(tmp_path / "3")
+
+
+@pytest.mark.parametrize("name", ["[1] ant", "back\\slash", "lat\udce9"])
+def test_runs_and_models_may_be_in_directories_of_any_name(
+    run_of: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    run = shutil.copytree(run_of("cnn"), tmp_path / name / "run")
+    version = export_run(run, tmp_path / name / "model" / name, None, 0.05).version
+    assert sorted(path.name for path in version.parent.iterdir()) == ["1"]
+    (answer,) = LoadedModel(version.parent).answer([tf.io.encode_png(np.zeros([8, 8, 3], np.uint8)).numpy()])
+    assert answer.error == ""

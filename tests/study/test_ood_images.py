@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfp_insects.data.source import ImageSource, fingerprint
+from tfp_insects.data.source import ImageSource, fingerprint, select
+from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.experiment import Experiment, Recipe, make_experiment, open_ood_images, with_split_seed
@@ -53,6 +54,24 @@ def test_two_kinds_of_ood_images_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=r"^ood_data and data\.ood_classes both .* give one of them"):
         make(insects, tiny_config, insects.class_names[0], other_insects)
+
+
+def test_images_that_are_of_known_classes_too_are_told(
+    insects: ImageSource, other_insects: ImageSource, tiny_config: RunConfig
+) -> None:
+    said: list[str] = []
+    known, other = verify_images(insects), verify_images(other_insects)
+    both = dataclasses.replace(
+        select(known, np.arange(3)), name="things", example_ids=("1.jpg", "2.jpg", "3.jpg"), notes=()
+    )
+    make_experiment(known, "none", [4], tiny_config, Path("unused"), said.append, both)
+    assert said[0] == (
+        f"3 images of 3 of unknown classes are in {known.name} too, so that nothing tells them from known ones: "
+        "1.jpg, 2.jpg, 3.jpg."
+    )
+    said.clear()
+    make_experiment(known, "none", [4], tiny_config, Path("unused"), said.append, other)
+    assert not any("unknown" in line for line in said)
 
 
 def test_without_them_there_are_none(tiny_experiment: Experiment) -> None:

@@ -65,6 +65,26 @@ def test_nan_at_the_start_is_not_the_best(make_model: MakeModel) -> None:
     assert int(state.best_epoch) == 2
 
 
+@pytest.mark.parametrize("name", ["[1] ant*?", "back\\slash", "lat\udce9", "工作 🐝\n%s"])
+def test_a_directory_may_have_any_name(make_model: MakeModel, tmp_path: Path, name: str) -> None:
+    directory = tmp_path / name / "checkpoints"
+    state = make_state(make_model)
+    saved = Checkpoints(directory, state, min_seconds=0.0)
+    for epoch in (1, 2, 3):
+        state.epoch.assign(epoch)
+        saved.save_if_due()
+    assert sorted(path.name for path in directory.iterdir()) == [
+        *("checkpoint", "ckpt-3.data-00000-of-00001", "ckpt-3.index")
+    ]
+    fresh = make_state(make_model)
+    assert Checkpoints(directory, fresh).restore()
+    assert int(fresh.epoch) == 3
+    saved.finish()
+    other = make_state(make_model, num_steps=1)
+    load_weights(other.model, directory / WEIGHTS_NAME)
+    assert_same_weights(state.model, other.model)
+
+
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_a_fresh_state_restores_everything(make_model: MakeModel, tmp_path: Path, precision: str) -> None:
     state = make_state(make_model, num_steps=3, precision=precision)

@@ -128,6 +128,7 @@ def test_a_broken_loss_names_what_to_lower(make_run: Callable[..., Run], make_in
     message = str(error.value)
     assert message.startswith("the training loss became")
     assert "lower the method's learning rate" in message
+    assert "another work directory or remove this run's" in message
     assert {"cnn.learning_rate", "bnn.learning_rate", "training.warmup_epochs"} <= set(error.value.fields)
     assert all(math.isfinite(row.train_loss) for row in run.history.rows)
 

@@ -13,10 +13,10 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from tfp_insects.cli.config_files import config_names, find_config
+from tfp_insects.cli.config_errors import unknown_field
+from tfp_insects.cli.config_files import find_config, load_config
 from tfp_insects.errors import InputError
 from tfp_insects.interruption import Interrupted, end_interrupted, interruptible
-from tfp_insects.runs.renamed import RENAMED
 from tfp_insects.startup import import_tensorflow_quietly, is_out_of_memory, without_autograph
 
 EXIT_INPUT_ERROR = 1
@@ -40,23 +40,22 @@ def define_config_file(name: str, default: str, help_text: str) -> flags.FlagHol
     with _stopping_on_config_errors(sys.argv):
         holder = config_flags.DEFINE_config_file(name, str(find_config(default)), help_text)
     flag = flags.FLAGS[name]
-    flag.parser = _NamedConfigParser(flag.parser)
+    flag.parser = _ConfigParser()
     flag.default_as_str = repr(default)
-    flags.register_validator(holder, _is_loaded)
     return holder
 
 
-class _NamedConfigParser(flags.ArgumentParser):
-    """Reads configs by name, too, where another parser knows paths alone."""
+class _ConfigParser(flags.ArgumentParser):
+    """Loads a config by name or path. ml_collections' own parser knows paths alone, and answers with tracebacks."""
 
-    def __init__(self, parser: flags.ArgumentParser) -> None:
-        self._parser = parser
-
-    def parse(self, argument: str) -> Any:
-        return self._parser.parse(str(find_config(argument)))
+    def parse(self, argument: str) -> ml_collections.ConfigDict:
+        try:
+            return load_config(argument).lock()
+        except InputError as error:
+            stop(str(error), EXIT_BAD_FLAGS)
 
     def flag_type(self) -> str:
-        return self._parser.flag_type()
+        return "config object"
 
 
 def run_main(main: Callable[[list[str]], None], needs_tensorflow: bool = True) -> NoReturn:
@@ -150,34 +149,12 @@ def _stopping_on_config_errors(argv: Sequence[str]) -> Iterator[None]:
     """Turns what ml_collections raises for a bad config flag into an error that names it."""
     try:
         yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _stop_without_config(error)
     except (AttributeError, KeyError) as error:
-        field = re.search(r"'(\w+)\\?'", str(error))
-        overrides = [argument for argument in argv if field and re.match(rf"--?\w[\w.]*\.{field[1]}\b", argument)]
+        field = unknown_field(error)
+        overrides = [argument for argument in argv if field and re.match(rf"--?\w[\w.]*\.{field.name}\b", argument)]
         if field is None or not overrides:
             raise
-        suggestion = re.search(r'Did you mean "(\w+)"', str(error))
-        hint = f" Did you mean {suggestion[1]!r}?" if suggestion else ""
-        if field[1] in RENAMED:
-            hint = f" Its name is {RENAMED[field[1]]!r} now."
-        stop(f"{overrides[0]}: the config has no such field.{hint}", EXIT_BAD_FLAGS)
-
-
-def _is_loaded(config: Any) -> bool:
-    """Ends the process where a config flag's file was not found: ml_collections says so only when a field is read."""
-    try:
-        return hasattr(config, "lock")
-    except OSError as error:
-        _stop_without_config(error)
-
-
-def _stop_without_config(error: OSError) -> NoReturn:
-    cause = str(error).rpartition("\n")[2].strip()  # the line before it is ml_collections' own account of its attempts
-    names = ", ".join(config_names())
-    stop(f"the config file cannot be read: {cause}; configs with a name: {names}", EXIT_BAD_FLAGS)
+        stop(f"{overrides[0]}: the config has no such field.{field.hint}", EXIT_BAD_FLAGS)
 
 
 def _set_up_logging() -> None:

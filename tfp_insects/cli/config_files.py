@@ -6,6 +6,11 @@ from pathlib import Path
 
 import ml_collections
 
+from tfp_insects.cli.config_errors import error_in_file, line_of
+from tfp_insects.errors import InputError
+
+_TO_BEGIN_WITH = "Begin with a copy of one that comes with the project, such as configs/quickstart.py"
+
 
 def config_directory() -> Path:
     """The folder of the project's configurations: inside an installed package, beside the package in a checkout."""
@@ -35,5 +40,34 @@ def find_config(name_or_path: str) -> Path:
 
 
 def load_config(name_or_path: str) -> ml_collections.ConfigDict:
-    """Loads a configuration by name or path, as its `get_config()` returns it."""
-    return runpy.run_path(str(find_config(name_or_path)))["get_config"]()
+    """Loads a configuration by name or path, as its `get_config()` returns it.
+
+    Raises:
+        InputError: The file cannot be read, fails, or gives no configuration; the message names file, line and field.
+    """
+    path = find_config(name_or_path)
+    _require_readable(path)
+    try:
+        get_config = runpy.run_path(str(path)).get("get_config")
+        config = get_config() if callable(get_config) else None
+    except Exception as error:
+        raise error_in_file(path, error) from error
+    if not callable(get_config):
+        raise InputError(f"{path}: it has no function get_config(). {_TO_BEGIN_WITH}")
+    if not isinstance(config, ml_collections.ConfigDict):
+        place = line_of(path, "get_config")
+        forgotten = " (is its return missing?)" if config is None else ""
+        raise InputError(
+            f"{place}: get_config() gives {type(config).__name__}{forgotten}, but an ml_collections.ConfigDict is expected. "
+            f"{_TO_BEGIN_WITH}"
+        )
+    return config
+
+
+def _require_readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        names = ", ".join(config_names())
+        raise InputError(f"the config file cannot be read: {error}; configs with a name: {names}") from error

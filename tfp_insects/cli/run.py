@@ -8,10 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
+from tfp_insects.cli.config_errors import error_of_field
 from tfp_insects.cli.numbers import parse_numbers
 from tfp_insects.compare.record_table import print_table, write_comparison
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
+from tfp_insects.plain import FieldError
 from tfp_insects.report.accuracy_curves import plot_accuracy_curves
 from tfp_insects.report.page import write_report
 from tfp_insects.runs.config import RunConfig
@@ -42,6 +44,7 @@ class Command:
         ood_data: Path of images of other things, or empty.
         num_jobs: Runs at the same time.
         dry_run: Whether to say what would be done instead of doing it.
+        config_file: Where the configuration is from, for errors.
     """
 
     models: Sequence[str]
@@ -55,6 +58,7 @@ class Command:
     ood_data: str = ""
     num_jobs: int = 1
     dry_run: bool = False
+    config_file: Path | None = None
 
 
 def run_command(command: Command, config_for: ConfigFor, console: Console | None = None) -> None:
@@ -74,14 +78,16 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     keys = make_run_keys(list(command.models), sizes, parse_numbers("seeds", command.seeds))
     require_writable(command.workdir)
     # Which configuration counts depends on the images, and how they are read on a part that both have alike.
-    source = open_images(command.data, sizes, _typed(config_for(False)).data, command.cache_dir, command.data_dir)
+    source = open_images(
+        command.data, sizes, _typed(config_for(False), command.config_file).data, command.cache_dir, command.data_dir
+    )
     if source.drawn:
         say("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
     else:
         say(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
     for note in source.notes:
         say(note)
-    config = _typed(config_for(source.drawn))
+    config = _typed(config_for(source.drawn), command.config_file)
     ood = open_ood_images(command.ood_data, config.data, command.cache_dir)
     for note in ood.notes if ood else ():
         say(f"Images of unknown classes: {note}")
@@ -100,9 +106,12 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     require_all(outcomes)
 
 
-def _typed(plain: Mapping[str, Any]) -> RunConfig:
+def _typed(plain: Mapping[str, Any], config_file: Path | None) -> RunConfig:
     require_within_limits(plain)
-    return RunConfig.from_plain(plain)
+    try:
+        return RunConfig.from_plain(plain)
+    except FieldError as error:
+        raise error if config_file is None else error_of_field(config_file, error) from error
 
 
 def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) -> None:

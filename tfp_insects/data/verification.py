@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_insects.data.image_headers import DAMAGED, in_groups, objection
 from tfp_insects.data.images import decode_image
 from tfp_insects.data.readers.names import counted, listing
-from tfp_insects.data.source import ImageSource, content_digest, select
+from tfp_insects.data.source import ImageSource, content_digest, content_digests, select
 from tfp_insects.errors import InputError
 
 NUM_NAMED = 5  # bad images that the error names
@@ -49,6 +49,23 @@ def verify_images(
     good = _without(known, bad) if bad else known
     notes = filter(None, [_describe_conflicts(good), _describe_leaks(good)])
     return dataclasses.replace(good, notes=(*good.notes, *notes))
+
+
+def describe_overlap(source: ImageSource, ood: ImageSource) -> str:
+    """Names images that are said to be of no class of the source and are in it; empty where there is none.
+
+    Args:
+        source: Images of known classes.
+        ood: Images of unknown classes.
+    """
+    known = set(content_digests(source))
+    both = [name for name, digest in zip(ood.example_ids, content_digests(ood), strict=True) if digest in known]
+    if not both:
+        return ""
+    return (
+        f"{counted(len(both), 'image', 'images')} of {len(ood.example_ids):,} of unknown classes are in {source.name} too, "
+        f"so that nothing tells them from known ones: {listing(both, NUM_PAIRS_NAMED)}."
+    )
 
 
 def _decode_all(

@@ -5,7 +5,10 @@ import math
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, percent
+from tfp_insects.runs.guessing import guessing_nll, is_no_better_than_guessing
 from tfp_insects.runs.run_set import RunSet
+
+NUM_NAMED = 8  # runs that a caveat names
 
 
 def no_twins_sentence(study: RunSet) -> str:
@@ -55,4 +58,17 @@ def caveats(study: RunSet) -> list[str]:
             "The BNN's posterior is tempered: its divergence had another weight than 1 in training, or its variance has a "
             "factor (temperature) in predictions."
         )
-    return found
+    return found + _useless_runs(study)
+
+
+def _useless_runs(study: RunSet) -> list[str]:
+    useless = [run.directory.name for run in study.runs if is_no_better_than_guessing(run.record)]
+    if not useless:
+        return []
+    num_classes, more = len(study.class_names), len(useless) - NUM_NAMED
+    named = enumerate_words([*useless[:NUM_NAMED], *([f"{more} more"] if more > 0 else [])])
+    return [
+        f"No better than guessing: {named}. The NLL of the validation images, which chose the epoch, is not below that of "
+        f"giving each class the same probability (ln {num_classes} = {number(guessing_nll(num_classes), 3)} nats). Another "
+        "learning rate, or more epochs, may help."
+    ]

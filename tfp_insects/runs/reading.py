@@ -34,6 +34,7 @@ REQUIRED: Mapping[str, Field] = {
     "nll": NUMBER,
     "ece": NUMBER,
     "best_epoch": INTEGER,
+    "validation_nll": NUMBER,
     "is_tempered": TRUTH,
     "train_seconds": NUMBER,
     "seconds_to_best_epoch": NUMBER,

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written, write_json
 from tfp_insects.models.method_table import find_method, methods
+from tfp_insects.plain_path import PlainPath
 from tfp_insects.runs.config import MOMENTS, MOMENTS_DRAWS, Draws
 from tfp_insects.runs.reading import open_run
 from tfp_insects.runs.run import Run
@@ -18,6 +19,7 @@ from tfp_insects.serving.layout import CLASS_NAMES_NAME, MODEL_CARD_NAME, WARMUP
 from tfp_insects.serving.model_card import make_model_card
 from tfp_insects.serving.versions import write_version
 from tfp_insects.serving.warmup import write_warmup_requests
+from tfp_insects.text import readable
 from tfp_insects.training.checkpoints import told_if_tensorflow_did_not_write
 
 
@@ -49,9 +51,10 @@ def export_run(run_directory: Path, output: Path, num_samples: int | None, risk:
 
     def write(partial: Path) -> None:
         with told_if_tensorflow_did_not_write(output), told_if_not_written(output):
-            save_model(run, card, partial)
+            plain = PlainPath(partial)
+            save_model(run, card, plain.path)
             write_json(partial / MODEL_CARD_NAME, card)
-            write_warmup_requests(partial / WARMUP_NAME, output.resolve().name)
+            write_warmup_requests(plain.path / WARMUP_NAME, readable(output.resolve().name))
 
     return Export(write_version(output, write), card)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfp_insects.data.image_headers import DAMAGED, in_groups, objection
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
+from tfp_insects.plain_path import PlainPath
 from tfp_insects.runs.fields import LIST, MAPPING, NAMES, TEXT, Field, require_fields
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.layout import MODEL_CARD_NAME, SAVED_MODEL_NAME
@@ -32,9 +33,10 @@ class LoadedModel:
         self.version = newest_version(path)
         self.card: Mapping[str, Any] = read_json(self.version / MODEL_CARD_NAME)
         require_fields(self.version / MODEL_CARD_NAME, self.card, CARD, advice="export the run anew")
+        plain = PlainPath(self.version)  # Held until all is read.
         try:
             # The signature does not keep the variables alive.
-            self._loaded = tf.saved_model.load(str(self.version))
+            self._loaded = tf.saved_model.load(str(plain))
             self._signature = self._loaded.signatures["serving_default"]
         except Exception as error:  # TensorFlow raises errors of many kinds for a damaged model.
             reason = " ".join(str(error).split())[:200]

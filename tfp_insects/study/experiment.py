@@ -16,7 +16,7 @@ from tfp_insects.data.opening import open_source
 from tfp_insects.data.pipeline import Examples, Preprocessing, channel_statistics
 from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.data.split import Split, make_split, split_to_json, training_subset
-from tfp_insects.data.verification import verify_images
+from tfp_insects.data.verification import describe_overlap, verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.runs.config import RunConfig
@@ -195,6 +195,8 @@ def split_images(
     split = _split(source, sizes, data_config)
     for name, count in split.dropped.items():
         say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
+    if ood is not None and (overlap := describe_overlap(source, ood)):
+        say(overlap)
     return source, ood, split
 
 

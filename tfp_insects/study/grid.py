@@ -14,6 +14,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written
 from tfp_insects.progress import progress_bar
 from tfp_insects.runs.config import MONTE_CARLO
+from tfp_insects.runs.guessing import guessing_nll, is_no_better_than_guessing
 from tfp_insects.runs.layout import RECORD_NAME
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.startup import is_out_of_memory, without_autograph
@@ -135,7 +136,17 @@ def _describe(outcome: Outcome, before: int | None, now: int | None) -> str:
     verb = "finished" if before is None else "already finished" if before == now else "predicted anew"
     accuracy, nll = outcome.record["accuracy"], outcome.record["nll"]
     passes = "" if outcome.record["num_draws"] == 1 else f", {_passes(outcome.record)} an answer"
-    return f"{outcome.key.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}{passes}"
+    line = f"{outcome.key.name}: {verb}, test accuracy {accuracy:.3f}, NLL {nll:.3f}{passes}"
+    return f"{line}. {_warning(outcome.record)}" if is_no_better_than_guessing(outcome.record) else line
+
+
+def _warning(record: Record) -> str:
+    num_classes = len(record["class_names"])
+    return (
+        f"It is no better than guessing: the NLL of its validation images is {record['validation_nll']:.3f}, that of the "
+        f"same probability for each class is ln {num_classes} = {guessing_nll(num_classes):.3f}. Try another learning rate, "
+        "or more epochs"
+    )
 
 
 def _passes(record: Record) -> str:

@@ -13,12 +13,14 @@ import tf_keras
 
 from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import Examples, Preprocessing
+from tfp_insects.files import told_if_not_written
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
 from tfp_insects.models.config import LearningRateMultipliers
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.method import Method
+from tfp_insects.plain_path import PlainPath
 from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
@@ -172,8 +174,10 @@ class Member:
 @contextlib.contextmanager
 def _tensorboard(directory: Path) -> Iterator[Any]:
     """Gives a function that writes an epoch's row as TensorBoard scalars."""
-    with told_if_tensorflow_did_not_write(directory):
-        writer = tf.summary.create_file_writer(str(directory))
+    with told_if_tensorflow_did_not_write(directory), told_if_not_written(directory):
+        directory.mkdir(exist_ok=True)
+        plain = PlainPath(directory)
+        writer = tf.summary.create_file_writer(str(plain))
 
     def on_epoch(row: EpochRow) -> None:
         with told_if_tensorflow_did_not_write(directory), writer.as_default(step=row.epoch):

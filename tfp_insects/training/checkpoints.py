@@ -14,6 +14,7 @@ from tf_keras.src.saving.legacy.hdf5_format import save_weights_to_hdf5_group
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import not_written, told_if_not_written, written_whole
+from tfp_insects.plain_path import PlainPath
 
 WEIGHTS_NAME = "weights.h5"
 
@@ -64,7 +65,10 @@ class Checkpoints:
         self._directory = directory
         self._min_seconds = min_seconds
         self._saved_at = time.monotonic()
-        self._manager = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(directory), max_to_keep=1)
+        with told_if_not_written(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            self._plain = PlainPath(directory)
+        self._manager = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(self._plain), max_to_keep=1)
 
     def restore(self) -> bool:
         """Restores the newest checkpoint; false if there is none.
@@ -81,9 +85,9 @@ class Checkpoints:
             status.assert_existing_objects_matched()
         except AssertionError as error:
             status.expect_partial()  # Else it lists each of them when it goes.
-            raise _cannot_read(Path(latest), "it is not of this model") from error
+            raise _cannot_read(self._directory / Path(latest).name, "it is not of this model") from error
         except (tf.errors.OpError, LookupError, RuntimeError, ValueError) as error:
-            raise _cannot_read(Path(latest), str(error)) from error
+            raise _cannot_read(self._directory / Path(latest).name, str(error)) from error
         return True
 
     def save_if_due(self) -> None:

@@ -173,7 +173,8 @@ class Training:
 
 def _diverged(what: str, epoch: int) -> InputError:
     return InputError(
-        f"the {what} in epoch {epoch + 1}: lower the method's learning rate or its multipliers, or lengthen the warm-up",
+        f"the {what} in epoch {epoch + 1}: lower the method's learning rate or its multipliers, or lengthen the warm-up, "
+        "and give another work directory or remove this run's, which keeps to its rates",
         field=(
             "cnn.learning_rate",
             "bnn.learning_rate",

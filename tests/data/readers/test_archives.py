@@ -235,6 +235,16 @@ def test_an_archive_of_another_kind_says_what_to_do(tmp_path, start):
         archive_source(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "start"), [("ant.zip", b"\xff\xd8\xff\xe0"), ("ant", b"\x89PNG\r\n"), ("ant.JPG", b"RIFF")]
+)
+def test_an_image_alone_says_what_to_do(tmp_path, name, start):
+    path = tmp_path / name
+    path.write_bytes(start + bytes(300))
+    with pytest.raises(InputError, match=r"an image, but a folder or a zip of images is expected\. Name the folder"):
+        archive_source(path)
+
+
 def test_a_damaged_member_is_named(tmp_path):
     path = pack(tmp_path / "a.zip", "ant/a.jpg", "bee/b.jpg", compression=zipfile.ZIP_STORED)
     content = path.read_bytes()

@@ -55,6 +55,16 @@ def test_folders_within_a_class_belong_to_it(opened: Open) -> None:
     assert source.notes == ("Folders within a class belong to it: 3 images, such as 'ant/site1/1.jpg' of class 'ant'.",)
 
 
+@pytest.mark.parametrize("tops", [("site1", "site2"), ("train", "holdout")])
+def test_folders_that_look_like_the_classes_are_told(opened: Open, tops: tuple[str, str]) -> None:
+    source = opened(*(f"{top}/{name}/1.jpg" for top in tops for name in ("ant", "bee")))
+    assert source.class_names == tuple(sorted(tops))
+    assert source.notes[0].endswith(
+        " All classes have the same folders, ant, bee: if these are the classes, move them to the top, or call the folders "
+        "above them train, val and test."
+    )
+
+
 def test_an_empty_class_is_named_with_what_it_holds_instead(opened: Open) -> None:
     with pytest.raises(InputError) as caught:
         opened("ant/1.jpg", "bee/1.jpg", "cricket/1.webp", "cricket/2.webp", "dragonfly/")
@@ -100,6 +110,20 @@ def test_a_split_within_each_class_is_read(opened: Open) -> None:
     source = opened("ant/train/1.jpg", "ant/test/1.jpg", "bee/train/1.jpg", "bee/test/1.jpg")
     assert classes_of(source)["ant/test/1.jpg"] == "ant"
     assert source.parts == ("test", "train", "test", "train")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(("TRAIN", "VAL", "TEST"), ("training", "dev", "testing")),
+        *(("train_set", "val-set", "testset"), ("train images", "valid data", "test images")),
+    ],
+)
+def test_parts_have_many_spellings(opened: Open, names: tuple[str, ...]) -> None:
+    source = opened(*(f"{part}/{name}/1.jpg" for part in names for name in ("ant", "bee")))
+    assert source.class_names == ("ant", "bee")
+    part_of = dict(zip(source.example_ids, source.parts or (), strict=True))
+    assert [part_of[f"{name}/ant/1.jpg"] for name in names] == ["train", "validation", "test"]
 
 
 def test_classes_may_be_called_train_and_test(opened: Open) -> None:

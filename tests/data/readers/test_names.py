@@ -84,7 +84,7 @@ def test_names_that_are_not_shown_as_they_are_are_said():
     names = ["ant", b"gu\xeape".decode("utf-8", "surrogateescape"), "a\nb"]
     assert describe_renamed(names) == (
         "2 names are not UTF-8, or with control characters; other bytes are read as Windows-1252 and controls written as "
-        r"escapes: 'a\\nb', 'gu\xeape'."
+        "escapes: 'a\\nb', 'guêpe'."
     )
     assert describe_renamed(["ant", "bee"]) == ""
 

@@ -80,7 +80,11 @@ PACKERS = {
             *(member(name) for name in (b"insects/.DS_Store", b"__MACOSX/", b"__MACOSX/insects/")),
         ],
     ),
-    "Dropbox and Python: UTF-8 with its flag": (ACCENTS, [*images(ACCENTS, flags=UTF8)]),
+    "Python: UTF-8 with its flag": (ACCENTS, [*images(ACCENTS, flags=UTF8)]),
+    "Dropbox: the same, and an entry for the folder that it packs": (
+        ACCENTS,
+        [member(b"/"), *images(ACCENTS, flags=UTF8)],
+    ),
     "Explorer in Europe: the old code page": (ACCENTS, [*images(ACCENTS, "cp437")]),
     "7-Zip: folders told by their attribute alone": (
         ("ant", "bee"),

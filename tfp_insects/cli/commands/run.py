@@ -11,7 +11,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from tfp_insects.cli.app import define_config_file
-from tfp_insects.cli.config_files import config_names, load_config
+from tfp_insects.cli.config_files import config_names, find_config, load_config
 from tfp_insects.models.method_table import method_names
 
 MODEL = flags.DEFINE_list("model", ["cnn", "bnn"], f"one or more of {', '.join(method_names())}")
@@ -67,5 +67,6 @@ def main() -> None:
         ood_data=OOD_DATA.value,
         num_jobs=JOBS.value,
         dry_run=DRY_RUN.value,
+        config_file=find_config(flags.FLAGS["config"].config_filename),
     )
     run_command(command, config_for)

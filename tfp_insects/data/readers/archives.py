@@ -83,6 +83,8 @@ def _what_it_is(path: Path, error: Exception) -> str:
             start = file.read(512)
     except OSError as reason:
         return f"cannot be read ({reason.strerror})."
+    if start.startswith((b"\xff\xd8\xff", b"\x89PNG")) or names.is_image(path.name):
+        return "an image, but a folder or a zip of images is expected. Name the folder that it is in."
     if any(start.startswith(mark, place) for place, mark in _OTHER_ARCHIVES):
         return "an archive of another kind than zip. Unpack it and name the folder, or pack it as a zip."
     return f"not a zip, or a truncated one ({error}). Fetch or pack it again."

@@ -18,6 +18,7 @@ from tfp_insects.data.readers.names import (
     describe_renamed,
     describe_twins,
     is_visible,
+    listing,
 )
 from tfp_insects.data.readers.walking import walk
 from tfp_insects.data.source import ImageSource
@@ -36,9 +37,9 @@ def folder_source(path: Path, *, needs_classes: bool = True) -> ImageSource:
     """
     files: list[str] = []
     folders: list[str] = []
-    for listing in walk(path):
-        files += listing.paths_of(listing.files)
-        folders += listing.paths_of(listing.folders)
+    for folder in walk(path):
+        files += folder.paths_of(folder.files)
+        folders += folder.paths_of(folder.folders)
 
     def read(file: str) -> bytes:
         if not (path / file).is_file():
@@ -130,4 +131,19 @@ def _describe_deep(layout: Layout) -> str:
         return ""
     example, name = as_text(deep[0]), as_text(layout.places[deep[0]].class_name)
     count = counted(len(deep), "image", "images")
-    return f"Folders within a class belong to it: {count}, such as {example!r} of class {name!r}."
+    return f"Folders within a class belong to it: {count}, such as {example!r} of class {name!r}.{_doubt(layout)}"
+
+
+def _doubt(layout: Layout) -> str:
+    """Says where folders within classes look like the classes: sites, or parts of a split that has another name."""
+    within: dict[str, set[str]] = {}
+    for file, place in layout.places.items():
+        _, *inner = file[len(layout.top) :].split("/")
+        within.setdefault(place.class_name, set()).add(inner[0] if len(inner) > 1 else "")
+    first, *others = within.values()
+    if "" in first or len(first) < 2 or any(folders != first for folders in others):
+        return ""
+    return (
+        f" All classes have the same folders, {listing(sorted(map(as_text, first)), 3)}: if these are the classes, move them "
+        "to the top, or call the folders above them train, val and test."
+    )

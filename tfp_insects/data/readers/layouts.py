@@ -1,6 +1,7 @@
 """Which folders are classes, and which are parts of a split that the data set comes with."""
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -15,9 +16,10 @@ EXPECTED = (
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PART_OF_FOLDER = {
     **{"train": TRAIN, "training": TRAIN},
-    **{"val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION},
+    **{"val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION},
     **{"test": TEST, "testing": TEST},
 }
+_SUFFIX = re.compile(r"[ _-]?(set|data|images)$")  # as in train_set
 
 
 class Place(NamedTuple):
@@ -111,7 +113,7 @@ def _places_with_parts(inner: Mapping[str, Sequence[str]]) -> dict[str, Place] |
     """Places where a split is given, as part/class/image or class/part/image; None where none is given."""
     for part_at, class_at in ((0, 1), (1, 0)):
         names = {parts[part_at] for parts in inner.values() if len(parts) > part_at + 1}
-        known = {name: PART_OF_FOLDER.get(name.lower(), "") for name in names}
+        known = {name: PART_OF_FOLDER.get(_SUFFIX.sub("", name.lower()), "") for name in names}
         is_nested = any(len(parts) > 2 and known[parts[part_at]] for parts in inner.values())
         if TRAIN not in known.values() or len(set(known.values()) - {""}) < 2 or not is_nested:
             continue

@@ -85,7 +85,7 @@ def describe_renamed(names: Iterable[str]) -> str:
     changed = sorted({name for name in names if as_text(name) != name})
     if not changed:
         return ""
-    listed = listing([ascii(as_text(name)) for name in changed], 3)
+    listed = listing([f"'{as_text(name)}'" for name in changed], 3)
     return (
         f"{counted(len(changed), 'name is', 'names are')} not UTF-8, or with control characters; other bytes are read as "
         f"Windows-1252 and controls written as escapes: {listed}."

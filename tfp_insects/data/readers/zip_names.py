@@ -32,6 +32,8 @@ def is_folder(info: zipfile.ZipInfo) -> bool:
 
 def objection_to_name(name: str) -> str | None:
     """Says why a member's name is refused, or returns None."""
+    if not name.strip("/"):  # Dropbox begins with an entry for the folder that it packs, which is called "/".
+        return None
     if name.startswith("/") or re.match("[A-Za-z]:", name):
         return "has an absolute path. Pack the zip again from within the folder"
     if ".." in name.split("/"):
