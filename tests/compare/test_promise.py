@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfp_insects.compare.promise import Acceptance, Calibration, Terms, choosing_half, make_promise
+from tfp_insects.compare.promise import Acceptance, Terms, calibration_of, choosing_half, make_promise
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval
 from tfp_insects.metrics.draws import Draws, LabelledDraws
@@ -40,7 +40,7 @@ def score_of(name: str, one: Predictions) -> np.ndarray:
 
 
 def test_the_figures_are_those_of_the_images_that_are_accepted() -> None:
-    found = make_promise(Calibration(VALIDATION, TEST, unknown(120)), Terms(0.1, 0.05))
+    found = make_promise(calibration_of(VALIDATION, TEST, unknown(120)), Terms(0.1, 0.05))
     acceptance, alarm = found.acceptance, found.alarm
     assert alarm is not None
     draws = LabelledDraws(TEST.probabilities, TEST.labels)
@@ -59,16 +59,16 @@ def test_the_figures_are_those_of_the_images_that_are_accepted() -> None:
 
 
 def test_thresholds_come_from_validation_images_and_the_promise_from_test_images_alone() -> None:
-    acceptance = make_promise(Calibration(VALIDATION, TEST, None), Terms(0.1)).acceptance
+    acceptance = make_promise(calibration_of(VALIDATION, TEST, None), Terms(0.1)).acceptance
     draws = LabelledDraws(VALIDATION.probabilities, VALIDATION.labels)
     assert acceptance.threshold in thresholds_to_test(draws.confidence, draws.correct, 0.1)
     wrong = Predictions(TEST.probabilities, (TEST.labels + 1) % NUM_CLASSES)
-    assert not make_promise(Calibration(VALIDATION, wrong, None), Terms(0.1)).acceptance.is_possible
+    assert not make_promise(calibration_of(VALIDATION, wrong, None), Terms(0.1)).acceptance.is_possible
 
 
 def test_the_score_is_chosen_on_one_half_and_judged_on_the_other() -> None:
     strangers = unknown(120)
-    alarm = make_promise(Calibration(VALIDATION, TEST, strangers), Terms(0.1)).alarm
+    alarm = make_promise(calibration_of(VALIDATION, TEST, strangers), Terms(0.1)).alarm
     is_choosing = choosing_half(strangers.example_ids)
     passed = {
         score.name: np.sum(
@@ -87,7 +87,7 @@ def test_the_score_is_chosen_on_one_half_and_judged_on_the_other() -> None:
 
 def test_one_draw_has_no_alarm_by_disagreement() -> None:
     known = [predictions(200, 4.0, seed, num_draws=1) for seed in (1, 2)]
-    alarm = make_promise(Calibration(known[0], known[1], unknown(60, num_draws=1)), Terms()).alarm
+    alarm = make_promise(calibration_of(known[0], known[1], unknown(60, num_draws=1)), Terms()).alarm
     assert alarm is not None
     assert alarm.score != "mutual_information"
 
@@ -105,15 +105,15 @@ def test_halves_keep_folders_together_where_there_are_several() -> None:
 
 def test_what_would_be_needed_is_said_where_no_threshold_keeps_the_risk() -> None:
     few = Predictions(TEST.probabilities[:, :40], TEST.labels[:40])
-    acceptance = make_promise(Calibration(VALIDATION, few, None), Terms(0.05)).acceptance
+    acceptance = make_promise(calibration_of(VALIDATION, few, None), Terms(0.05)).acceptance
     assert (acceptance.threshold, acceptance.num_accepted, acceptance.upper_bound) == (math.inf, 0, 1.0)
     assert acceptance.num_images_needed is not None
     assert acceptance.num_images_needed >= 59
     assert acceptance.lowest_risk is not None
-    had = make_promise(Calibration(VALIDATION, few, None), Terms(acceptance.lowest_risk)).acceptance
+    had = make_promise(calibration_of(VALIDATION, few, None), Terms(acceptance.lowest_risk)).acceptance
     assert had.is_possible
     assert not make_promise(
-        Calibration(VALIDATION, few, None), Terms(acceptance.lowest_risk - 0.01)
+        calibration_of(VALIDATION, few, None), Terms(acceptance.lowest_risk - 0.01)
     ).acceptance.is_possible
 
 
@@ -127,7 +127,7 @@ def test_what_would_be_needed_is_said_where_no_threshold_keeps_the_risk() -> Non
 )
 def test_why_there_is_no_alarm_is_said(strangers: Predictions | None, num_test: int, reason: str) -> None:
     test = Predictions(TEST.probabilities[:, :num_test], TEST.labels[:num_test])
-    found = make_promise(Calibration(VALIDATION, test, strangers), Terms())
+    found = make_promise(calibration_of(VALIDATION, test, strangers), Terms())
     assert (found.alarm, found.alarm_obstacle) == (None, reason)
 
 
@@ -140,7 +140,7 @@ def test_both_promises_hold_together_over_many_calibrations() -> None:
     for _ in range(num):
         indices = rng.choice(20_000, 500, replace=False)
         parts = [Predictions(pool.probabilities[:, i], pool.labels[i]) for i in (indices[:200], indices[200:])]
-        found = make_promise(Calibration(*parts, strangers), Terms(0.1, 0.1))
+        found = make_promise(calibration_of(*parts, strangers), Terms(0.1, 0.1))
         assert found.alarm is not None
         others = np.delete(np.arange(20_000), indices)
         score = scores[found.alarm.score][others]

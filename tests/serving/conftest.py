@@ -147,7 +147,7 @@ class Runs:
         is_unsure = mean.max(-1) < np.median(mean.max(-1))  # Half of all; the others are right.
         is_wrong = is_unsure & (np.random.default_rng(seed).uniform(size=NUM_LABELLED) < 0.7)
         labels = np.where(is_wrong, (mean.argmax(-1) + 1) % len(CLASS_NAMES), mean.argmax(-1))
-        labels[: len(CLASS_NAMES)] = range(len(CLASS_NAMES))  # Each class is there.
+        labels[np.argsort(mean.max(-1))[: len(CLASS_NAMES)]] = range(len(CLASS_NAMES))  # Each class is there.
         return {
             "probabilities": probabilities,
             "labels": labels.astype(np.int32),

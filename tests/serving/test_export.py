@@ -151,7 +151,9 @@ def test_answers_are_accepted_and_unknown_as_the_card_says(version_of: Get, runs
     for name in ("cnn", "all"):
         card = json.loads((version_of(name) / "model_card.json").read_text())
         signature = tf.saved_model.load(str(version_of(name))).signatures["predict_seeded"]
-        answer = {key: value.numpy() for key, value in signature(images=images, seed=tf.fill([160], 2)).items()}
+        answer = {
+            key: value.numpy() for key, value in signature(images=images, seed=tf.fill([160], np.int64(2))).items()
+        }
         accepted = answer["probabilities"].max(-1) >= card["accepted"]["threshold"]
         unknown = np.zeros(160, bool)
         if card["alarm"] is not None:

@@ -7,7 +7,7 @@ images stay what they are, since no part of the model comes from them.
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from tfp_insects.data.grouping import seeded_order
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval, fewest_for_alarm
 from tfp_insects.metrics.arrays import BoolArray, FloatArray
-from tfp_insects.metrics.draws import Draws, LabelledDraws
+from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.guarantee import (
     CONFIDENCE_LEVEL,
     guaranteed_threshold,
@@ -30,7 +30,6 @@ from tfp_insects.runs.predictions import Predictions
 from tfp_insects.runs.run import Run
 
 HALVES_SEED = 0
-Score = Callable[[Draws], FloatArray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,30 +140,39 @@ class Promise:
     alarm_obstacle: str = ""
 
 
-class Calibration(NamedTuple):
-    """Predictions that promises are made from.
+class Scored(NamedTuple):
+    """What promises are made from, of some images.
 
     Attributes:
-        validation: Of the images that chose the epoch; they choose the order of the thresholds and the score.
-        test: Of those that chose nothing; they calibrate.
-        unknown: Of images of no known class; none where the run was not asked about any.
+        confidence: Highest mean probability, float64 `[num_examples]`.
+        correct: Whether the answer is right, bool `[num_examples]`; of no meaning for images of no known class.
+        scores: Of being of no known class, float64 `[num_examples]` each, by name.
     """
-
-    validation: Predictions
-    test: Predictions
-    unknown: Predictions | None
-
-
-class _Scored(NamedTuple):
-    """Confidence, whether the answer is right, and the score of being unknown, `[num_examples]` each."""
 
     confidence: FloatArray
     correct: BoolArray
-    score: FloatArray
+    scores: Mapping[str, FloatArray]
 
-    def below(self, threshold: float) -> "_Scored":
-        is_below = self.score < threshold
-        return _Scored(self.confidence[is_below], self.correct[is_below], self.score[is_below])
+    def at(self, mask: BoolArray) -> "Scored":
+        """Some of the images."""
+        scores = {name: score[mask] for name, score in self.scores.items()}
+        return Scored(self.confidence[mask], self.correct[mask], scores)
+
+
+class Calibration(NamedTuple):
+    """Images that promises are made from.
+
+    Attributes:
+        validation: Those that chose the epoch; they choose the order of the thresholds and the score.
+        test: Those that chose nothing; they calibrate.
+        choosing: Of no known class, to choose the score; none where the run was not asked about any.
+        judging: The others of these.
+    """
+
+    validation: Scored
+    test: Scored
+    choosing: Scored | None = None
+    judging: Scored | None = None
 
 
 def promise_of(run: Run, terms: Terms, scores: Sequence[OodScore] | None = None) -> Promise:
@@ -178,20 +186,37 @@ def promise_of(run: Run, terms: Terms, scores: Sequence[OodScore] | None = None)
     Raises:
         InputError: A file of predictions cannot be read.
     """
-    return make_promise(Calibration(run.validation, run.test, run.ood), terms, scores)
+    return make_promise(calibration_of(run.validation, run.test, run.ood, scores), terms)
 
 
-def make_promise(calibration: Calibration, terms: Terms, scores: Sequence[OodScore] | None = None) -> Promise:
-    """What can be promised from predictions; arguments as above.
+def calibration_of(
+    validation: Predictions, test: Predictions, unknown: Predictions | None, scores: Sequence[OodScore] | None = None
+) -> Calibration:
+    """Scores predictions for validation, test and unknown images; scores that say nothing of one draw are left out."""
+    has_draws = len(validation.probabilities) > 1
+    used = [score for score in scores or ood_scores() if has_draws or not score.needs_draws]
+    known = _scored(validation, used), _scored(test, used)
+    if unknown is None:
+        return Calibration(*known)
+    is_choosing, found = choosing_half(unknown.example_ids), _scored(unknown, used)
+    return Calibration(*known, found.at(is_choosing), found.at(~is_choosing))
+
+
+def make_promise(calibration: Calibration, terms: Terms) -> Promise:
+    """What can be promised.
 
     Both promises may be calibrated on the same images: given the score at the alarm's threshold, those with a lower one are
     as independent as before. An image at the threshold itself is neither called unknown nor accepted.
     """
-    score, obstacle = _choose_score(calibration, terms.false_alarm_rate, scores or ood_scores())
-    if score is None:
-        return Promise(_accept(calibration, terms, _no_score, math.inf), None, obstacle)
-    threshold = alarm_threshold(score.score(Draws(calibration.test.probabilities)), terms.false_alarm_rate)
-    acceptance = _accept(calibration, terms, score.score, threshold)
+    obstacle = _alarm_obstacle(calibration, terms.false_alarm_rate)
+    if obstacle:
+        return Promise(
+            _accept(calibration.validation, calibration.test, len(calibration.test.correct), terms), None, obstacle
+        )
+    score = _choose_score(calibration, terms.false_alarm_rate)
+    threshold = alarm_threshold(calibration.test.scores[score], terms.false_alarm_rate)
+    validation, test = (one.at(one.scores[score] < threshold) for one in (calibration.validation, calibration.test))
+    acceptance = _accept(validation, test, len(calibration.test.correct), terms)
     return Promise(acceptance, _make_alarm(calibration, terms, score, threshold, acceptance.threshold))
 
 
@@ -217,34 +242,27 @@ def choosing_half(example_ids: Sequence[str]) -> BoolArray:
     return is_choosing[members]
 
 
-def _no_score(draws: Draws) -> FloatArray:
-    return np.zeros(len(draws.mean))
-
-
-def _choose_score(calibration: Calibration, rate: float, scores: Sequence[OodScore]) -> tuple[OodScore | None, str]:
-    """The score that lets fewest of the choosing half pass at the rate on validation images, or why there is none."""
-    if calibration.unknown is None:
-        return None, "the run was not asked about images of no known class"
-    is_choosing = choosing_half(calibration.unknown.example_ids)
-    if not is_choosing.any():
-        return None, "there is but one image of no known class"
-    needed, num_known = fewest_for_alarm(rate), calibration.test.probabilities.shape[1]
+def _alarm_obstacle(calibration: Calibration, rate: float) -> str:
+    """Why there is no alarm; empty where there is one."""
+    if calibration.choosing is None:
+        return "the run was not asked about images of no known class"
+    if not len(calibration.choosing.confidence):
+        return "there is but one image of no known class"
+    needed, num_known = fewest_for_alarm(rate), len(calibration.test.confidence)
     if num_known < needed:
-        return None, f"false alarms of {rate:g} need {needed} test images, and there are {num_known}"
-    known = Draws(calibration.validation.probabilities)
-    unknown = Draws(calibration.unknown.probabilities[:, is_choosing])
-    possible = [score for score in scores if len(known.probabilities) > 1 or not score.needs_draws]
-
-    def num_passed(score: OodScore) -> int:
-        return int(np.sum(score.score(unknown) <= alarm_threshold(score.score(known), rate)))
-
-    return min(possible, key=num_passed), ""
+        return f"false alarms of {rate:g} need {needed} test images, and there are {num_known}"
+    return ""
 
 
-def _accept(calibration: Calibration, terms: Terms, score: Score, alarm: float) -> Acceptance:
-    """Calibrates on the test images with a score below the alarm's threshold."""
-    validation, test = (_scored(one, score).below(alarm) for one in (calibration.validation, calibration.test))
-    num_examples = calibration.test.probabilities.shape[1]
+def _choose_score(calibration: Calibration, rate: float) -> str:
+    """Name of the score that lets fewest of the choosing images pass at the rate on validation images."""
+    assert calibration.choosing is not None
+    known, unknown = calibration.validation.scores, calibration.choosing.scores
+    return min(unknown, key=lambda name: int(np.sum(unknown[name] <= alarm_threshold(known[name], rate))))
+
+
+def _accept(validation: Scored, test: Scored, num_examples: int, terms: Terms) -> Acceptance:
+    """Calibrates on images that may be accepted; with those that are called unknown there are `num_examples`."""
     nothing = Acceptance(terms.risk, CONFIDENCE_LEVEL, math.inf, num_examples, 0, 0, 1.0)
     if not validation.confidence.size:
         return nothing
@@ -260,28 +278,27 @@ def _accept(calibration: Calibration, terms: Terms, score: Score, alarm: float) 
     )
 
 
-def _make_alarm(
-    calibration: Calibration, terms: Terms, score: OodScore, threshold: float, accepted_from: float
-) -> Alarm:
-    """Judges an alarm, and the threshold of the confidence beside it, on the other half of the unknown."""
-    assert calibration.unknown is not None
-    is_choosing = choosing_half(calibration.unknown.example_ids)
-    judging = Draws(calibration.unknown.probabilities[:, ~is_choosing])
-    found, num_known = score.score(judging), calibration.test.probabilities.shape[1]
+def _make_alarm(calibration: Calibration, terms: Terms, name: str, threshold: float, accepted_from: float) -> Alarm:
+    """Judges an alarm, and the threshold of the confidence beside it, on the images that did not choose it."""
+    choosing, judging = calibration.choosing, calibration.judging
+    assert choosing is not None
+    assert judging is not None
+    score, num_known = judging.scores[name], len(calibration.test.confidence)
     return Alarm(
-        score=score.name,
-        label=score.label,
+        score=name,
+        label=next(one.label for one in ood_scores() if one.name == name),
         threshold=threshold,
         false_alarm_rate=terms.false_alarm_rate,
         false_alarm_interval=false_alarm_interval(num_known, terms.false_alarm_rate),
         num_examples=num_known,
-        num_choosing=int(is_choosing.sum()),
-        num_judged=len(found),
-        num_passed=int(np.sum(found <= threshold)),
-        num_accepted=int(np.sum((found < threshold) & (judging.confidence >= accepted_from))),
+        num_choosing=len(choosing.confidence),
+        num_judged=len(score),
+        num_passed=int(np.sum(score <= threshold)),
+        num_accepted=int(np.sum((score < threshold) & (judging.confidence >= accepted_from))),
     )
 
 
-def _scored(predictions: Predictions, score: Score) -> _Scored:
-    draws = LabelledDraws(predictions.probabilities, predictions.labels)
-    return _Scored(draws.confidence, draws.correct, score(draws))
+def _scored(predictions: Predictions, scores: Sequence[OodScore]) -> Scored:
+    draws = Draws(predictions.probabilities)
+    correct = draws.mean.argmax(axis=-1) == predictions.labels
+    return Scored(draws.confidence, correct, {score.name: score.score(draws) for score in scores})

@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
-from tfp_insects.metrics.arrays import FloatArray, IntArray, checked_correct, checked_scores
+from tfp_insects.metrics.arrays import BoolArray, FloatArray, IntArray, checked_correct, checked_scores
 
 CONFIDENCE_LEVEL = 0.95
 NOTHING = float("inf")  # The threshold that accepts no answer.
 LEVEL_STEP = 0.01  # Between the risk levels that are tried.
-MAX_ERRORS = 1000  # Among accepted images, in the search for how many are needed.
+MAX_ERRORS = 300  # Among accepted images, in the search for how many are needed.
 
 
 class Guarantee(NamedTuple):
@@ -73,11 +73,11 @@ def fewest_accepted(
         raise ValueError(f"risk: expected above 0 and at most 1, got {risk}")
     errors = np.asarray(num_errors, np.int64)
     low, high = errors.copy(), errors + 1
-    while not (is_enough := risk_upper_bound(errors, high, confidence_level) <= risk).all():
+    while not (is_enough := _is_kept(errors, high, risk, confidence_level)).all():
         high = np.where(is_enough, high, 2 * high)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        is_enough = risk_upper_bound(errors, middle, confidence_level) <= risk
+        is_enough = _is_kept(errors, middle, risk, confidence_level)
         low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
     return high
 
@@ -104,7 +104,7 @@ def thresholds_to_test(confidence: npt.ArrayLike, correct: npt.ArrayLike, risk: 
     values = np.unique(checked_scores(confidence, "confidence"))[::-1]
     thresholds = np.append(0.5 * (values[:-1] + values[1:]), 0.0)
     accepted, errors = _counts(confidence, correct, thresholds)
-    return thresholds[int(np.argmin(stats.binom.cdf(errors, accepted, risk))) :]
+    return thresholds[int(np.argmin(special.bdtr(errors, accepted, risk))) :]
 
 
 def guaranteed_threshold(
@@ -132,12 +132,12 @@ def guaranteed_threshold(
     _check_risk(risk)
     candidates = checked_scores(thresholds, "thresholds")
     accepted, errors = _counts(confidence, correct, candidates)
-    bounds = risk_upper_bound(errors, accepted, confidence_level)
-    num_kept = int(np.argmin(np.append(bounds <= risk, False)))
+    num_kept = int(np.argmin(np.append(_is_kept(errors, accepted, risk, confidence_level), False)))
     if num_kept == 0:
         return Guarantee(NOTHING, 0, 0, 1.0)
     last = num_kept - 1
-    return Guarantee(float(candidates[last]), int(accepted[last]), int(errors[last]), float(bounds[last]))
+    bound = float(risk_upper_bound(errors[last], accepted[last], confidence_level))
+    return Guarantee(float(candidates[last]), int(accepted[last]), int(errors[last]), bound)
 
 
 def images_needed(
@@ -201,6 +201,11 @@ def lowest_risk(
         if guaranteed_threshold(confidence, correct, thresholds, risk, confidence_level).num_accepted:
             return risk
     return None
+
+
+def _is_kept(num_errors: IntArray, num_accepted: IntArray, risk: float, confidence_level: float) -> BoolArray:
+    """Returns whether the `risk_upper_bound` is at most `risk`: so few errors would else be too improbable."""
+    return special.bdtr(num_errors, num_accepted, risk) <= 1.0 - confidence_level
 
 
 def _counts(confidence: npt.ArrayLike, correct: npt.ArrayLike, thresholds: FloatArray) -> tuple[IntArray, IntArray]:

@@ -67,8 +67,8 @@ def expected_accuracy(summary: Summary, card: Card) -> str:
     accepted, calibration = card["accepted"], card["accepted"]["calibration"]
     return (
         f"Of the other {summary.num_accepted:,}, at most {_per_cent(accepted['risk'])} should be wrong: that is promised "
-        f"with a confidence of {_per_cent(accepted['confidence_level'])} of images of the known classes that are like the test "
-        f"images, of which {calibration['num_errors']:,} of {calibration['num_accepted']:,} accepted answers were wrong."
+        f"with a confidence of {_per_cent(accepted['confidence_level'])} of images of the known classes that are like the "
+        f"test images, of which {calibration['num_errors']:,} of {calibration['num_accepted']:,} accepted answers were wrong."
     )
 
 
@@ -81,8 +81,8 @@ def unknown_share(summary: Summary, card: Card) -> str:
     passed = alarm["unknown"]["passed"]
     return (
         f"{summary.num_unknown:,} of {num_read:,} images ({summary.num_unknown / num_read:.1%}) are called unknown. Of "
-        f"images of the known classes at most {_per_cent(alarm['false_alarm_rate'])} should be; of other images not all are: of "
-        f"{alarm['unknown']['num_judged']:,} of {alarm['unknown']['data']}, {_share(passed)} passed."
+        f"images of the known classes at most {_per_cent(alarm['false_alarm_rate'])} should be; of other images not all are: "
+        f"of {alarm['unknown']['num_judged']:,} of {alarm['unknown']['data']}, {_share(passed)} passed."
     )
 
 
