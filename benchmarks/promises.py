@@ -27,9 +27,9 @@ NUM_SPLITS = flags.DEFINE_integer("num_splits", 100, "random halvings of the tes
 def main(argv: list[str]) -> None:
     """Passes the flags on."""
     del argv
+    from measuring.promises import measure_promises, print_promises
     from rich.console import Console
 
-    from benchmarks.measuring.promises import measure_promises, print_promises
     from tfp_insects.compare.promise import Terms
     from tfp_insects.runs.reading import open_run
 

@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from scipy import stats
 
+from measuring.tables import print_table
 from tfp_insects.compare.promise import Calibration, Scored, Terms, calibration_of, make_promise
 from tfp_insects.metrics.arrays import BoolArray
 from tfp_insects.metrics.guarantee import risk_upper_bound
 from tfp_insects.runs.run import Run
+
+HEADINGS = (
+    *("run", "risk", "accept any", "keep it", "wrong", "accepted", "best"),
+    *("false alarms", "within", "unknown pass", "accepted"),
+)
 
 
 class Halving(NamedTuple):
@@ -57,16 +61,8 @@ def measure_promises(run: Run, terms: Terms, num_splits: int) -> Measured:
 
 def print_promises(found: Sequence[Measured], console: Console) -> None:
     """Prints a row for each run and risk."""
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    headings = (
-        *("run", "risk", "accept any", "keep it", "wrong", "accepted", "best", "false alarms", "within"),
-        *("pass", "accepted unknown"),
-    )
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "run" else "right")
-    for one in found:
-        table.add_row(*_row(one))
-    console.print(table)
+    title = "Promises made from one half of the test images, judged on the other"
+    print_table(title, HEADINGS, [_row(one) for one in found], console)
 
 
 def keeps_risk(halving: Halving, risk: float) -> bool:

@@ -2,10 +2,10 @@ import io
 
 import numpy as np
 import pytest
+from measuring.promises import Measured, keeps_risk, measure_promises, print_promises
 from rich.console import Console
 from scipy import stats
 
-from benchmarks.measuring.promises import Measured, keeps_risk, measure_promises, print_promises
 from tfp_insects.compare.promise import Terms
 from tfp_insects.files import write_json
 from tfp_insects.runs.predictions import Predictions, write_predictions
