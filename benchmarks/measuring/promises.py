@@ -111,9 +111,12 @@ def _judge(calibration: Calibration, half: BoolArray, terms: Terms) -> Halving:
 def _best_threshold(calibrating: Scored, risk: float) -> float:
     """The lowest of all thresholds whose bound is within the risk; infinity if there is none."""
     order = np.argsort(-calibrating.confidence, kind="stable")
-    num_errors = np.cumsum(~calibrating.correct[order])
+    confidence, num_errors = calibrating.confidence[order], np.cumsum(~calibrating.correct[order])
     kept = np.flatnonzero(risk_upper_bound(num_errors, np.arange(1, len(order) + 1)) <= risk)
-    return float(calibrating.confidence[order][kept[-1]]) if kept.size else float("inf")
+    if not kept.size:
+        return float("inf")
+    # Just above the first that is not accepted.
+    return float(np.nextafter(confidence[kept[-1] + 1], np.inf)) if kept[-1] + 1 < len(order) else 0.0
 
 
 def _is_within(num_alarms: int, num_others: int, num_calibrating: int, rate: float) -> bool:

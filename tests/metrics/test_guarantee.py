@@ -118,6 +118,8 @@ def test_the_lowest_risk_is_the_first_level_that_finds_a_threshold() -> None:
         if guaranteed_threshold(confidence, correct, thresholds_to_test(*others, risk), risk).num_accepted
     ]
     assert level == kept[0]
+    assert lowest_risk(confidence, correct, *others, above=level) == kept[1] == pytest.approx(level + 0.01)
+    assert lowest_risk(confidence, correct, *others, above=level - 0.005) == level
     assert 0.01 < level < 0.2
 
 

@@ -274,7 +274,9 @@ def _accept(validation: Scored, test: Scored, num_examples: int, terms: Terms) -
     return dataclasses.replace(
         nothing,
         num_images_needed=None if needed is None else math.ceil(needed * num_examples / test.confidence.size),
-        lowest_risk=lowest_risk(test.confidence, test.correct, validation.confidence, validation.correct),
+        lowest_risk=lowest_risk(
+            test.confidence, test.correct, validation.confidence, validation.correct, above=terms.risk
+        ),
     )
 
 

@@ -176,9 +176,10 @@ def lowest_risk(
     correct: npt.ArrayLike,
     other_confidence: npt.ArrayLike,
     other_correct: npt.ArrayLike,
+    above: float = 0.0,
     confidence_level: float = CONFIDENCE_LEVEL,
 ) -> float | None:
-    """Returns the lowest level, in steps of 0.01, at which `guaranteed_threshold` finds a threshold.
+    """Returns the lowest level above one that is too low, in steps of 0.01, at which `guaranteed_threshold` finds a threshold.
 
     It is found by trying, so a promise at this level is weaker than one at a level chosen beforehand.
 
@@ -187,6 +188,7 @@ def lowest_risk(
         correct: bool [num_examples].
         other_confidence: float [num_others], of the images that order the thresholds.
         other_correct: bool [num_others].
+        above: A level that is too low.
         confidence_level: Of the promise.
 
     Returns:
@@ -195,7 +197,7 @@ def lowest_risk(
     Raises:
         ValueError: see `guaranteed_threshold`.
     """
-    for step in range(1, round(1.0 / LEVEL_STEP)):
+    for step in range(int(above / LEVEL_STEP + 1e-9) + 1, round(1.0 / LEVEL_STEP)):
         risk = round(step * LEVEL_STEP, 10)
         thresholds = thresholds_to_test(other_confidence, other_correct, risk)
         if guaranteed_threshold(confidence, correct, thresholds, risk, confidence_level).num_accepted:
