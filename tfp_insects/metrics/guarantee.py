@@ -179,7 +179,7 @@ def lowest_risk(
     above: float = 0.0,
     confidence_level: float = CONFIDENCE_LEVEL,
 ) -> float | None:
-    """Returns the lowest level above one that is too low, in steps of 0.01, at which `guaranteed_threshold` finds a threshold.
+    """Returns the lowest level above one that is too low, in steps of 0.01, that `guaranteed_threshold` can keep.
 
     It is found by trying, so a promise at this level is weaker than one at a level chosen beforehand.
 
