@@ -107,33 +107,6 @@ def test_coverage_at_a_risk_that_is_never_reached_is_0() -> None:
     assert selective.coverage_at_risk([0.9, 0.5], [False, True], risk=0.4) == 0.0
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_the_threshold_accepts_the_coverage_at_that_risk(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    confidence, correct = rng.random(30).round(1), rng.random(30) < 0.8
-    threshold = selective.threshold_at_risk(confidence, correct, risk=0.15)
-    accepted = confidence >= threshold
-    assert accepted.mean() == pytest.approx(selective.coverage_at_risk(confidence, correct, risk=0.15))
-    assert not accepted.any() or np.mean(~correct[accepted]) <= 0.15
-
-
-def test_the_threshold_lies_half_way_to_the_next_confidence() -> None:
-    assert selective.threshold_at_risk(CONFIDENCE, CORRECT, risk=0.4) == pytest.approx((0.5 + 0.3) / 2)
-
-
-def test_the_threshold_that_accepts_all_is_the_lowest_confidence() -> None:
-    assert selective.threshold_at_risk(CONFIDENCE, CORRECT, risk=0.5) == 0.3
-
-
-def test_the_threshold_that_accepts_nothing_is_infinity() -> None:
-    assert selective.threshold_at_risk([0.9, 0.5], [False, True], risk=0.4) == float("inf")
-
-
-def test_the_threshold_separates_neighbouring_floats() -> None:
-    low, high = 0.5, float(np.nextafter(0.5, 1))
-    assert selective.threshold_at_risk([low, high], [False, True], risk=0.0) == high
-
-
 def test_one_example() -> None:
     assert selective.area_under_risk_coverage_curve([0.7], [False]) == 1.0
     assert selective.accuracy_at_coverage([0.7], [True]) == 1.0
@@ -166,5 +139,3 @@ def test_wrong_arguments_are_refused() -> None:
         selective.accuracy_at_coverage([0.5], [True], coverage=80)
     with pytest.raises(ValueError, match="risk: expected 0 to 1, got 5"):
         selective.coverage_at_risk([0.5], [True], risk=5)
-    with pytest.raises(ValueError, match=r"risk: expected 0 to 1, got -0\.1"):
-        selective.threshold_at_risk([0.5], [True], risk=-0.1)

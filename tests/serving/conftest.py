@@ -23,7 +23,8 @@ from tfp_insects.serving.export import export_run
 
 CLASS_NAMES = ("ant", "bee", "fly", "wasp")
 IMAGE_SIZE = 63
-NUM_LABELLED = 40
+NUM_LABELLED = 160
+NUM_UNKNOWN = 24
 NUM_SAMPLES = 8
 NUM_LAST_LAYER_SAMPLES = 2
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -83,9 +84,13 @@ class Runs:
         for name, seed in (("validation_predictions.npz", 1), ("predictions.npz", 2)):
             write_arrays(directory / name, **cls.labelled_predictions(network, seed))
         is_random = model != "cnn"
+        ood: dict[str, Any] = {}
+        if is_random:  # The CNN was not asked about images of no known class.
+            write_arrays(directory / "ood_predictions.npz", **cls.unknown_predictions(network))
+            ood = {"ood_data": "noise", "ood_fingerprint": "ef", "num_ood_examples": NUM_UNKNOWN}
         numbers = {"num_samples": NUM_SAMPLES if is_random else 1, "prediction_method": "moments"}
         numbers["num_draws"] = NUM_SAMPLES * NUM_LAST_LAYER_SAMPLES if is_random else 1
-        record = {"format": 2, "best_epoch": 3, "is_tempered": False, "accuracy": 0.5, **numbers}
+        record = {"format": 2, "best_epoch": 3, "is_tempered": False, "accuracy": 0.5, **numbers, **ood}
         write_json(directory / "record.json", record)
         return directory
 
@@ -124,13 +129,25 @@ class Runs:
         return network
 
     @classmethod
+    def unknown_predictions(cls, network: Any) -> dict[str, np.ndarray]:
+        pixels = np.random.default_rng(3).uniform(0, 255, (NUM_UNKNOWN, 30, 30, 3))
+        images = cls.prepare([tf.io.encode_png(np.uint8(image)).numpy() for image in pixels])
+        return {
+            "probabilities": make_predictor(network).predict([(images, None)], NUM_SAMPLES, 3, NUM_LAST_LAYER_SAMPLES),
+            "labels": np.full(NUM_UNKNOWN, -1, np.int32),
+            "class_names": np.array(CLASS_NAMES),
+            "example_ids": np.array([f"noise {i % 4}/{i}.png" for i in range(NUM_UNKNOWN)]),
+        }
+
+    @classmethod
     def labelled_predictions(cls, network: Any, seed: int) -> dict[str, np.ndarray]:
         images = cls.prepare(cls.images(NUM_LABELLED, seed=seed))
         probabilities = make_predictor(network).predict([(images, None)], NUM_SAMPLES, seed, NUM_LAST_LAYER_SAMPLES)
         mean = probabilities.mean(0)
-        is_wrong = np.random.default_rng(seed).uniform(size=NUM_LABELLED) > mean.max(-1) ** 0.3
+        is_unsure = mean.max(-1) < np.median(mean.max(-1))  # Half of all; the others are right.
+        is_wrong = is_unsure & (np.random.default_rng(seed).uniform(size=NUM_LABELLED) < 0.7)
         labels = np.where(is_wrong, (mean.argmax(-1) + 1) % len(CLASS_NAMES), mean.argmax(-1))
-        labels[: len(CLASS_NAMES)] = range(len(CLASS_NAMES))  # Each class is there.
+        labels[np.argsort(mean.max(-1))[: len(CLASS_NAMES)]] = range(len(CLASS_NAMES))  # Each class is there.
         return {
             "probabilities": probabilities,
             "labels": labels.astype(np.int32),

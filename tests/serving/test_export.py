@@ -1,5 +1,4 @@
 import json
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tfp_insects.compare.promise import Terms, promise_of
 from tfp_insects.errors import InputError
-from tfp_insects.runs.predictions import Predictions
+from tfp_insects.metrics.draws import LabelledDraws
+from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.runs.reading import open_run
 from tfp_insects.runs.run import Run
-from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
+from tfp_insects.serving import wording
 from tfp_insects.serving.export import describe, export_run
 from tfp_insects.serving.loaded_model import LoadedModel, newest_version
 from tfp_insects.serving.versions import versions_in, write_version
@@ -109,56 +109,89 @@ def test_the_model_card_says_what_the_model_is(version_of: Get, run_of: Get, run
     confusion = np.zeros((4, 4), int)
     np.add.at(confusion, (test.labels, predicted), 1)
     assert card["test_confusion"] == confusion.tolist()
-    assert card["accepted"]["risk"] == 0.05
     assert card["training"]["data"] == "bars"
     assert "tensorflow" in card["versions"]
     assert any("MIT" in line for line in card["licences"])
 
 
-def predictions(confidences: list[float], correct: list[bool]) -> Predictions:
-    first = np.array(confidences, np.float32)
-    probabilities = np.stack([first, 1 - first], -1)[np.newaxis]
-    return Predictions(probabilities, np.where(correct, 0, 1).astype(np.int32))
+def test_the_model_card_says_what_is_promised_and_on_what_it_rests(version_of: Get, run_of: Get) -> None:
+    card, run = json.loads((version_of("all") / "model_card.json").read_text()), open_run(run_of("all"))
+    promise = promise_of(run, Terms(0.05, 0.05))
+    acceptance, alarm = promise.acceptance, promise.alarm
+    assert alarm is not None
+    assert acceptance.is_possible
+    accepted, test = card["accepted"], LabelledDraws(run.test.probabilities, run.test.labels)
+    assert (accepted["risk"], accepted["confidence_level"]) == (0.05, 0.95)
+    assert accepted["threshold"] == acceptance.threshold
+    assert accepted["calibration"]["num_accepted"] == acceptance.num_accepted > 0
+    assert accepted["calibration"]["coverage"] == acceptance.num_accepted / len(test.labels)
+    assert (accepted["num_images_needed"], accepted["lowest_risk"]) == (None, None)
+    assert (card["alarm"]["score"], card["alarm"]["threshold"]) == (alarm.score, alarm.threshold)
+    passed = card["alarm"]["unknown"]["passed"]
+    assert passed["count"] == alarm.num_passed
+    assert passed["low"] <= passed["estimate"] == alarm.num_passed / alarm.num_judged <= passed["high"]
+    # The errors of the images that are not called unknown.
+    scores = next(score for score in ood_scores() if score.name == alarm.score).score(test)
+    is_known = scores <= alarm.threshold
+    expected = np.zeros((4, 4), int)
+    np.add.at(expected, (test.labels[is_known], test.mean.argmax(-1)[is_known]), 1)
+    assert card["alarm"]["test_confusion"] == expected.tolist()
+    assert expected.sum() >= 0.95 * len(test.labels) - 1
+    assert wording.promise_of_accepted(card).startswith(f"Accepted: {acceptance.coverage:.1%} of 160 test images.")
 
 
-def test_the_threshold_keeps_to_the_risk() -> None:
-    labelled = predictions([0.99, 0.95, 0.9, 0.8, 0.7], [True, True, True, False, True])
-    # Risks from the surest on: 0, 0, 0, 1/4, 1/5.
-    assert choose_threshold(labelled, 0.0) == pytest.approx(0.85)
-    assert choose_threshold(labelled, 0.1) == pytest.approx(0.85)
-    assert choose_threshold(labelled, 0.2) == pytest.approx(0.7)
-    assert choose_threshold(predictions([0.9, 0.8], [False, True]), 0.1) == math.inf
-
-
-def test_a_threshold_is_judged_on_other_images() -> None:
-    found = judge_threshold(predictions([0.99, 0.9, 0.86, 0.8], [True, False, True, True]), 0.85).to_json()
-    interval = stats.binomtest(2, 3).proportion_ci(method="wilson")
-    assert found == {
-        "num_examples": 4,
-        "num_accepted": 3,
-        "num_correct": 2,
-        "coverage": 0.75,
-        "accuracy": {"estimate": 2 / 3, "low": interval.low, "high": interval.high},
-    }
-    assert judge_threshold(predictions([0.9], [True]), math.inf).to_json()["accuracy"] is None
-
-
-def test_answers_are_accepted_from_the_cards_threshold_on(version_of: Get, runs: Any) -> None:
+def test_without_images_of_no_known_class_there_is_no_alarm(version_of: Get) -> None:
     card = json.loads((version_of("cnn") / "model_card.json").read_text())
-    answer = tf.saved_model.load(str(version_of("cnn"))).signatures["serving_default"](
-        image_bytes=tf.constant(runs.images(40, seed=1))
-    )
-    accepted = answer["probabilities"].numpy().max(-1) >= card["accepted"]["threshold"]
-    np.testing.assert_array_equal(answer["accepted"], accepted)
-    assert accepted.sum() == card["accepted"]["validation"]["num_accepted"] > 0
+    assert (card["alarm"], card["alarm_obstacle"]) == (None, "the run was not asked about images of no known class")
+    assert card["limits"][0].startswith("Every image gets one of the classes")
+
+
+def test_answers_are_accepted_and_unknown_as_the_card_says(version_of: Get, runs: Any) -> None:
+    images = runs.in_unit_range(runs.images(160, seed=2))
+    for name in ("cnn", "all"):
+        card = json.loads((version_of(name) / "model_card.json").read_text())
+        signature = tf.saved_model.load(str(version_of(name))).signatures["predict_seeded"]
+        answer = {
+            key: value.numpy() for key, value in signature(images=images, seed=tf.fill([160], np.int64(2))).items()
+        }
+        accepted = answer["probabilities"].max(-1) >= card["accepted"]["threshold"]
+        unknown = np.zeros(160, bool)
+        if card["alarm"] is not None:
+            output = {"mutual_information": "epistemic"}.get(card["alarm"]["score"], card["alarm"]["score"])
+            score = answer[output] if output in answer else 1 - answer["probabilities"].max(-1)
+            unknown = score > np.float32(card["alarm"]["threshold"])
+            assert 0 < unknown.sum() < 40
+        np.testing.assert_array_equal(answer["unknown"], unknown)
+        np.testing.assert_array_equal(answer["accepted"], accepted & ~unknown)
+        # With other noise than the run's; the CNN has none.
+        expected = card["accepted"]["calibration"]["num_accepted"]
+        assert answer["accepted"].sum() == pytest.approx(expected, abs=0 if name == "cnn" else 30)
 
 
 def test_draws_and_risk_are_fixed_at_export(run_of: Get, tmp_path: Path) -> None:
-    export = export_run(run_of("head"), tmp_path / "insects", num_samples=3, risk=1.0)
-    assert (export.card["num_samples"], export.card["accepted"]["validation"]["coverage"]) == (3, 1.0)
-    coverage = export.card["accepted"]["test"]["coverage"]
-    assert "3 passes an answer." in describe(export)
-    assert f"Accepted at a risk of 1: {coverage:.1%} of the test images" in describe(export)
+    export = export_run(run_of("head"), tmp_path / "insects", num_samples=3, risk=1.0, false_alarm_rate=0.2)
+    assert (export.card["num_samples"], export.card["accepted"]["threshold"]) == (3, 0.0)
+    assert export.card["alarm"]["false_alarm_rate"] == 0.2
+    coverage = export.card["accepted"]["calibration"]["coverage"]
+    assert 0.75 < coverage < 0.85
+    text = describe(export)
+    assert "3 passes an answer." in text
+    assert f"Accepted: {coverage:.1%} of 160 test images." in text
+    assert "Called unknown by" in text
+    assert "at most 20% of images of the known classes" in text
+    assert export.card["limits"][-1].endswith("the export answers with 3 by moments.")
+
+
+def test_what_would_be_needed_is_said_where_nothing_can_be_accepted(run_of: Get, tmp_path: Path) -> None:
+    export = export_run(run_of("cnn"), tmp_path / "insects", None, risk=0.01)
+    accepted = export.card["accepted"]
+    assert (accepted["threshold"], accepted["calibration"]["num_accepted"]) == (None, 0)
+    text = describe(export)
+    assert "No answer is accepted: on 160 test images no threshold keeps to 1% wrong answers" in text
+    assert f"About {accepted['num_images_needed']:,} test images would be needed." in text
+    assert f"A risk of {100 * accepted['lowest_risk']:g}% can be had." in text
+    again = export_run(run_of("cnn"), tmp_path / "insects", None, risk=accepted["lowest_risk"])
+    assert again.card["accepted"]["threshold"] is not None
 
 
 def test_a_run_that_cannot_be_exported_is_named(run_of: Get, tmp_path: Path) -> None:

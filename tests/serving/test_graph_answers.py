@@ -11,8 +11,11 @@ import tensorflow as tf
 from tfp_insects.bayes.moments_predictor import make_predictor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.metrics import scores as metrics
+from tfp_insects.metrics.draws import Draws
+from tfp_insects.metrics.metric import OodScore
+from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.runs.reading import open_run
-from tfp_insects.serving.graph import summarise
+from tfp_insects.serving.graph import SERVED_SCORES, AlarmRule, summarise
 
 Get = Callable[[str], Path]
 
@@ -86,3 +89,18 @@ def test_answers_are_accepted_from_the_threshold_on() -> None:
         for threshold in (0.5, 0.6, 0.66, float("inf"))
     }
     assert accepted == {0.5: [True, True], 0.6: [True, False], 0.66: [False, False], float("inf"): [False, False]}
+
+
+@pytest.mark.parametrize("score", ood_scores(), ids=lambda score: score.name)
+def test_images_are_unknown_above_the_threshold_of_each_score_and_accepted_below(score: OodScore) -> None:
+    assert score.name in SERVED_SCORES
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.full(3, 0.5), size=(4, 50)).astype(np.float32)
+    expected = score.score(Draws(probabilities))
+    threshold = float(np.sort(expected)[29:31].mean())
+    found = summarise(tf.constant(probabilities), ("ant", "bee", "fly"), 0.4, AlarmRule(score.name, threshold))
+    np.testing.assert_array_equal(found["unknown"], expected > threshold)
+    confidence = probabilities.mean(0).max(-1)
+    np.testing.assert_array_equal(found["accepted"], (confidence >= 0.4) & (expected < threshold))
+    assert 0 < found["accepted"].numpy().sum() <= 30
+    assert not summarise(tf.constant(probabilities), ("ant", "bee", "fly"), 0.4)["unknown"].numpy().any()

@@ -19,6 +19,7 @@ OUTPUTS: dict[str, tuple[Any, list[int | None]]] = {
     "epistemic": (tf.float32, [None]),
     "probability_std": (tf.float32, [None, 4]),
     "accepted": (tf.bool, [None]),
+    "unknown": (tf.bool, [None]),
 }
 BAD_INPUTS: dict[str, tuple[str, dict[str, Any]]] = {
     "grey levels": ("predict_images", {"images": np.full([1, 9, 9, 3], 200.0, np.float32)}),

@@ -1,6 +1,7 @@
 """scripts/predict.py, as it is run: in processes that cannot import what trained the model."""
 
 import csv
+import dataclasses
 import html
 import io
 import os
@@ -98,16 +99,21 @@ def check_rows(rows: list[dict[str, str]], runs: Any) -> None:
             doubt = float(row["aleatoric"]) + float(row["epistemic"])
             assert float(row["entropy"]) == pytest.approx(doubt, abs=1e-4)
             assert row["accepted"] in ("true", "false")
+            assert row["unknown"] in ("true", "false")
+            assert (row["accepted"], row["unknown"]) != ("true", "true")
 
 
 def check_output(output: str, rows: list[dict[str, str]], folder: Path) -> None:
-    counts = read_rows(folder / "table-counts.csv")
-    predicted = Counter(row["class"] for row in rows if row["class"])
+    *counts, unknown = read_rows(folder / "table-counts.csv")
+    num_unknown = sum(row["unknown"] == "true" for row in rows)
+    assert unknown == {"class": "(unknown)", "predicted": str(num_unknown), "estimate": "", "low": "", "high": ""}
+    predicted = Counter(row["class"] for row in rows if row["class"] and row["unknown"] == "false")
     assert {row["class"]: int(row["predicted"]) for row in counts if row["predicted"] != "0"} == predicted
-    assert sum(float(row["estimate"]) for row in counts) == pytest.approx(150, abs=1)
+    assert sum(float(row["estimate"]) for row in counts) == pytest.approx(150 - num_unknown, abs=1)
     assert all(float(row["low"]) <= float(row["high"]) for row in counts)
     to_review = sum(row["accepted"] == "false" for row in rows)
     assert f"{to_review} of 150 images ({to_review / 150:.1%}) should be looked at" in " ".join(output.split())
+    assert f"{num_unknown} of 150 images ({num_unknown / 150:.1%}) are called unknown." in " ".join(output.split())
     assert "2 images could not be read" in output
 
 
@@ -186,6 +192,39 @@ CARD = {
 }
 
 
+# As of now: with promises.
+NEW_CARD = {
+    **CARD,
+    "accepted": {
+        "risk": 0.05,
+        "confidence_level": 0.95,
+        "threshold": 0.9,
+        "calibration": {
+            **{"images": "test", "num_examples": 100, "num_accepted": 60, "num_errors": 0},
+            **{"coverage": 0.6, "upper_bound": 0.0487},
+        },
+        "num_images_needed": None,
+        "lowest_risk": None,
+    },
+    "alarm": {
+        "label": "mutual information",
+        "false_alarm_rate": 0.05,
+        "false_alarm_interval": {"low": 0.02, "high": 0.09},
+        "num_examples": 100,
+        "unknown": {
+            **{"data": "objects.zip", "num_judged": 50},
+            "passed": {"count": 20, "estimate": 0.4, "low": 0.28, "high": 0.54},
+            "accepted": {"count": 5, "estimate": 0.1, "low": 0.04, "high": 0.21},
+        },
+        "test_confusion": [[40, 0], [0, 40]],
+    },
+}
+PROMISE = (
+    "Of the other 890, at most 5% should be wrong: that is promised with a confidence of 95% of images of the known classes "
+    "that are like the test images, of which 0 of 60 accepted answers were wrong."
+)
+
+
 def many_rows(count: int) -> Iterator[tuple[str, Answer]]:
     """Each tenth image is uncertain, the later the more; each hundredth is bad."""
     for i in range(count):
@@ -231,3 +270,39 @@ def test_the_page_says_what_it_leaves_out_and_what_the_rest_is_worth() -> None:
     assert page.count("no picture") == 5
     nothing = summarise(iter([]), CARD, 5)
     assert "No image could be read." in render(nothing, CARD, read, Path("table.csv"))
+
+
+def unknown_rows(count: int) -> Iterator[tuple[str, Answer]]:
+    """The same, every uncertain image called unknown, the others not."""
+    for path, answer in many_rows(count):
+        yield path, answer if answer.error else dataclasses.replace(answer, unknown=not answer.accepted)
+
+
+def test_images_that_are_called_unknown_are_counted_apart_and_shown() -> None:
+    summary = summarise(unknown_rows(1000), NEW_CARD, max_to_review=5)
+    assert (summary.num_unknown, summary.num_to_review) == (100, 100)
+    assert sum(count.predicted for count in summary.counts) == 890
+    # Of the images that were not called unknown no test image was mistaken; of all, every sixth was.
+    for count in summary.counts:
+        assert count.estimate == pytest.approx(count.predicted, rel=0.03)
+    page = re.sub(r"\s+", " ", render(summary, NEW_CARD, lambda path: b"no image", Path("table.csv")))
+    assert PROMISE in page
+    assert "100 of 990 images (10.1%) are called unknown. Of images of the known classes at most 5% should be" in page
+    assert "of 50 of objects.zip, 40.0% (28.0% to 54.0%) passed." in page
+    assert page.count("unknown; most like") == 5
+    assert '<th scope="row">(unknown)</th><td>100</td>' in page
+    assert "Images that are called unknown are counted apart." in page
+
+
+def test_the_page_of_a_model_that_accepts_nothing_says_what_would_help() -> None:
+    accepted = {**NEW_CARD["accepted"], "threshold": None, "num_images_needed": 1234, "lowest_risk": 0.12}
+    card = {**NEW_CARD, "accepted": accepted, "alarm": None}
+    rows = ((path, dataclasses.replace(answer, accepted=False)) for path, answer in many_rows(100))
+    page = re.sub(r"\s+", " ", render(summarise(rows, card, 5), card, lambda path: b"", Path("table.csv")))
+    assert "at a risk of 5%. About 1,234 test images would be needed. A risk of 12% can be had." in page
+    assert "called unknown" not in page
+    assert "(unknown)" not in page
+    none = {**card, "accepted": {**accepted, "num_images_needed": None, "lowest_risk": None}}
+    assert wording.review_share(summarise(many_rows(10), none, 5), none).endswith(
+        "More test images would not help: too many answers are wrong at each threshold."
+    )

@@ -70,29 +70,6 @@ def coverage_at_risk(confidence: npt.ArrayLike, correct: npt.ArrayLike, risk: fl
     return float(_coverage_at_risk(_groups_of_all(confidence, correct), risk)[0])
 
 
-def threshold_at_risk(confidence: npt.ArrayLike, correct: npt.ArrayLike, risk: float) -> float:
-    """Returns the threshold of `coverage_at_risk`: answers with confidence >= threshold are accepted.
-
-    It lies half way between the last confidence accepted and the next one, so that rounding (a score computed again in
-    another precision) moves no example across. Where all are accepted it is the lowest confidence seen; where no
-    coverage has so little risk it is infinity, which accepts nothing. The risk is that of the examples given, not a
-    bound on it.
-
-    Raises:
-        ValueError: see `coverage_at_risk`.
-    """
-    groups = _groups_of_all(confidence, correct)
-    accepted = np.flatnonzero(_within_risk(groups, risk)[:, 0])
-    if accepted.size == 0:
-        return float("inf")
-    values = np.unique(checked_scores(confidence, "confidence"))[::-1]
-    last = accepted[-1]
-    if last == values.size - 1:
-        return float(values[last])
-    middle = 0.5 * (values[last] + values[last + 1])
-    return float(middle if middle > values[last + 1] else values[last])
-
-
 def resampled_aurc(confidence: npt.ArrayLike, correct: npt.ArrayLike, counts: IntArray) -> FloatArray:
     """Returns `area_under_risk_coverage_curve` of many resamples at once.
 

@@ -1,8 +1,12 @@
 """What a model says to one image, and the row of a table that it becomes."""
 
 import dataclasses
+from collections.abc import Sequence
 
-COLUMNS = ("path", "class", "probability", "entropy", "aleatoric", "epistemic", "accepted", "error")
+COLUMNS = ("path", "class", "probability", "entropy", "aleatoric", "epistemic", "accepted", "unknown", "error")
+# Of tables that were begun before there was an alarm.
+OLD_COLUMNS = tuple(name for name in COLUMNS if name != "unknown")
+_TRUTHS = {"true": True, "false": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +19,8 @@ class Answer:
         entropy: Predictive entropy, in nats: all doubt.
         aleatoric: Expected entropy, in nats: doubt that each draw of the weights has by itself.
         epistemic: Mutual information, in nats: how much the draws of the weights disagree.
-        accepted: Whether the probability reaches the threshold, which kept to the risk level on validation images.
+        accepted: Whether the answer is one of those of which the model card makes its promise.
+        unknown: Whether the image is called one of no known class; none where the model has no alarm.
         error: Why the image could not be read; empty with an answer.
     """
 
@@ -25,20 +30,24 @@ class Answer:
     aleatoric: float = 0.0
     epistemic: float = 0.0
     accepted: bool = False
+    unknown: bool | None = None
     error: str = ""
 
-    def to_row(self, path: str) -> list[str]:
-        """The row of an image, in the order of `COLUMNS`."""
+    def to_row(self, path: str, columns: Sequence[str] = COLUMNS) -> list[str]:
+        """The row of an image, in the order of the columns, which are `COLUMNS` or `OLD_COLUMNS`."""
         if self.error:
-            return [path, "", "", "", "", "", "", self.error]
+            return [path, *[""] * (len(columns) - 2), self.error]
         numbers = (self.probability, self.entropy, self.aleatoric, self.epistemic)
-        return [path, self.predicted_class, *(f"{number:.6g}" for number in numbers), str(self.accepted).lower(), ""]
+        unknown = "" if self.unknown is None else str(self.unknown).lower()
+        truths = [str(self.accepted).lower(), *([unknown] if "unknown" in columns else [])]
+        return [path, self.predicted_class, *(f"{number:.6g}" for number in numbers), *truths, ""]
 
     @classmethod
     def from_row(cls, row: list[str]) -> "Answer":
         """Reads what `to_row` wrote; raises `ValueError` for a row that it did not write."""
-        _, predicted_class, probability, entropy, aleatoric, epistemic, accepted, error = row
+        _, predicted_class, probability, entropy, aleatoric, epistemic, accepted, *unknown, error = row
         if error:
             return cls(error=error)
         numbers = float(probability), float(entropy), float(aleatoric), float(epistemic)
-        return cls(predicted_class, *numbers, {"true": True, "false": False}[accepted])
+        is_unknown = _TRUTHS[unknown[0]] if any(unknown) else None
+        return cls(predicted_class, *numbers, _TRUTHS[accepted], is_unknown)

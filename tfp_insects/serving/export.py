@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfp_insects.compare.promise import Terms
 from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written, write_json
 from tfp_insects.models.method_table import find_method, methods
@@ -14,7 +15,8 @@ from tfp_insects.plain_path import PlainPath
 from tfp_insects.runs.config import MOMENTS, MOMENTS_DRAWS, Draws
 from tfp_insects.runs.reading import open_run
 from tfp_insects.runs.run import Run
-from tfp_insects.serving.graph import ServedModel, ServingOptions
+from tfp_insects.serving import wording
+from tfp_insects.serving.graph import AlarmRule, ServedModel, ServingOptions
 from tfp_insects.serving.layout import CLASS_NAMES_NAME, MODEL_CARD_NAME, WARMUP_NAME
 from tfp_insects.serving.model_card import make_model_card
 from tfp_insects.serving.versions import write_version
@@ -30,14 +32,17 @@ class Export(NamedTuple):
     card: dict[str, Any]
 
 
-def export_run(run_directory: Path, output: Path, num_samples: int | None, risk: float) -> Export:
+def export_run(
+    run_directory: Path, output: Path, num_samples: int | None, risk: float, false_alarm_rate: float = 0.05
+) -> Export:
     """Exports a run as the next version of a model.
 
     Args:
         run_directory: A finished run.
         output: The model's directory; its name is what servers call it.
         num_samples: Draws of what lies before the dense layers; none for the run's own number. The CNN has one always.
-        risk: Share of wrong answers allowed among accepted ones, on validation images.
+        risk: Share of wrong answers allowed among accepted ones.
+        false_alarm_rate: Share of images of known classes that may be called unknown.
 
     Raises:
         InputError: The run is not finished, a number makes no sense, or `output` cannot be written.
@@ -46,8 +51,9 @@ def export_run(run_directory: Path, output: Path, num_samples: int | None, risk:
         raise InputError(
             f"num_samples={num_samples}: expected a number of at least 1, for example 2", field="num_samples"
         )
+    terms = Terms(risk, false_alarm_rate)
     run = open_exportable(run_directory)
-    card = make_model_card(run, _draws(run, num_samples), risk)
+    card = make_model_card(run, _draws(run, num_samples), terms)
 
     def write(partial: Path) -> None:
         with told_if_tensorflow_did_not_write(output), told_if_not_written(output):
@@ -82,13 +88,14 @@ def open_exportable(run_directory: Path) -> Run:
 
 def save_model(run: Run, card: dict[str, Any], directory: Path) -> None:
     """Writes the SavedModel alone into a directory."""
-    threshold = card["accepted"]["threshold"]
+    threshold, alarm = card["accepted"]["threshold"], card["alarm"]
     options = ServingOptions(
         run.preprocessing,
         run.class_names,
         card["num_samples"],
         card["num_last_layer_samples"],
         math.inf if threshold is None else threshold,
+        None if alarm is None else AlarmRule(alarm["score"], alarm["threshold"]),
     )
     model = run.build_model()
     with tempfile.TemporaryDirectory() as scratch:
@@ -106,24 +113,14 @@ def save_model(run: Run, card: dict[str, Any], directory: Path) -> None:
 def describe(export: Export) -> str:
     """Says in a few lines what was exported."""
     card = export.card
-    accepted, accuracy = card["accepted"], card["metrics"]["accuracy"]
+    accuracy = card["metrics"]["accuracy"]
     return "\n".join(
         [
             f"Exported {export.version}: {card['model']} with {len(card['class_names'])} classes, "
             f"{'one pass' if card['num_samples'] == 1 else str(card['num_samples']) + ' passes'} an answer.",
             f"Test accuracy {accuracy['estimate']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}) on "
             f"{card['num_test_examples']} images.",
-            _describe_accepted(accepted),
+            wording.promise_of_accepted(card),
+            wording.promise_of_alarm(card),
         ]
     )
-
-
-def _describe_accepted(accepted: dict[str, Any]) -> str:
-    if accepted["threshold"] is None:
-        return (
-            f"No answer will be accepted: on the validation images no threshold keeps to a risk of {accepted['risk']:g}. "
-            "Allow a higher risk to have some."
-        )
-    line = f"Accepted at a risk of {accepted['risk']:g}: {accepted['test']['coverage']:.1%} of the test images"
-    accuracy = accepted["test"]["accuracy"]
-    return f"{line}." if accuracy is None else f"{line}, {accuracy['estimate']:.1%} of them right."

@@ -19,7 +19,7 @@ from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.image_files import ImageFiles, open_image_files
 from tfp_insects.serving.loaded_model import LoadedModel
 from tfp_insects.serving.review import MAX_IMAGES, write_review
-from tfp_insects.serving.summary import ClassCount, Summary, summarise
+from tfp_insects.serving.summary import Summary, summarise
 from tfp_insects.serving.table import PredictionTable, open_table
 from tfp_insects.text import plain
 
@@ -131,33 +131,37 @@ def _tell(summary: Summary, model: LoadedModel, command: Command, console: Conso
     say = _speaker(console)
     if summary.counts:
         path = command.output.with_name(f"{command.output.stem}-counts.csv")
-        _write_counts(path, summary.counts)
-        console.print(_counts_table(summary.counts))
+        _write_counts(path, summary)
+        console.print(_counts_table(summary))
         say(wording.counts_note(model.card))
     say(wording.review_share(summary, model.card))
-    accuracy = wording.expected_accuracy(summary, model.card)
-    if accuracy:
-        say(accuracy)
+    for sentence in (wording.expected_accuracy(summary, model.card), wording.unknown_share(summary, model.card)):
+        if sentence:
+            say(sentence)
     if summary.num_errors:
         say(f"{wording.unread(summary)}; the column error says why.")
     say(f"Table: {command.output}")
 
 
-def _counts_table(counts: Sequence[ClassCount]) -> Table:
+def _counts_table(summary: Summary) -> Table:
     table = Table("class")
     for heading in ("predicted", "estimate", "95 % interval"):
         table.add_column(heading, justify="right")
-    for count in counts:
+    for count in summary.counts:
         interval = f"{count.low:,.0f} to {count.high:,.0f}"
         table.add_row(plain(as_text(count.name)), f"{count.predicted:,}", f"{count.estimate:,.0f}", interval)
+    if summary.num_unknown is not None:
+        table.add_row(wording.UNKNOWN, f"{summary.num_unknown:,}", "", "")
     return table
 
 
-def _write_counts(path: Path, counts: Sequence[ClassCount]) -> None:
+def _write_counts(path: Path, summary: Summary) -> None:
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["class", "predicted", "estimate", "low", "high"])
         writer.writerows(
             [count.name, count.predicted, f"{count.estimate:.1f}", f"{count.low:.1f}", f"{count.high:.1f}"]
-            for count in counts
+            for count in summary.counts
         )
+        if summary.num_unknown is not None:
+            writer.writerow([wording.UNKNOWN, summary.num_unknown, "", "", ""])

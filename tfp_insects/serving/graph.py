@@ -1,7 +1,9 @@
 """What a server runs: a graph of plain TensorFlow operations from images to probabilities and uncertainties."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
@@ -13,6 +15,24 @@ from tfp_insects.data.pipeline import Preprocessing
 # Resizing on the client's side may leave [0, 1] by rounding; images in [0, 255] leave it by far.
 RANGE_TOLERANCE = 1e-3
 LARGEST_SEED = 2**63 - 1
+# Scores of `metrics.unknown` in TensorFlow, from mean probabilities `[batch, num_classes]`, their entropy and the expected.
+SERVED_SCORES: Mapping[str, Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "predictive_entropy": lambda mean, predictive, aleatoric: predictive,
+    "mutual_information": lambda mean, predictive, aleatoric: tf.maximum(predictive - aleatoric, 0.0),
+    "one_minus_max_probability": lambda mean, predictive, aleatoric: 1.0 - tf.reduce_max(mean, axis=-1),
+}
+
+
+class AlarmRule(NamedTuple):
+    """Which images are called unknown.
+
+    Attributes:
+        score: Name of one of `SERVED_SCORES`.
+        threshold: Images with a higher score are; only those with a lower one are accepted.
+    """
+
+    score: str
+    threshold: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +45,7 @@ class ServingOptions:
         num_samples: Draws of what lies before the dense layers; 1 for its mean. See `MomentsPredictor`.
         num_last_layer_samples: Draws of the logits for each of these.
         threshold: Answers whose highest probability is at least this are accepted; infinity accepts none.
+        alarm: Which images are called unknown; none where none is.
     """
 
     preprocessing: Preprocessing
@@ -32,6 +53,7 @@ class ServingOptions:
     num_samples: int
     num_last_layer_samples: int
     threshold: float
+    alarm: AlarmRule | None = None
 
 
 class ServedModel(tf.Module):
@@ -122,7 +144,7 @@ class ServedModel(tf.Module):
         num_missing = tf.maximum(1 - batch_size, 0)
         padded = tf.pad(prepared, [[0, num_missing], [0, 0], [0, 0], [0, 0]])
         probabilities = self.predictive(padded, seed)[:, :batch_size]
-        return summarise(probabilities, self._options.class_names, self._options.threshold)
+        return summarise(probabilities, self._options.class_names, self._options.threshold, self._options.alarm)
 
 
 def _fresh_seed() -> tf.Tensor:
@@ -131,7 +153,9 @@ def _fresh_seed() -> tf.Tensor:
     return tf.raw_ops.RandomUniformInt(shape=tf.constant([], tf.int32), minval=zero, maxval=largest, seed=0, seed2=0)
 
 
-def summarise(probabilities: tf.Tensor, class_names: tuple[str, ...], threshold: float) -> dict[str, tf.Tensor]:
+def summarise(
+    probabilities: tf.Tensor, class_names: tuple[str, ...], threshold: float, alarm: AlarmRule | None = None
+) -> dict[str, tf.Tensor]:
     """Turns draws into answers, each with the batch first.
 
     The formulas are those of `uncertainty.metrics`, in nats.
@@ -140,6 +164,7 @@ def summarise(probabilities: tf.Tensor, class_names: tuple[str, ...], threshold:
         probabilities: float32 `[num_draws, batch, num_classes]`.
         class_names: Names in that order.
         threshold: Least highest probability of an accepted answer.
+        alarm: Which images are called unknown.
 
     Returns:
         The signatures' outputs by name.
@@ -147,6 +172,7 @@ def summarise(probabilities: tf.Tensor, class_names: tuple[str, ...], threshold:
     mean = tf.reduce_mean(probabilities, axis=0)
     names = tf.constant(class_names)
     predictive, aleatoric = _entropy(mean), tf.reduce_mean(_entropy(probabilities), axis=0)
+    is_known, is_unknown = _apart(mean, predictive, aleatoric, alarm)
     return {
         "probabilities": mean,
         "class_names": tf.tile(names[tf.newaxis], [tf.shape(mean)[0], 1]),
@@ -155,8 +181,19 @@ def summarise(probabilities: tf.Tensor, class_names: tuple[str, ...], threshold:
         "aleatoric": aleatoric,
         "epistemic": tf.maximum(predictive - aleatoric, 0.0),
         "probability_std": tf.math.reduce_std(probabilities, axis=0),
-        "accepted": tf.reduce_max(mean, axis=-1) >= tf.constant(threshold, tf.float32),
+        "accepted": is_known & (tf.reduce_max(mean, axis=-1) >= tf.constant(threshold, tf.float32)),
+        "unknown": is_unknown,
     }
+
+
+def _apart(
+    mean: tf.Tensor, predictive: tf.Tensor, aleatoric: tf.Tensor, alarm: AlarmRule | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Whether the score is below and whether it is above the alarm's threshold, bool `[batch]` each."""
+    if alarm is None:
+        return tf.ones_like(predictive, tf.bool), tf.zeros_like(predictive, tf.bool)
+    score, threshold = SERVED_SCORES[alarm.score](mean, predictive, aleatoric), tf.constant(alarm.threshold, tf.float32)
+    return score < threshold, score > threshold
 
 
 def _entropy(probabilities: tf.Tensor) -> tf.Tensor:

@@ -62,7 +62,7 @@ class LoadedModel:
                 return [Answer(error=_reason(error))]
             middle = len(contents) // 2
             return self._answer_group(contents[:middle]) + self._answer_group(contents[middle:])
-        return _answers({name: value.numpy() for name, value in outputs.items()})
+        return _answers({name: value.numpy() for name, value in outputs.items()}, bool(self.card.get("alarm")))
 
 
 def newest_version(path: Path) -> Path:
@@ -82,14 +82,16 @@ def newest_version(path: Path) -> Path:
     return directory
 
 
-def _answers(outputs: Mapping[str, Any]) -> list[Answer]:
+def _answers(outputs: Mapping[str, Any], has_alarm: bool) -> list[Answer]:
+    accepted = outputs["accepted"].tolist()
     columns = (
         [name.decode() for name in outputs["predicted_class"]],
         outputs["probabilities"].max(axis=-1).tolist(),
         outputs["predictive_entropy"].tolist(),
         outputs["aleatoric"].tolist(),
         outputs["epistemic"].tolist(),
-        outputs["accepted"].tolist(),
+        accepted,
+        outputs["unknown"].tolist() if has_alarm else [None] * len(accepted),
     )
     return [Answer(*fields) for fields in zip(*columns, strict=True)]
 

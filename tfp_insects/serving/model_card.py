@@ -3,25 +3,40 @@
 import dataclasses
 import datetime
 import importlib.metadata
-import math
 import uuid
 from typing import Any
 
+from tfp_insects.compare.promise import Terms, promise_of
 from tfp_insects.metrics.counts import confusion_matrix
+from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.metrics.scores import mean_probabilities
 from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.config import MOMENTS, Draws
 from tfp_insects.runs.run import Run
-from tfp_insects.serving.acceptance import choose_threshold, judge_threshold
+from tfp_insects.serving.graph import SERVED_SCORES
+from tfp_insects.serving.promise_fields import accepted_fields, alarm_fields
 
 VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "tensorflow-serving-api", "numpy", "tfp_insects")
 INTERVAL_SEED = 0
+NO_ALARM = "Every image gets one of the classes, also an image of something else."
+ALARM = (
+    "An image of something else is called unknown as often as the field alarm says of other such things; else it gets one "
+    "of the classes."
+)
 LIMITS = (
-    "Every image gets one of the classes, also an image of something else.",
-    "Metrics, the accepted share and corrected counts hold for images like the test images; a new place, season or "
-    "camera can lower them without notice.",
-    "Metrics were measured in the precision of the run (see training.precision); the export computes in float32.",
+    "Metrics, promises and corrected counts hold for images like the test images; a new place, season or camera can break "
+    "them without notice.",
+    "What is promised of accepted and of unknown answers holds for images of the known classes, each caught independently: "
+    "of images that were captured together and look alike, so many say less, and the bound is too low.",
+    "It holds for a risk that was chosen beforehand, and for one model: of several, the one that promises most promises too "
+    "much.",
+    "Metrics and promises were measured in the precision of the run (see training.precision); the export computes in "
+    "float32, with fresh noise.",
+)
+OTHER_DRAWS = (
+    "Metrics and promises were measured with {run} draws of what lies before the dense layers by {method}; the export "
+    "answers with {export} by moments."
 )
 LICENCES = {
     "code": "MIT",
@@ -34,19 +49,17 @@ LICENCES = {
 }
 
 
-def make_model_card(run: Run, draws: Draws, risk: float) -> dict[str, Any]:
+def make_model_card(run: Run, draws: Draws, terms: Terms) -> dict[str, Any]:
     """Collects all in plain values.
 
     Args:
         run: The run that is exported.
         draws: Of the exported model.
-        risk: Share of wrong answers among accepted ones that the threshold is chosen for.
-
-    Raises:
-        InputError: `risk` is no share.
+        terms: What is promised of accepted and of unknown answers.
     """
-    validation, test = run.validation, run.test
-    threshold = choose_threshold(validation, risk)
+    test = run.test
+    promise = promise_of(run, terms, [score for score in ood_scores() if score.name in SERVED_SCORES])
+    alarm = promise.alarm
     intervals = metric_intervals(test.probabilities, test.labels, seed=INTERVAL_SEED)
     predicted = mean_probabilities(test.probabilities).argmax(axis=-1)
     return {
@@ -61,14 +74,11 @@ def make_model_card(run: Run, draws: Draws, risk: float) -> dict[str, Any]:
         "training": _training(run),
         "metrics": {name: dataclasses.asdict(value) for name, value in intervals.items()},
         "num_test_examples": len(test.labels),
-        "accepted": {
-            "risk": risk,
-            "threshold": threshold if math.isfinite(threshold) else None,
-            "validation": judge_threshold(validation, threshold).to_json(),
-            "test": judge_threshold(test, threshold).to_json(),
-        },
+        "accepted": accepted_fields(promise.acceptance),
+        "alarm": None if alarm is None else alarm_fields(alarm, test, run.record["ood_data"]),
+        "alarm_obstacle": promise.alarm_obstacle,
         "test_confusion": confusion_matrix(test.labels, predicted, len(run.class_names)).tolist(),
-        "limits": list(LIMITS),
+        "limits": [NO_ALARM if alarm is None else ALARM, *LIMITS, *_other_draws(run, draws)],
         "licences": _licences(run),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
     }
@@ -87,6 +97,14 @@ def _training(run: Run) -> dict[str, Any]:
         "best_epoch": run.record["best_epoch"],
         "is_tempered": run.record["is_tempered"],
     }
+
+
+def _other_draws(run: Run, draws: Draws) -> list[str]:
+    """Says that the export does not answer just as the run did, whose answers were measured."""
+    if (run.num_samples, run.prediction_method) == (draws.num_samples, MOMENTS) or run.num_draws == 1:
+        return []
+    method = run.prediction_method.replace("_", " ")
+    return [OTHER_DRAWS.format(run=run.num_samples, method=method, export=draws.num_samples)]
 
 
 def _licences(run: Run) -> list[str]:

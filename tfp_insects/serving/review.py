@@ -64,6 +64,8 @@ def render(summary: Summary, card: Mapping[str, Any], read: Callable[[str], byte
         table=as_text(table.name),
         share=wording.review_share(summary, card),
         accuracy=wording.expected_accuracy(summary, card),
+        unknown=wording.unknown_share(summary, card),
+        unknown_name=wording.UNKNOWN,
         unread=wording.unread(summary),
         counts_note=wording.counts_note(card),
         style=Markup((TEMPLATES / "review.css").read_text(encoding="utf-8")),

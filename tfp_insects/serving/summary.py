@@ -42,9 +42,10 @@ class Summary:
         num_images: Rows.
         num_errors: Images that could not be read.
         num_accepted: Answers that are trusted.
-        counts: One entry a class, empty where no image could be read.
+        counts: One entry a class, of the images that are not called unknown; empty where there is none.
         to_review: Images with answers that are not trusted, most uncertain first; no more than were asked for.
         errors: Images that could not be read, with the reason; the first ones.
+        num_unknown: Images that are called unknown; none where the model has no alarm.
     """
 
     num_images: int
@@ -53,6 +54,7 @@ class Summary:
     counts: Sequence[ClassCount]
     to_review: Sequence[tuple[str, Answer]]
     errors: Sequence[tuple[str, Answer]]
+    num_unknown: int | None = None
 
     @property
     def num_to_review(self) -> int:
@@ -68,6 +70,7 @@ def summarise(rows: Iterable[tuple[str, Answer]], card: Mapping[str, Any], max_t
         card: The model's card.
         max_to_review: Number of images to keep for review.
     """
+    num_unknown = 0
     kinds: Counter[str] = Counter()
     predicted: Counter[str] = Counter()
     errors: list[tuple[str, Answer]] = []
@@ -77,7 +80,10 @@ def summarise(rows: Iterable[tuple[str, Answer]], card: Mapping[str, Any], max_t
             kinds["error"] += 1
             errors += [(path, answer)] if len(errors) < MAX_ERRORS else []
             continue
-        predicted[answer.predicted_class] += 1
+        if answer.unknown:
+            num_unknown += 1
+        else:
+            predicted[answer.predicted_class] += 1
         kinds["accepted" if answer.accepted else "review"] += 1
         if not answer.accepted:
             _keep_largest(uncertain, (answer.entropy, -number, path, answer), max_to_review)
@@ -88,6 +94,7 @@ def summarise(rows: Iterable[tuple[str, Answer]], card: Mapping[str, Any], max_t
         counts=_class_counts(predicted, card),
         to_review=[(path, answer) for _, _, path, answer in sorted(uncertain, reverse=True)],
         errors=errors,
+        num_unknown=num_unknown if card.get("alarm") else None,
     )
 
 
@@ -103,6 +110,7 @@ def _class_counts(predicted: Mapping[str, int], card: Mapping[str, Any]) -> list
     numbers = np.array([predicted.get(name, 0) for name in names])
     if numbers.sum() == 0:
         return []
-    corrected = corrected_counts(np.array(card["test_confusion"]), numbers, seed=COUNTS_SEED)
+    confusion = (card.get("alarm") or card)["test_confusion"]
+    corrected = corrected_counts(np.array(confusion), numbers, seed=COUNTS_SEED)
     fields = zip(names, numbers.tolist(), corrected.counts, corrected.low, corrected.high, strict=True)
     return [ClassCount(name, count, float(mean), float(low), float(high)) for name, count, mean, low, high in fields]

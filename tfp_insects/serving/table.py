@@ -15,7 +15,7 @@ import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, told_if_not_written, write_json
-from tfp_insects.serving.answers import COLUMNS, Answer
+from tfp_insects.serving.answers import COLUMNS, OLD_COLUMNS, Answer
 
 NAMES_AT_ONCE = 4096
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # Names of files need not be UTF-8.
@@ -52,12 +52,14 @@ class PredictionTable:
         path: The CSV.
         file: The same, open for reading and writing; it holds the header and whole rows.
         num_rows: Rows below the header.
+        columns: Of the header.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, num_rows: int) -> None:
+    def __init__(self, path: Path, file: BinaryIO, num_rows: int, columns: Sequence[str] = COLUMNS) -> None:
         self.path = path
         self.num_rows = num_rows
         self._file = file
+        self._columns = columns
 
     def written(self) -> "WrittenNames":
         """The names of the rows that are there."""
@@ -65,7 +67,8 @@ class PredictionTable:
 
     def append(self, names: Sequence[str], answers: Sequence[Answer]) -> None:
         """Writes rows so that they survive the end of the process and of the machine."""
-        _append(self._file, [answer.to_row(name) for name, answer in zip(names, answers, strict=True)])
+        rows = zip(names, answers, strict=True)
+        _append(self._file, [answer.to_row(name, self._columns) for name, answer in rows])
         self.num_rows += len(names)
 
     def rows(self) -> Iterator[tuple[str, Answer]]:
@@ -98,11 +101,11 @@ def open_table(path: Path, origin: Mapping[str, Any]) -> Iterator[PredictionTabl
     _claim(path, origin)
     with told_if_not_written(path), path.open("r+b" if path.exists() else "x+b") as file:
         _lock(file, path)
-        num_rows, end = _count_whole_rows(file, path)
+        columns, num_rows, end = _measure(file, path)
         file.truncate(end)
         if end == 0:
-            _append(file, [list(COLUMNS)])
-        yield PredictionTable(path, file, num_rows)
+            _append(file, [list(columns)])
+        yield PredictionTable(path, file, num_rows, columns)
 
 
 def _claim(path: Path, origin: Mapping[str, Any]) -> None:
@@ -166,7 +169,7 @@ def _whole_rows(file: BinaryIO, path: Path) -> Iterator[tuple[list[str], int]]:
     """Yields each row with the place where it ends; stops before a last row that is cut off."""
     lines = _Lines(file)
     reader = csv.reader(lines, strict=True)
-    number = 0
+    number, width = 0, 0
     while True:
         try:
             row = next(reader)
@@ -177,18 +180,21 @@ def _whole_rows(file: BinaryIO, path: Path) -> Iterator[tuple[list[str], int]]:
             row, is_cut_off = [], True
         if is_cut_off and not file.read(1):
             return
-        if is_cut_off or len(row) != len(COLUMNS) or (number == 0 and tuple(row) != COLUMNS):
+        if number == 0:
+            width = len(row) if tuple(row) in (COLUMNS, OLD_COLUMNS) else 0
+        if is_cut_off or not row or len(row) != width:
             raise _damaged(path, number)
         yield row, lines.end
         number += 1
 
 
-def _count_whole_rows(file: BinaryIO, path: Path) -> tuple[int, int]:
-    """Number of rows below the header, and where the last of them ends."""
+def _measure(file: BinaryIO, path: Path) -> tuple[Sequence[str], int, int]:
+    """Columns of a table, number of rows below its header, and where the last of them ends; a new one has all columns."""
+    columns: Sequence[str] = COLUMNS
     number = end = 0
-    for number, (_, end) in enumerate(_whole_rows(file, path)):  # noqa: B007
-        pass
-    return number, end
+    for number, (row, end) in enumerate(_whole_rows(file, path)):  # noqa: B007
+        columns = row if number == 0 else columns
+    return columns, number, end
 
 
 def _damaged(path: Path, number: int) -> InputError:

@@ -13,7 +13,10 @@ NUM_SAMPLES = flags.DEFINE_integer(
     "num_samples", None, "Monte Carlo draws of each answer; default: the run's own number"
 )
 RISK = flags.DEFINE_float(
-    "risk", 0.05, "share of wrong answers allowed among accepted ones; the threshold is chosen on validation images"
+    "risk", 0.05, "largest share of wrong answers among accepted ones, kept with a confidence of 95 %"
+)
+FALSE_ALARMS = flags.DEFINE_float(
+    "false_alarms", 0.05, "largest share of images of known classes that are called unknown"
 )
 
 
@@ -21,5 +24,6 @@ def main() -> None:
     """Exports the run and says what was written."""
     from tfp_insects.serving.export import describe, export_run
 
-    export = export_run(Path(RUN.value).expanduser(), Path(OUTPUT.value).expanduser(), NUM_SAMPLES.value, RISK.value)
+    run, output = Path(RUN.value).expanduser(), Path(OUTPUT.value).expanduser()
+    export = export_run(run, output, NUM_SAMPLES.value, RISK.value, FALSE_ALARMS.value)
     print(describe(export))
