@@ -22,7 +22,8 @@ PRELOADED = (
     *("scipy.integrate", "scipy.optimize", "scipy.sparse.csgraph", "scipy.stats", "sklearn.metrics"),
     *("tf_keras", "tensorflow_probability", "tensorflow_probability.python.layers"),
 )
-PLUGINS = ("fixtures.models", "fixtures.new_files", "fixtures.tiny_twin")  # all else that conftest.py names imports more
+# Of the fixtures that conftest.py names, those that the tests of each room need; to import the others takes longer.
+PLUGINS = {"bayes": ("fixtures.models", "fixtures.tiny_twin"), "data": (), "metrics": ("fixtures.new_files",)}
 OPTIONS = ("--numprocesses=0", "--exitfirst", "--quiet", "--noconftest", "-p", "no:cacheprovider")
 MAX_GROWTH_BYTES = 3 * 2**30
 
@@ -73,7 +74,8 @@ def _become_pytest(tree: Path, tests: Sequence[str], log: Path, max_cpu_seconds:
         os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
         sys.dont_write_bytecode = not write_bytecode
         _limit(max_cpu_seconds)
-        plugins = [part for name in PLUGINS for part in ("-p", name)]
+        rooms = {test.split("/")[1] for test in tests}
+        plugins = [part for room in sorted(rooms) for name in PLUGINS[room] for part in ("-p", name)]
         code = int(pytest.main([*OPTIONS, *plugins, *tests]))
     finally:
         sys.stdout.flush()

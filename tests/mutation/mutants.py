@@ -7,6 +7,7 @@ outnumber the rest, places are drawn, each as likely as any other, and then one 
 import ast
 import dataclasses
 import difflib
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -59,8 +60,10 @@ def all_mutants(root: Path, paths: Iterable[str]) -> Iterator[Mutant]:
                     yield Mutant(path, name, occurrence, start, end)
 
 
-def sample(mutants: Iterable[Mutant], number: int, seed: int) -> list[Mutant]:
+def sample(root: Path, mutants: Iterable[Mutant], number: int, seed: int) -> list[Mutant]:
     """Draws places, and one mutant at each, in the order of the files.
+
+    What is no Python any more, as `**` in place of a bare `*` among parameters, is not drawn.
 
     Raises:
         ValueError: There are fewer places.
@@ -68,10 +71,13 @@ def sample(mutants: Iterable[Mutant], number: int, seed: int) -> list[Mutant]:
     places = defaultdict(list)
     for mutant in mutants:
         places[mutant.path, mutant.start, mutant.end].append(mutant)
-    if number > len(places):
-        raise ValueError(f"number={number}: there are {len(places)} places")
-    chance = random.Random(seed)
-    return [chance.choice(places[place]) for place in sorted(chance.sample(sorted(places), number))]
+    chance, drawn = random.Random(seed), []
+    for place in chance.sample(sorted(places), len(places)):
+        some = chance.sample(places[place], len(places[place]))
+        drawn.extend(itertools.islice((mutant for mutant in some if _is_python(root, mutant)), 1))
+        if len(drawn) == number:
+            return sorted(drawn, key=lambda mutant: (mutant.path, mutant.start, mutant.end))
+    raise ValueError(f"number={number}: there are {len(drawn)} places")
 
 
 def change(before: str, after: str) -> str:
@@ -79,6 +85,14 @@ def change(before: str, after: str) -> str:
     lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
     old, new = (" ".join(" ".join(line[2:].split()) for line in lines if line.startswith(sign)) for sign in "-+")
     return f"{old} => {new}"
+
+
+def _is_python(root: Path, mutant: Mutant) -> bool:
+    try:
+        compile(mutant.code((root / mutant.path).read_text(encoding="utf-8")), mutant.path, "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _annotations(source: str) -> Iterator[tuple[Position, Position]]:

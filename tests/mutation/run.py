@@ -28,7 +28,7 @@ BASELINE_CPU_SECONDS = 600.0
 
 def main() -> int:
     arguments = parse_arguments()
-    drawn = sample(all_mutants(ROOT, FILES), arguments.number, arguments.seed)
+    drawn = sample(ROOT, all_mutants(ROOT, FILES), arguments.number, arguments.seed)
     chosen = arguments.only or range(1, len(drawn) + 1)
     preload()
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
