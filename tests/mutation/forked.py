@@ -5,26 +5,27 @@ What takes long to import is imported once, here; a child is forked, imports the
 
 import dataclasses
 import importlib
-import importlib.util
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 # Of these nothing belongs to the project.
-PRELOADED = (
-    *("hypothesis", "hypothesis.extra.numpy", "ml_collections", "rich.console", "PIL.Image", "h5py"),
-    *("scipy.integrate", "scipy.optimize", "scipy.sparse.csgraph", "scipy.stats", "sklearn.metrics"),
-    *("tf_keras", "tensorflow_probability", "tensorflow_probability.python.layers"),
-)
+PRELOADED = ("hypothesis", "ml_collections", "scipy.integrate", "scipy.optimize", "scipy.sparse.csgraph", "scipy.stats")
+PRELOADED_FOR = {
+    "bayes": ("tf_keras", "tensorflow_probability", "tensorflow_probability.python.layers"),
+    "data": (),
+    "metrics": ("sklearn.metrics",),
+}
 # Of the fixtures that conftest.py names, those that the tests of each room need; to import the others takes longer.
 PLUGINS = {"bayes": ("fixtures.models", "fixtures.tiny_twin"), "data": (), "metrics": ("fixtures.new_files",)}
-OPTIONS = ("--numprocesses=0", "--exitfirst", "--quiet", "--noconftest", "-p", "no:cacheprovider")
+ADDOPTS = "--import-mode=importlib --strict-markers --strict-config --exitfirst --quiet -m 'not long'"
+OPTIONS = ("--override-ini", f"addopts={ADDOPTS}", "--noconftest", "-p", "no:cacheprovider")
 MAX_GROWTH_BYTES = 3 * 2**30
 
 
@@ -41,10 +42,10 @@ class Trial:
     cpu_seconds: float
 
 
-def preload() -> None:
+def preload(rooms: Iterable[str]) -> None:
     """Imports what takes long, and starts no thread: a child has only the one that forks."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for name in PRELOADED:
+    for name in (*PRELOADED, *(name for room in rooms for name in PRELOADED_FOR[room])):
         importlib.import_module(name)
 
 
@@ -71,6 +72,7 @@ def _become_pytest(tree: Path, tests: Sequence[str], log: Path, max_cpu_seconds:
             os.dup2(file.fileno(), 2)
         os.chdir(tree)
         sys.path[:0] = [str(tree), str(tree / "tests")]
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
         sys.dont_write_bytecode = not write_bytecode
         _limit(max_cpu_seconds)

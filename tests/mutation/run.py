@@ -1,7 +1,10 @@
-"""Do the tests notice when the code is wrong? `python tests/mutation/run.py --number=300 --seed=0`.
+"""Do the tests notice when the code is wrong? `python tests/mutation/run.py --number=300 --seed=0 --log=mutants.jsonl`.
 
 Needs cosmic-ray, which makes the mutants. Each is tried by the tests nearest to its file, in a copy of the repository. Ends
-with code 0 if enough mutants were killed and `equivalent.py` has a reason for each of the others.
+with code 0 if enough mutants were killed and `unkillable.py` has a reason for each of the others.
+
+What is in the log as killed is not tried again: so the same command goes on where it was broken off, and after new tests
+tries the survivors alone.
 """
 
 import argparse
@@ -12,13 +15,13 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from equivalent import EQUIVALENT
 from forked import Trial, preload, run_tests
 from mutants import Mutant, all_mutants, change, sample
 from nearest import FILES, nearest_tests
+from unkillable import UNKILLABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("pyproject.toml", "tfp_insects", "tests", "configs", "scripts")
@@ -26,46 +29,18 @@ MIN_KILLED = 0.85
 BASELINE_CPU_SECONDS = 600.0
 
 
-def main() -> int:
-    arguments = parse_arguments()
-    drawn = sample(ROOT, all_mutants(ROOT, FILES), arguments.number, arguments.seed)
-    chosen = arguments.only or range(1, len(drawn) + 1)
-    preload()
-    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
-        tree = Path(directory) / "tree"
-        copy(tree)
-        limits = baselines(tree, {drawn[index - 1].path for index in chosen})
-        rows = []
-        for index in chosen:
-            rows.append(try_mutant(tree, drawn[index - 1], limits))
-            print(f"{index:3d} {rows[-1].line()}", flush=True)
-            if arguments.log:
-                with arguments.log.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"index": index, **dataclasses.asdict(rows[-1])}) + "\n")
-    return tell(rows)
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--number", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", type=int, nargs="*", help="numbers of mutants to try, instead of all")
-    parser.add_argument("--log", type=Path, help="a file to which each result is appended, as a line of JSON")
-    return parser.parse_args()
-
-
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What became of a mutant."""
+    """A mutant, and what became of it: see `forked.Trial`; before it was tried, nothing."""
 
     path: str
     line_number: int
     operator: str
     change: str
-    outcome: str
-    cpu_seconds: float
+    outcome: str = ""
+    cpu_seconds: float = 0.0
 
-    def line(self) -> str:
+    def __str__(self) -> str:
         return f"{self.outcome:8} {self.cpu_seconds:5.1f} s {self.path}:{self.line_number} {self.change}"
 
     @property
@@ -74,8 +49,48 @@ class Row:
 
     @property
     def reason(self) -> str | None:
-        """Why nothing can kill it, if that is known."""
-        return EQUIVALENT.get((self.path, self.change))
+        """Why no test kills it, if that is known."""
+        return UNKILLABLE.get((self.path, self.change))
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    drawn = sample(ROOT, all_mutants(ROOT, FILES), arguments.number, arguments.seed)
+    known = {(row.path, row.operator, row.change): row for row in read_log(arguments.log) if row.is_killed}
+    rows = [describe(mutant) for mutant in drawn]
+    rows = [known.get((row.path, row.operator, row.change), row) for row in rows]
+    waiting = [index for index, row in enumerate(rows) if not row.outcome]
+    preload({rows[index].path.split("/")[1] for index in waiting})
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+        tree = Path(directory) / "tree"
+        copy(tree)
+        limits = baselines(tree, {rows[index].path for index in waiting})
+        for index in waiting:
+            rows[index] = try_mutant(tree, drawn[index], rows[index], limits)
+            print(f"{index + 1:3d} {rows[index]}", flush=True)
+            if arguments.log:
+                with arguments.log.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(dataclasses.asdict(rows[index])) + "\n")
+    return tell(rows)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, help="a file to which each result is appended, as a line of JSON")
+    return parser.parse_args()
+
+
+def read_log(path: Path | None) -> list[Row]:
+    if path is None or not path.exists():
+        return []
+    return [Row(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def describe(mutant: Mutant) -> Row:
+    before = (ROOT / mutant.path).read_text(encoding="utf-8")
+    return Row(mutant.path, mutant.start[0], mutant.operator, change(before, mutant.code(before)))
 
 
 def copy(tree: Path) -> None:
@@ -88,18 +103,19 @@ def copy(tree: Path) -> None:
             shutil.copy2(source, tree / name)
 
 
-def baselines(tree: Path, paths: set[str]) -> dict[tuple[str, ...], float]:
-    """Runs all tests in question on the code as it is; returns the limit for each list of them, seconds of the processor."""
-    limits = {}
-    for tests in sorted({nearest_tests(ROOT, path) for path in paths}, key=sorted):
-        known = next((limit for other, limit in limits.items() if set(other) == set(tests)), None)
-        limits[tests] = known or 5.0 * _passing(tree, tests).cpu_seconds + 20.0
+def baselines(tree: Path, paths: set[str]) -> dict[str, float]:
+    """Runs the tests of each file on the code as it is; returns the limit for its mutants, seconds of the processor."""
+    limits: dict[frozenset[str], float] = {}
+    for path in sorted(paths):
+        tests = nearest_tests(ROOT, path)
+        if frozenset(tests) not in limits:
+            limits[frozenset(tests)] = 5.0 * passing(tree, tests).cpu_seconds + 20.0
     for path in paths:  # A mutant as long as the original and of the same second would be taken for it.
         Path(importlib.util.cache_from_source(str(tree / path))).unlink(missing_ok=True)
-    return limits
+    return {path: limits[frozenset(nearest_tests(ROOT, path))] for path in paths}
 
 
-def _passing(tree: Path, tests: Sequence[str]) -> Trial:
+def passing(tree: Path, tests: Sequence[str]) -> Trial:
     log = tree.parent / "baseline.log"
     trial = run_tests(tree, tests, log, max_cpu_seconds=BASELINE_CPU_SECONDS, write_bytecode=True)
     if trial.outcome != "passed":
@@ -108,39 +124,47 @@ def _passing(tree: Path, tests: Sequence[str]) -> Trial:
     return trial
 
 
-def try_mutant(tree: Path, mutant: Mutant, limits: dict[tuple[str, ...], float]) -> Row:
-    path, tests = tree / mutant.path, nearest_tests(ROOT, mutant.path)
+def try_mutant(tree: Path, mutant: Mutant, row: Row, limits: dict[str, float]) -> Row:
+    path = tree / mutant.path
     before = path.read_text(encoding="utf-8")
-    after = mutant.code(before)
-    path.write_text(after, encoding="utf-8")
+    path.write_text(mutant.code(before), encoding="utf-8")
     try:
-        log = tree.parent / "mutant.log"
-        trial = run_tests(tree, tests, log, max_cpu_seconds=limits[tests], write_bytecode=False)
+        trials = list(until_one_fails(tree, nearest_tests(ROOT, mutant.path), limits[mutant.path]))
     finally:
         path.write_text(before, encoding="utf-8")
-    where = mutant.path, mutant.start[0], mutant.operator
-    return Row(*where, change(before, after), trial.outcome, round(trial.cpu_seconds, 1))
+    cpu_seconds = sum(trial.cpu_seconds for trial in trials)
+    return dataclasses.replace(row, outcome=trials[-1].outcome, cpu_seconds=round(cpu_seconds, 1))
+
+
+def until_one_fails(tree: Path, tests: Sequence[str], max_cpu_seconds: float) -> Iterator[Trial]:
+    """Runs the nearest file alone, which is enough for most mutants, then the others."""
+    for some in (tests[:1], tests[1:]):
+        if some:
+            log = tree.parent / "mutant.log"
+            yield (trial := run_tests(tree, some, log, max_cpu_seconds=max_cpu_seconds, write_bytecode=False))
+            if trial.outcome != "passed":
+                return
 
 
 def tell(rows: Sequence[Row]) -> int:
     """Prints the table; returns 0 if all is well."""
-    print("\n| files | mutants | failed a test | could not be imported | ran into a limit | survived | explained |")
+    print("\n| files | mutants | failed a test | broke before any test | stopped at a limit | survived | explained |")
     print("|---|---|---|---|---|---|---|")
     for room in [*sorted({row.path.split("/")[1] for row in rows}), "all"]:
         print_line(room, [row for row in rows if room in ("all", row.path.split("/")[1])])
     killed, survived = sum(row.is_killed for row in rows), [row for row in rows if not row.is_killed]
-    unexplained = [row for row in survived if row.reason is None]
     print(f"\nKilled: {killed} of {len(rows)}, {100 * killed / len(rows):.1f} %.")
+    unexplained = [row for row in survived if row.reason is None]
     for row in unexplained:
-        print(f"Survived without a reason: {row.line()}")
+        print(f"Survived without a reason: {row}")
     return int(bool(unexplained) or killed < MIN_KILLED * len(rows))
 
 
-def print_line(name: str, rows: Sequence[Row]) -> None:
+def print_line(room: str, rows: Sequence[Row]) -> None:
     counts = Counter(row.outcome for row in rows)
     explained = sum(row.reason is not None for row in rows if not row.is_killed)
-    numbers = (len(rows), *(counts[name] for name in ("failed", "broken", "slow", "passed")), explained)
-    print(f"| {name} | {' | '.join(map(str, numbers))} |")
+    numbers = (len(rows), *(counts[outcome] for outcome in ("failed", "broken", "slow", "passed")), explained)
+    print(f"| {room} | {' | '.join(map(str, numbers))} |")
 
 
 if __name__ == "__main__":

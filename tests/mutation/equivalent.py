@@ -1,3 +1,0 @@
-"""Mutants that no test can kill, or none that is worth having, and why: (file, change) -> reason."""
-
-EQUIVALENT: dict[tuple[str, str], str] = {}
