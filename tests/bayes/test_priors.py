@@ -76,6 +76,8 @@ def test_configuration_makes_the_same_again() -> None:
         ({**CONFIG, "posterior_ratio": 0.0}, r"posterior_ratio must be positive; got 0\.0"),
         ({**CONFIG, "posterior_ratio": math.nan}, "posterior_ratio must be positive; got nan"),
         ({**CONFIG, "num_train_examples": 0}, "num_train_examples must be at least 1; got 0"),
+        ({**CONFIG, "temperature": -0.1}, r"must be at least 0; got temperature=-0\.1, covariance_scale=0\.0"),
+        ({**CONFIG, "covariance_scale": -0.1}, r"must be at least 0; got temperature=1\.0, covariance_scale=-0\.1"),
     ],
 )
 def test_bad_configuration_is_refused_by_name(config: dict[str, Any], message: str) -> None:
@@ -87,6 +89,17 @@ def test_what_is_left_out_has_its_default() -> None:
     assert Variational.from_config({}) == Variational() == Variational(Prior("scaled_normal"), 1, 0.1)
     partial = Variational.from_config({"prior": {"kind": "normal"}, "num_train_examples": 7})
     assert partial == Variational(Prior("normal", scale=1.0, floor=0.1), num_train_examples=7)
+    assert (partial.temperature, partial.covariance_scale, partial.starts_at_zero) == (1.0, 0.0, False)
+
+
+def test_a_posterior_may_be_cold_or_without_any_variance() -> None:
+    assert [Variational(temperature=temperature).temperature for temperature in (0.5, 0.0)] == [0.5, 0.0]
+
+
+def test_what_a_layer_was_given_cannot_change_behind_its_back() -> None:
+    for value in (Prior(), Variational()):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            value.__setattr__(dataclasses.fields(value)[0].name, "other")
 
 
 @pytest.mark.parametrize("given", [Variational(Prior("normal")), Variational(Prior("normal")).to_config()])

@@ -37,6 +37,13 @@ def test_names_a_pattern_without_classes(source: ImageSource) -> None:
         hold_out_classes(source, "none_*,wasp")
 
 
+def test_names_no_more_classes_than_can_be_read() -> None:
+    classes = tuple(f"class{index:02d}" for index in range(40))
+    many = ImageSource("some", classes, classes, np.arange(40, dtype=np.int32), None, str.encode)
+    with pytest.raises(InputError, match="class28, class29[^,]*$"):
+        hold_out_classes(many, "wasp")
+
+
 def test_refuses_to_take_all(source: ImageSource) -> None:
     with pytest.raises(InputError, match=r"ood_classes=\*: all classes of some match, none is left"):
         hold_out_classes(source, "*")

@@ -147,6 +147,12 @@ def test_subsets_are_nested_exact_and_seeded(seed):
     assert set(subsets[-1]) != set(training_subset(split, 10, seed + 1))
 
 
+def test_a_split_cannot_be_changed_once_it_is_made():
+    split = split_of(make_source(SIZES))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        split.__setattr__("test", split.pool)
+
+
 def test_subsets_do_not_depend_on_the_largest_size_asked_for():
     source = make_source(SIZES)
     small, large = split_of(source, max_n=1), split_of(source, max_n=20)

@@ -274,6 +274,8 @@ def test_wrong_seeds_are_refused() -> None:
         statistics.bootstrap_over_seeds([], [], seed=0)
     with pytest.raises(ValueError, match=r"num_examples: expected 1 or more where no images are shared, got \[2, 0\]"):
         statistics.bootstrap_over_seeds([statistic, statistic], [2, 0], seed=0)
+    with pytest.raises(ValueError, match=r"expected no negative number, got \[-1\], \(2,\)"):
+        statistics.bootstrap_over_seeds([statistic], [-1], num_shared=(2,), seed=0)
     with pytest.raises(ValueError, match=r"expected no negative number, got \[2\], \(0,\)"):
         statistics.bootstrap_over_seeds([statistic], [2], num_shared=(0,), seed=0)
     with pytest.raises(ValueError, match="num_resamples: expected 1 or more, got 0"):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,11 @@ def test_mcnemar_is_symmetric_and_ignores_the_order_of_images() -> None:
 def test_mcnemar_of_equal_answers_and_of_a_draw_is_1() -> None:
     assert mcnemar_test([True, False], [True, False]).p_value == 1.0
     assert mcnemar_test([True, False], [False, True]).p_value == pytest.approx(1.0)
+
+
+def test_a_result_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        mcnemar_test([True, False], [False, True]).__setattr__("p_value", 0.01)
 
 
 def test_wrong_answers_are_refused() -> None:

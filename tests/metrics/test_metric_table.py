@@ -59,6 +59,17 @@ def test_a_metric_says_what_it_is(name: str) -> None:
     assert any(line.startswith(f"  {name}: {metric.description}") for line in describe_metrics().splitlines())
 
 
+@pytest.mark.parametrize("name", [metric.name for metric in all_metrics()])
+def test_shares_are_shown_in_points_with_one_decimal_and_all_else_as_it_is(name: str) -> None:
+    metric = find_metric(name)
+    assert (metric.scale, metric.decimals) == ((100.0, 1) if metric.unit == "points" else (1.0, 3))
+
+
+def test_a_title_is_the_label_with_a_capital() -> None:
+    assert find_metric("coverage_at_5_risk").title.casefold() == find_metric("coverage_at_5_risk").label.casefold()
+    assert all(metric.title[0].isupper() for metric in all_metrics())
+
+
 def test_which_way_is_good_is_where_the_truth_lies() -> None:
     guess, truth = summarize(DRAWS, LABELS), summarize(np.eye(3)[LABELS][np.newaxis], LABELS)
     signs = {"high": 1, "low": -1}

@@ -37,6 +37,8 @@ def test_fpr_at_tpr_agrees_with_loops() -> None:
 def test_fpr_at_tpr_extremes() -> None:
     assert out_of_distribution.fpr_at_tpr([0.1, 0.2], [0.3]) == 0.0
     assert out_of_distribution.fpr_at_tpr([0.3], [0.1, 0.2]) == 1.0
+    # All images of no known class have a score of 0.2 or more, and so have two of the three test images.
+    assert out_of_distribution.fpr_at_tpr([0.1, 0.2, 0.5], [0.2, 0.3, 0.4], tpr=1.0) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,8 @@ def test_wrong_arguments_are_refused() -> None:
         out_of_distribution.auroc([], [0.5])
     with pytest.raises(ValueError, match="out_scores: expected finite"):
         out_of_distribution.fpr_at_tpr([0.5], [np.nan])
+    with pytest.raises(ValueError, match="tpr: expected above 0 and at most 1, got 0"):
+        out_of_distribution.fpr_at_tpr([0.5], [0.5], tpr=0.0)
     with pytest.raises(ValueError, match="tpr: expected above 0 and at most 1, got 95"):
         out_of_distribution.fpr_at_tpr([0.5], [0.5], tpr=95)
     with pytest.raises(ValueError, match="counts: expected a known and an out-of-distribution image in each resample"):

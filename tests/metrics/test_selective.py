@@ -94,6 +94,7 @@ def test_coverage_at_risk_is_the_largest_one_even_behind_a_riskier_stretch() -> 
     assert selective.coverage_at_risk(CONFIDENCE, CORRECT, risk=0.0) == 0.25
     assert selective.coverage_at_risk(CONFIDENCE, CORRECT, risk=0.4) == 0.75
     assert selective.coverage_at_risk(CONFIDENCE, CORRECT, risk=0.5) == 1.0
+    assert selective.coverage_at_risk([0.9, 0.5], [False, False], risk=1.0) == 1.0
 
 
 def test_coverage_at_risk_takes_equal_confidences_together() -> None:
@@ -139,3 +140,7 @@ def test_wrong_arguments_are_refused() -> None:
         selective.accuracy_at_coverage([0.5], [True], coverage=80)
     with pytest.raises(ValueError, match="risk: expected 0 to 1, got 5"):
         selective.coverage_at_risk([0.5], [True], risk=5)
+    with pytest.raises(ValueError, match=r"risk: expected 0 to 1, got 1\.01"):
+        selective.coverage_at_risk([0.5], [True], risk=1.01)
+    with pytest.raises(ValueError, match=r"risk: expected 0 to 1, got -0\.1"):
+        selective.coverage_at_risk([0.5], [True], risk=-0.1)
