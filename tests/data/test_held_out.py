@@ -40,7 +40,7 @@ def test_names_a_pattern_without_classes(source: ImageSource) -> None:
 def test_names_no_more_classes_than_can_be_read() -> None:
     classes = tuple(f"class{index:02d}" for index in range(40))
     many = ImageSource("some", classes, classes, np.arange(40, dtype=np.int32), None, str.encode)
-    with pytest.raises(InputError, match="class28, class29[^,]*$"):
+    with pytest.raises(InputError, match=r"class28, class29[^,]*$"):
         hold_out_classes(many, "wasp")
 
 
