@@ -33,26 +33,26 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     return measure_promises(Run(directory), Terms(0.1, 0.1), num_splits=30)
 
 
-def test_promises_are_judged_on_the_other_half_alone(measured: Measured) -> None:
-    assert len(measured.halvings) == 30
-    for one in measured.halvings:
+def test_promises_are_judged_on_the_other_part_alone(measured: Measured) -> None:
+    assert len(measured.splits) == 30
+    for one in measured.splits:
         assert one.num_errors <= one.num_accepted == round(200 * one.coverage)
         assert one.false_alarms is not None
         low, high = stats.betabinom.interval(0.95, 200, 20, 181)  # The 181st of 200 scores: ceil(0.9 * 201).
         assert one.is_within == (low <= round(200 * one.false_alarms) <= high)
-    assert len({one.num_accepted for one in measured.halvings}) > 1
+    assert len({one.num_accepted for one in measured.splits}) > 1
 
 
 def test_no_promise_accepts_more_than_choosing_by_looking(measured: Measured) -> None:
-    assert all(one.coverage <= one.best_coverage for one in measured.halvings)
-    assert np.mean([one.best_coverage for one in measured.halvings]) > 0.5
+    assert all(one.coverage <= one.best_coverage for one in measured.splits)
+    assert np.mean([one.best_coverage for one in measured.splits]) > 0.5
 
 
-def test_the_table_counts_the_halvings_that_keep_the_risk(measured: Measured) -> None:
+def test_the_table_counts_the_splits_that_keep_the_risk(measured: Measured) -> None:
     console = Console(file=io.StringIO(), width=200)
     print_promises([measured], console)
-    kept = sum(keeps_risk(one, 0.1) for one in measured.halvings)
+    kept = sum(keeps_risk(one, 0.1) for one in measured.splits)
     assert f"{kept}/30" in console.file.getvalue()
-    assert not keeps_risk(measured.halvings[0]._replace(num_accepted=10, num_errors=2), 0.1)
-    assert keeps_risk(measured.halvings[0]._replace(num_accepted=0, num_errors=0), 0.1)
+    assert not keeps_risk(measured.splits[0]._replace(num_accepted=10, num_errors=2), 0.1)
+    assert keeps_risk(measured.splits[0]._replace(num_accepted=0, num_errors=0), 0.1)
     assert "bnn-n5-seed0" in console.file.getvalue()

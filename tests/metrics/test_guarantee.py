@@ -88,24 +88,24 @@ def test_the_last_threshold_before_the_first_failure_is_taken_by_brute_force() -
 def test_no_images_keep_no_promise() -> None:
     nothing = guaranteed_threshold(np.zeros(0), np.zeros(0, bool), [0.9, 0.5], 0.05)
     assert nothing == (math.inf, 0, 0, 1.0)
-    assert images_needed(np.zeros(0), np.zeros(0, bool), [0.9], 0.05) is None
+    assert images_needed(np.zeros(0), np.zeros(0, bool), 0.9, 0.05) is None
     assert lowest_risk(np.zeros(0), np.zeros(0, bool), [0.9, 0.8], np.array([True, True])) is None
-    assert images_needed([0.9, 0.8], np.array([True, True]), [0.5], 0.0) is None
+    assert images_needed([0.9, 0.8], np.array([True, True]), 0.5, 0.0) is None
 
 
 def test_images_that_would_be_needed_are_enough_if_all_stays_as_it_was() -> None:
     correct = np.arange(50) != 20
     # 40 of 50 are accepted, 1 of 40 wrong: 2.5 % of so many images that their errors are allowed at 10 %.
-    thresholds = [0.5 * (DESCENDING[39] + DESCENDING[40])]
-    needed = images_needed(DESCENDING, correct, thresholds, 0.1)
+    threshold = 0.5 * (DESCENDING[39] + DESCENDING[40])
+    needed = images_needed(DESCENDING, correct, threshold, 0.1)
     numbers = {k: next(n for n in range(1, 999) if stats.binom.cdf(k, n, 0.1) <= 0.05) for k in range(9)}
     num_accepted = next(n for k, n in numbers.items() if n / 40 <= k)
     assert needed == math.ceil(num_accepted / 0.8)
     repeats = math.ceil(needed / 50)
-    found = guaranteed_threshold(np.tile(DESCENDING, repeats), np.tile(correct, repeats), thresholds, 0.1)
-    assert found.threshold == thresholds[0]
-    assert guaranteed_threshold(DESCENDING, correct, thresholds, 0.1).threshold == math.inf
-    assert images_needed(DESCENDING, np.arange(50) % 10 > 0, thresholds, 0.1) is None  # A tenth is wrong: none helps.
+    found = guaranteed_threshold(np.tile(DESCENDING, repeats), np.tile(correct, repeats), [threshold], 0.1)
+    assert found.threshold == threshold
+    assert guaranteed_threshold(DESCENDING, correct, [threshold], 0.1).threshold == math.inf
+    assert images_needed(DESCENDING, np.arange(50) % 10 > 0, threshold, 0.1) is None  # A tenth is wrong: none helps.
 
 
 def test_the_lowest_risk_is_the_first_level_that_finds_a_threshold() -> None:
@@ -162,7 +162,7 @@ def test_impossible_levels_are_refused() -> None:
     for call in (
         lambda: guaranteed_threshold([0.5], np.array([True]), [0.5], 1.5),
         lambda: thresholds_to_test([0.5], np.array([True]), -0.1),
-        lambda: images_needed([0.5], np.array([True]), [0.5], math.nan),
+        lambda: images_needed([0.5], np.array([True]), 0.5, math.nan),
     ):
         with pytest.raises(ValueError, match="risk: expected 0 to 1"):
             call()

@@ -183,7 +183,7 @@ def version_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathF
     def get(name: str) -> Path:
         if name not in made:
             output = tmp_path_factory.mktemp(f"models-{name}") / "insects"
-            made[name] = export_run(run_of(name), output, None, 0.05).version
+            made[name] = export_run(run_of(name), output, None, 0.2).version
         return made[name]
 
     return get

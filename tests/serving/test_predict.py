@@ -304,5 +304,5 @@ def test_the_page_of_a_model_that_accepts_nothing_says_what_would_help() -> None
     assert "(unknown)" not in page
     none = {**card, "accepted": {**accepted, "num_images_needed": None, "lowest_risk": None}}
     assert wording.review_share(summarise(many_rows(10), none, 5), none).endswith(
-        "More test images would not help: too many answers are wrong at each threshold."
+        "More test images would not help: too many of the surest answers are wrong."
     )

@@ -270,7 +270,7 @@ def _accept(validation: Scored, test: Scored, num_examples: int, terms: Terms) -
     found = guaranteed_threshold(test.confidence, test.correct, thresholds, terms.risk)
     if found.num_accepted:
         return dataclasses.replace(nothing, **found._asdict())
-    needed = images_needed(test.confidence, test.correct, thresholds, terms.risk)
+    needed = images_needed(test.confidence, test.correct, thresholds[0], terms.risk)
     return dataclasses.replace(
         nothing,
         num_images_needed=None if needed is None else math.ceil(needed * num_examples / test.confidence.size),

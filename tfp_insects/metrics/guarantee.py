@@ -11,6 +11,7 @@ have chosen anything else of the model: it decides how much is accepted, not whe
 Geifman and El-Yaniv 2017 splits the error probability over its steps instead; it accepts less.)
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -143,32 +144,35 @@ def guaranteed_threshold(
 def images_needed(
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
-    thresholds: npt.ArrayLike,
+    threshold: float,
     risk: float,
     confidence_level: float = CONFIDENCE_LEVEL,
 ) -> int | None:
-    """Returns about how many images `guaranteed_threshold` needs to find one, if coverage and errors stay what they are.
+    """Returns about how many images a threshold needs to be guaranteed, if it accepts and errs as often as on these.
 
-    Arguments and errors are those of `guaranteed_threshold`.
+    Args:
+        confidence: float [num_examples]; may be empty.
+        correct: bool [num_examples].
+        threshold: The first that is tested, as it has to pass before any other.
+        risk: The level, 0 to 1.
+        confidence_level: Of the promise.
 
     Returns:
-        The lowest number over the thresholds; none where at each of them as many answers are wrong as the level allows, or
-        nearly, or nothing is accepted: then no number of images helps.
+        The number; none where as many of the accepted are wrong as the level allows, or nearly, or nothing is accepted: then
+        no number of images helps.
+
+    Raises:
+        ValueError: see `guaranteed_threshold`.
     """
     _check_risk(risk)
-    accepted, errors = _counts(confidence, correct, checked_scores(thresholds, "thresholds"))
-    if risk == 0.0 or not accepted.any():
+    (accepted,), (errors,) = _counts(confidence, correct, np.array([threshold]))
+    if risk == 0.0 or not accepted:
         return None
-    accepted, errors = accepted[accepted > 0], errors[accepted > 0]
     possible = np.arange(MAX_ERRORS)
     needed = fewest_accepted(possible, risk, confidence_level)
     # Of so many images accepted, no more errors are to be expected than the bound allows.
-    is_enough = np.outer(errors / accepted, needed) <= possible
-    found = is_enough.any(axis=1)
-    if not found.any():
-        return None
-    coverage = accepted[found] / np.size(correct)
-    return int(np.ceil(needed[is_enough[found].argmax(axis=1)] / coverage).min())
+    enough = needed[errors / accepted * needed <= possible]
+    return math.ceil(enough[0] * np.size(correct) / accepted) if enough.size else None
 
 
 def lowest_risk(

@@ -105,7 +105,7 @@ def counts_note(card: Card) -> str:
 def _what_would_help(card: Card) -> str:
     needed, lowest = card["accepted"]["num_images_needed"], card["accepted"]["lowest_risk"]
     images = (
-        "More test images would not help: too many answers are wrong at each threshold."
+        "More test images would not help: too many of the surest answers are wrong."
         if needed is None
         else f"About {needed:,} test images would be needed."
     )
