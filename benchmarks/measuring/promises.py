@@ -8,7 +8,8 @@ from rich.console import Console
 from scipy import stats
 
 from measuring.tables import print_table
-from tfp_insects.compare.promise import Calibration, Scored, Terms, calibration_of, make_promise
+from tfp_insects.compare.calibration import Calibration, Scored, calibration_of
+from tfp_insects.compare.promise import Terms, make_promise
 from tfp_insects.metrics.arrays import BoolArray
 from tfp_insects.metrics.guarantee import risk_upper_bound
 from tfp_insects.runs.run import Run

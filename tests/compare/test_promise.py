@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfp_insects.compare.promise import Acceptance, Terms, calibration_of, choosing_half, make_promise
+from tfp_insects.compare.calibration import calibration_of, choosing_half
+from tfp_insects.compare.promise import Acceptance, Terms, make_promise
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval
 from tfp_insects.metrics.draws import Draws, LabelledDraws

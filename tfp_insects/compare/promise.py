@@ -7,16 +7,13 @@ images stay what they are, since no part of the model comes from them.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from tfp_insects.data.grouping import seeded_order
+from tfp_insects.compare.calibration import Calibration, Scored, calibration_of
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval, fewest_for_alarm
-from tfp_insects.metrics.arrays import BoolArray, FloatArray
-from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.guarantee import (
     CONFIDENCE_LEVEL,
     guaranteed_threshold,
@@ -26,10 +23,7 @@ from tfp_insects.metrics.guarantee import (
 )
 from tfp_insects.metrics.metric import OodScore
 from tfp_insects.metrics.metric_table import ood_scores
-from tfp_insects.runs.predictions import Predictions
 from tfp_insects.runs.run import Run
-
-HALVES_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,41 +134,6 @@ class Promise:
     alarm_obstacle: str = ""
 
 
-class Scored(NamedTuple):
-    """What promises are made from, of some images.
-
-    Attributes:
-        confidence: Highest mean probability, float64 `[num_examples]`.
-        correct: Whether the answer is right, bool `[num_examples]`; of no meaning for images of no known class.
-        scores: Of being of no known class, float64 `[num_examples]` each, by name.
-    """
-
-    confidence: FloatArray
-    correct: BoolArray
-    scores: Mapping[str, FloatArray]
-
-    def at(self, mask: BoolArray) -> "Scored":
-        """Some of the images."""
-        scores = {name: score[mask] for name, score in self.scores.items()}
-        return Scored(self.confidence[mask], self.correct[mask], scores)
-
-
-class Calibration(NamedTuple):
-    """Images that promises are made from.
-
-    Attributes:
-        validation: Those that chose the epoch; they choose the order of the thresholds and the score.
-        test: Those that chose nothing; they calibrate.
-        choosing: Of no known class, to choose the score; none where the run was not asked about any.
-        judging: The others of these.
-    """
-
-    validation: Scored
-    test: Scored
-    choosing: Scored | None = None
-    judging: Scored | None = None
-
-
 def promise_of(run: Run, terms: Terms, scores: Sequence[OodScore] | None = None) -> Promise:
     """What a finished run can promise.
 
@@ -187,19 +146,6 @@ def promise_of(run: Run, terms: Terms, scores: Sequence[OodScore] | None = None)
         InputError: A file of predictions cannot be read.
     """
     return make_promise(calibration_of(run.validation, run.test, run.ood, scores), terms)
-
-
-def calibration_of(
-    validation: Predictions, test: Predictions, unknown: Predictions | None, scores: Sequence[OodScore] | None = None
-) -> Calibration:
-    """Scores predictions for validation, test and unknown images; scores that say nothing of one draw are left out."""
-    has_draws = len(validation.probabilities) > 1
-    used = [score for score in scores or ood_scores() if has_draws or not score.needs_draws]
-    known = _scored(validation, used), _scored(test, used)
-    if unknown is None:
-        return Calibration(*known)
-    is_choosing, found = choosing_half(unknown.example_ids), _scored(unknown, used)
-    return Calibration(*known, found.at(is_choosing), found.at(~is_choosing))
 
 
 def make_promise(calibration: Calibration, terms: Terms) -> Promise:
@@ -218,28 +164,6 @@ def make_promise(calibration: Calibration, terms: Terms) -> Promise:
     validation, test = (one.at(one.scores[score] < threshold) for one in (calibration.validation, calibration.test))
     acceptance = _accept(validation, test, len(calibration.test.correct), terms)
     return Promise(acceptance, _make_alarm(calibration, terms, score, threshold, acceptance.threshold))
-
-
-def choosing_half(example_ids: Sequence[str]) -> BoolArray:
-    """Which images of no known class choose the score; the others judge it.
-
-    Images of one folder, so of one class, stay together, where there are several folders: the half that judges is of classes
-    that the choice has not seen.
-
-    Args:
-        example_ids: Paths of the images.
-
-    Returns:
-        bool `[num_examples]`; at most half of them are true.
-    """
-    folders = [name.rpartition("/")[0] for name in example_ids]
-    units = folders if len(set(folders)) > 1 else list(example_ids)
-    names, members = np.unique(units, return_inverse=True)
-    sizes = np.bincount(members)
-    is_choosing = np.zeros(len(names), bool)
-    for unit in seeded_order(names.tolist(), "halves of the unknown", HALVES_SEED):
-        is_choosing[unit] = 2 * (sizes[is_choosing].sum() + sizes[unit]) <= sizes.sum()
-    return is_choosing[members]
 
 
 def _alarm_obstacle(calibration: Calibration, rate: float) -> str:
@@ -298,9 +222,3 @@ def _make_alarm(calibration: Calibration, terms: Terms, name: str, threshold: fl
         num_passed=int(np.sum(score <= threshold)),
         num_accepted=int(np.sum((score < threshold) & (judging.confidence >= accepted_from))),
     )
-
-
-def _scored(predictions: Predictions, scores: Sequence[OodScore]) -> Scored:
-    draws = Draws(predictions.probabilities)
-    correct = draws.mean.argmax(axis=-1) == predictions.labels
-    return Scored(draws.confidence, correct, {score.name: score.score(draws) for score in scores})
