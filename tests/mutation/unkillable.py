@@ -85,6 +85,11 @@ UNKILLABLE: dict[tuple[str, str], str] = {
         "return np.divide(right, size, out=np.full(size.shape, np.nan), where=size > 0) => "
         "return np.divide(right, size, out=np.full(size.shape, np.nan), where=size != 0)",
     ): "numbers of images are never negative",
+    (
+        "tfp_insects/metrics/summary.py",
+        "probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int, num_resamples: int = NUM_RESAMPLES => "
+        "probabilities: npt.ArrayLike, labels: npt.ArrayLike, /, seed: int, num_resamples: int = NUM_RESAMPLES",
+    ): SIGNATURE,
     ("tfp_insects/metrics/summary.py", "*, => /,"): SIGNATURE,
     (
         "tfp_insects/metrics/temperature.py",
