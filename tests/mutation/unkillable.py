@@ -2,6 +2,7 @@
 
 NO_NUMBER = "only how fast it is computed changes, or how much memory that takes"
 PLACE = "another number for the same place in lists"
+ONE_ROW = "there is one row, so the first is the last"
 SIGNATURE = "cosmic-ray takes the `*` between parameters for a product; with a `/` there, all calls mean the same"
 
 UNKILLABLE: dict[tuple[str, str], str] = {
@@ -76,6 +77,10 @@ UNKILLABLE: dict[tuple[str, str], str] = {
         'return self.shown != "files" => return self.shown > "files"',
     ): "both other values, `pictures` and `tables`, come after it in the alphabet",
     (
+        "tfp_insects/metrics/metric.py",
+        "@dataclasses.dataclass(frozen=True, kw_only=True) => @dataclasses.dataclass(frozen=True, kw_only=False)",
+    ): "what has to be given by name may be given by place; all files of metrics give names",
+    (
         "tfp_insects/metrics/out_of_distribution.py",
         "return np.repeat([0, 1], [known.size, ood.size]), np.concatenate([known, ood]) => "
         "return np.repeat([ -1, 1], [known.size, ood.size]), np.concatenate([known, ood])",
@@ -90,6 +95,16 @@ UNKILLABLE: dict[tuple[str, str], str] = {
         "probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int, num_resamples: int = NUM_RESAMPLES => "
         "probabilities: npt.ArrayLike, labels: npt.ArrayLike, /, seed: int, num_resamples: int = NUM_RESAMPLES",
     ): SIGNATURE,
+    (
+        "tfp_insects/metrics/scores.py",
+        "return np.sum([special.entr(draw.astype(np.float64)).sum(axis=-1) for draw in draws], axis=0) / len(draws) => "
+        "return np.sum([special.entr(draw.astype(np.float64)).sum(axis=1) for draw in draws], axis=0) / len(draws)",
+    ): "a draw has two axes, so 1 is the last",
+    (
+        "tfp_insects/metrics/selective.py",
+        "return float(_aurc(_groups_of_all(confidence, correct))[0]) => "
+        "return float(_aurc(_groups_of_all(confidence, correct))[ -1])",
+    ): ONE_ROW,
     ("tfp_insects/metrics/summary.py", "*, => /,"): SIGNATURE,
     (
         "tfp_insects/metrics/temperature.py",
