@@ -87,7 +87,9 @@ def test_classes_with_too_few_training_images_are_left_out_of_all_parts() -> Non
     assert split.dropped == {"bee": 3}
     assert ids_of(source, split.test) == {name for name in part_ids(source, "test") if "/bee/" not in name}
     assert split.labels[source.labels == 1].tolist() == [-1] * 10
-    with pytest.raises(InputError, match=r"0 of 3 classes are large enough.* and 99 for training"):
+    with pytest.raises(
+        InputError, match=r"0 of 3 classes .* needs 0 test images, 0 validation images and 99 for training"
+    ):
         split_of(source, max_n=99)
 
 

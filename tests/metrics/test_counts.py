@@ -94,6 +94,18 @@ def test_the_interval_of_known_error_rates_has_the_width_of_the_errors_on_the_im
     np.testing.assert_allclose(found.high - found.low, 2 * 1.96 * deviation, rtol=0.06)
 
 
+def test_the_interval_is_that_of_a_bootstrap_of_the_closed_form() -> None:
+    rng = np.random.default_rng(1)
+    # Ten labelled images of each class, all right; half a pseudo-count a cell.
+    right, wrong = 10.5 / 11, 0.5 / 11
+    estimate = round((300 - 1000 * wrong) / (right - wrong))
+    first, second = (rng.binomial(10, rate, 20_000) / 11 + wrong for rate in (right, wrong))
+    predicted = rng.binomial(estimate, right, 20_000) + rng.binomial(1000 - estimate, wrong, 20_000)
+    expected = np.quantile(np.clip((predicted - 1000 * second) / (first - second), 0, 1000), [0.025, 0.975])
+    found = counts.corrected_counts([[10, 0], [0, 10]], [300, 700], seed=0, num_resamples=2000)
+    np.testing.assert_allclose([found.low[0], found.high[0]], expected, atol=10)
+
+
 def test_a_seed_repeats_the_interval() -> None:
     first, again, other = (
         counts.corrected_counts(FOUR_CLASSES, [352, 316, 214, 118], seed=seed, num_resamples=50) for seed in (3, 3, 4)
@@ -126,7 +138,10 @@ def test_intervals_cover_the_true_counts_95_times_in_100_and_predicted_counts_mi
 
 @pytest.mark.parametrize("num_images", [100, 10_000, 1_000_000])
 @pytest.mark.parametrize("num_classes", [2, 10, 27])
-def test_counts_are_most_likely_where_classes_are_often_confused(num_classes: int, num_images: int) -> None:
+def test_counts_are_most_likely_where_classes_are_often_confused(
+    num_classes: int, num_images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "MAX_STEPS", 30)  # Newton's steps are few.
     # A model that is right in a quarter of cases more than chance: prevalences are hardly told apart.
     rng = np.random.default_rng(num_classes)
     rates = 0.25 * np.eye(num_classes) + 0.75 * rng.dirichlet(np.full(num_classes, 3.0), num_classes)

@@ -84,7 +84,7 @@ def change(before: str, after: str) -> str:
     """The lines that differ, as in `a + b => a - b`."""
     lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
     old, new = (" ".join(" ".join(line[2:].split()) for line in lines if line.startswith(sign)) for sign in "-+")
-    return f"{old} => {new}"
+    return f"{old} => {new}".strip()
 
 
 def _is_python(root: Path, mutant: Mutant) -> bool:
