@@ -1,5 +1,6 @@
 """What tests of several rooms share; each module of `fixtures` says what it makes."""
 
+import gc
 import signal
 
 pytest_plugins = [
@@ -15,3 +16,9 @@ pytest_plugins = [
 # Whoever starts the tests in the background may have signals ignored, which all processes that tests start would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_finish() -> None:
+    """Leaves the garbage collector out of what is imported by now, through which it would go again and again."""
+    gc.collect()
+    gc.freeze()

@@ -32,7 +32,7 @@ SMALL = (
     "--config.training.checkpoint_seconds=0.0",
     "--weights=none",
 )
-EPOCHS = 8
+EPOCHS = 5
 TIMES = {"train_seconds", "seconds_to_best_epoch", "seconds_per_step", "predict_seconds"}
 
 
@@ -152,7 +152,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(
     flags = ("--model=bnn", "--n_per_class=4", f"--config.training.epochs={EPOCHS}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     broken = tmp_path_factory.mktemp("broken")
-    kill_after_epochs(command(images, broken, *flags), broken / "bnn-n4-seed0" / "history.csv", epochs=3)
+    kill_after_epochs(command(images, broken, *flags), broken / "bnn-n4-seed0" / "history.csv", epochs=1)
     assert not (broken / "bnn-n4-seed0" / "record.json").exists()
     assert run(images, broken, *flags).returncode == 0
     with np.load(finished / "bnn-n4-seed0/predictions.npz") as a, np.load(broken / "bnn-n4-seed0/predictions.npz") as b:

@@ -4,10 +4,12 @@ Nothing large is imported here at the top: a fresh process unpickles what it has
 anything else.
 """
 
+import contextlib
+import gc
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -17,10 +19,14 @@ def import_tensorflow_quietly() -> None:
     """Imports TensorFlow; the lines that its libraries print while they load are shown only if that fails.
 
     They are written to the file descriptor before TensorFlow reads any setting, so nothing gentler silences them.
+
+    TensorFlow imports a whole Keras. Unless told otherwise that is Keras 3, which nothing here uses, and which imports
+    scikit-learn and Matplotlib in turn: told to take `tf_keras`, it starts in two thirds of the time.
     """
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as captured:
+    with tempfile.TemporaryFile() as captured, _nothing_collected():
         os.dup2(captured.fileno(), 2)
         try:
             import tensorflow  # noqa: F401
@@ -31,6 +37,19 @@ def import_tensorflow_quietly() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Leaves the garbage collector out of what is imported, then and later: hundreds of thousands of objects, all of use."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def use_threads(num_threads: int) -> None:

@@ -10,10 +10,12 @@ import sys
 import time
 
 from measuring.configuration import Configuration
+from tfp_insects.startup import import_tensorflow_quietly
 
 
 def main() -> None:
     """Serves one configuration."""
+    import_tensorflow_quietly()
     import tensorflow as tf
 
     from measuring.workloads import make_workload

@@ -14,6 +14,7 @@ from measuring.kill_counts import Kill, Result, to_records
 from measuring.kills import Blow, Place, kill_until_finished
 
 RUN = "cnn-n4-seed0"
+WORK = 0.6  # Seconds of the processor until a blow; the command needs a third of them to get to its place.
 FINISHED = Path(__file__).resolve().parents[1] / "fixtures" / "runs_of_0_1_0" / RUN
 # Its first start goes on for ever before there is a record, its second behind it, its third to the end.
 COMMAND = """
@@ -81,7 +82,7 @@ def kill_twice(tmp_path: Path, finished: Path) -> KillTwice:
         root = tmp_path / "killed"
         arguments = [str(root / "runs"), str(finished), str(tmp_path / "starts"), flaw]
         place = Place(root, [sys.executable, str(script), *arguments], num_records=1)
-        blows = iter([Blow(signal.SIGTERM, 1.5, is_for_all=False), Blow(signal.SIGKILL, 1.5, is_for_all=True)])
+        blows = iter([Blow(signal.SIGTERM, WORK, is_for_all=False), Blow(signal.SIGKILL, WORK, is_for_all=True)])
         return kill_until_finished(place, expected, 1, blows)
 
     return kill
@@ -100,8 +101,8 @@ def test_a_study_that_goes_on_survives_its_kills(kill_twice: KillTwice) -> None:
         ("stray", "in the end: stray files: ['runs/cnn-n4-seed0/stray-1'", 0),
         ("other", "in the end: cnn-n4-seed0: history.csv differ", 1),
         ("broken", "in the end: the command ended with code 1: no way on", 1),
-        ("orphan", "SIGTERM after 1.5 s of work: 1 processes are left", 0),
-        ("deaf", "SIGTERM after 1.5 s of work: the command did not end within 1 s", 0),
+        ("orphan", "SIGTERM after 0.6 s of work: 1 processes are left", 0),
+        ("deaf", "SIGTERM after 0.6 s of work: the command did not end within 1 s", 0),
     ],
 )
 def test_what_is_wrong_is_found(

@@ -1,4 +1,7 @@
 import io
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,7 @@ from rich.console import Console
 
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.scores import mutual_information, negative_log_likelihood
-from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.run_one import OneRun
 
 
 def drawn(rng: np.random.Generator, num_examples: int) -> np.ndarray:
@@ -30,15 +31,18 @@ def test_figures_compare_images_with_the_reference() -> None:
     assert "auroc_entropy" not in found
 
 
-def test_runs_are_compared_by_their_weights(tiny_experiment: Experiment, tmp_path: Path) -> None:
-    setting = Setting(tiny_experiment, "bnn", [3], [0], tmp_path, num_repeats=2, num_reference=4)
-    with pytest.raises(InputError, match=r"bnn-n3-seed0: no weights of a finished run are there"):
+def test_runs_are_compared_by_their_weights(
+    finished_run: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    setting = Setting(tiny_experiment, "bnn", [4], [0], tmp_path, num_repeats=2, num_reference=4)
+    with pytest.raises(InputError, match=r"bnn-n4-seed0: no weights of a finished run are there"):
         compare_predictors(setting, Console(file=io.StringIO()))
-    record = OneRun(RunKey("bnn", 3, 0), tiny_experiment, tmp_path).run()
+    directory = shutil.copytree(finished_run("bnn"), tmp_path / "bnn-n4-seed0", dirs_exist_ok=True)
+    record = json.loads((directory / "record.json").read_text())
     console = Console(file=io.StringIO(), width=100)
     found = compare_predictors(setting, console)
     assert [one["predictor"] for one in found] == ["reference", "again", "pair", "pair", "mean"]
     assert found[0]["correlation"] == pytest.approx(1.0)
     assert all(one["nll"] == pytest.approx(record["validation_nll"], abs=0.2) for one in found)
     assert len({one["nll"] for one in found}) == 5
-    assert "bnn-n3-seed0" in console.file.getvalue()
+    assert "bnn-n4-seed0" in console.file.getvalue()

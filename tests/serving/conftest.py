@@ -31,12 +31,20 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STUDY = REPOSITORY / "configs" / "study.py"
 BLOCK = """
 import sys
+from importlib.machinery import ModuleSpec
 
 
 class Blocker:
+    # As of packages that are not installed, their place is not known.
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("tf_keras", "tensorflow_probability"):
-            raise ImportError(f"{name} is blocked by the test")
+            return ModuleSpec(name, self)
+
+    def create_module(self, spec):
+        raise ImportError(f"{spec.name} is blocked by the test")
+
+    def exec_module(self, module):
+        raise AssertionError("there is none")
 
 
 sys.meta_path.insert(0, Blocker())
@@ -218,4 +226,5 @@ def blocked_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     """Environment of processes that cannot import what trained the models."""
     folder = tmp_path_factory.mktemp("blocked")
     (folder / "sitecustomize.py").write_text(BLOCK)
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(REPOSITORY)])}
+    path = os.pathsep.join([str(folder), str(REPOSITORY)])
+    return os.environ | {"PYTHONPATH": path, "TF_USE_LEGACY_KERAS": "1"}  # Which is not there, so that no Keras is.

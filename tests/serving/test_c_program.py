@@ -15,6 +15,8 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 SOURCES = Path(__file__).resolve().parents[2] / "examples" / "serve_from_c"
 LIBRARIES = Path(tf.sysconfig.get_lib())
 WARNINGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror")
+# TensorFlow's gigabyte of symbols takes the usual linker four times as long.
+LINKER = ("-fuse-ld=gold",) if shutil.which("ld.gold") else ()
 SEED = 5
 INPUT, OUTPUT = 1, 2
 Get = Callable[[str], Path]
@@ -23,7 +25,7 @@ Get = Callable[[str], Path]
 def build(output: Path, *arguments: object) -> Path:
     if shutil.which("gcc") is None:
         pytest.skip("needs gcc")
-    command = ["gcc", *WARNINGS, *map(str, arguments), "-o", str(output)]
+    command = ["gcc", *WARNINGS, *LINKER, *map(str, arguments), "-o", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return output

@@ -19,6 +19,10 @@ EXPORT = """
 import runpy
 import sys
 
+from tfp_insects.startup import import_tensorflow_quietly
+
+import_tensorflow_quietly()
+
 import tensorflow as tf
 
 tf.random.set_seed(0)
@@ -26,7 +30,7 @@ sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 ANSWER = """
-import importlib.util
+import importlib
 import sys
 
 import numpy as np
@@ -35,7 +39,7 @@ import tensorflow as tf
 version, images_path, output = sys.argv[1:]
 for name in ("tf_keras", "tensorflow_probability"):
     try:
-        importlib.util.find_spec(name)
+        importlib.import_module(name)
     except ImportError:
         continue
     raise AssertionError(f"{name} can be imported")

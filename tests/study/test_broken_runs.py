@@ -22,11 +22,9 @@ KEY = RunKey("cnn", 4, 0)
 
 
 @pytest.fixture(scope="module")
-def expected(tiny_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+def expected(finished_run: Callable[[str], Path]) -> np.ndarray:
     """Test predictions of an undisturbed run."""
-    workdir = tmp_path_factory.mktemp("whole")
-    assert run_safely(KEY, lambda: tiny_experiment, workdir).failure is None
-    return probabilities(workdir)
+    return probabilities(finished_run("cnn").parent)
 
 
 def probabilities(workdir: Path) -> np.ndarray:

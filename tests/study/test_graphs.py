@@ -1,5 +1,6 @@
 import collections
 import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,8 +17,10 @@ def num_living(kind: str) -> int:
     return collections.Counter(type(one).__name__ for one in gc.get_objects())[kind]
 
 
-def test_a_run_leaves_no_weights_and_no_images(tiny_experiment: Experiment, tmp_path: Path) -> None:
-    OneRun(RunKey("bnn", 4, 0), tiny_experiment, tmp_path).run()  # What is made once for the whole process.
+def test_a_run_leaves_no_weights_and_no_images(
+    finished_run: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    finished_run("bnn")  # What is made once for the whole process.
     before = {kind: num_living(kind) for kind in ("EagerTensor", "ImageStore")}
     OneRun(RunKey("bnn", 4, 1), tiny_experiment, tmp_path).run()
     for kind, number in before.items():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,9 @@ from tfp_insects.study.run_one import OneRun
 KEY = RunKey("bnn", 4, 0)
 
 
-@pytest.fixture(scope="module")
-def finished(tiny_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    workdir = tmp_path_factory.mktemp("finished")
-    OneRun(KEY, tiny_experiment, workdir).run()
-    return KEY.directory(workdir)
-
-
 @pytest.fixture
-def directory(finished: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(finished, KEY.directory(tmp_path))
+def directory(finished_run: Callable[[str], Path], tmp_path: Path) -> Path:
+    return shutil.copytree(finished_run("bnn"), KEY.directory(tmp_path))
 
 
 def changed(experiment: Experiment, path: str, value: Any) -> Experiment:

@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 from tfp_insects.runs.lock import is_free
 from tfp_insects.study.processes import run_in_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = 2
+# Of a process: its threads, and modules of Keras 3 and of what that imports, which take longer than TensorFlow itself.
+STATE = """(
+    __import__("tensorflow").config.threading.get_intra_op_parallelism_threads(),
+    {"keras", "sklearn", "matplotlib"} & set(__import__("sys").modules),
+)"""
 # A command as scripts/run.py with --jobs=2, whose processes need no TensorFlow: each holds a run's lock and is at work.
 COMMAND = """
 import functools, sys, time
@@ -64,8 +68,10 @@ def test_a_process_has_its_share_of_the_cores_and_starts_silently(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # As commands set it.
-    calls = {"threads": tf.config.threading.get_intra_op_parallelism_threads}
-    assert dict(run_in_processes(calls, num_jobs=os.cpu_count() or 1)) == {"threads": 1}
+    calls = {"threads, and what nothing needs": functools.partial(eval, STATE)}
+    assert dict(run_in_processes(calls, num_jobs=os.cpu_count() or 1)) == {
+        "threads, and what nothing needs": (1, set())
+    }
     assert capfd.readouterr() == ("", "")
 
 

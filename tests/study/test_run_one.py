@@ -39,19 +39,6 @@ NUM_DRAWS = {
 }
 
 
-@pytest.fixture(scope="module")
-def finished(tiny_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives the directory of a finished run of a model; each is done once."""
-    workdir = tmp_path_factory.mktemp("runs")
-
-    def directory(model: str) -> Path:
-        key = RunKey(model, 4, 0)
-        OneRun(key, tiny_experiment, workdir).run()
-        return key.directory(workdir)
-
-    return directory
-
-
 def arrays(path: Path) -> dict[str, np.ndarray]:
     with np.load(path) as file:
         return dict(file)
@@ -62,8 +49,8 @@ def record_of(directory: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", method_names())
-def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Path]) -> None:
-    directory = finished(model)
+def test_each_model_trains_and_predicts(model: str, finished_run: Callable[[str], Path]) -> None:
+    directory = finished_run(model)
     record, predictions = record_of(directory), arrays(directory / "predictions.npz")
     assert predictions["probabilities"].shape == (NUM_DRAWS[model], 20, 4)
     assert predictions["probabilities"].dtype == np.float32
@@ -79,8 +66,8 @@ def test_each_model_trains_and_predicts(model: str, finished: Callable[[str], Pa
     assert not (directory / "ood_predictions.npz").exists()
 
 
-def test_a_finished_run_is_only_read(finished: Callable[[str], Path], tiny_experiment: Experiment) -> None:
-    directory = finished("cnn")
+def test_a_finished_run_is_only_read(finished_run: Callable[[str], Path], tiny_experiment: Experiment) -> None:
+    directory = finished_run("cnn")
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*.*") if path.name != ".lock"}
     record = OneRun(RunKey("cnn", 4, 0), tiny_experiment, directory.parent).run()
     assert record == record_of(directory)
@@ -88,9 +75,9 @@ def test_a_finished_run_is_only_read(finished: Callable[[str], Path], tiny_exper
 
 
 def test_the_temperature_improves_the_cnns_validation_nll_and_changes_no_answer(
-    finished: Callable[[str], Path],
+    finished_run: Callable[[str], Path],
 ) -> None:
-    plain, scaled = finished("cnn"), finished("cnn_temperature")
+    plain, scaled = finished_run("cnn"), finished_run("cnn_temperature")
     for name in ("validation_predictions.npz", "predictions.npz"):
         before, after = arrays(plain / name), arrays(scaled / name)
         np.testing.assert_array_equal(after["probabilities"].argmax(-1), before["probabilities"].argmax(-1))
@@ -117,18 +104,18 @@ def without_weights(directory: Path) -> None:
 @pytest.mark.parametrize("make_useless", [None, changed_seed_of_split, without_weights])
 def test_the_cnn_is_not_trained_again_for_its_temperature(
     make_useless: Callable[[Path], None] | None,
-    finished: Callable[[str], Path],
+    finished_run: Callable[[str], Path],
     tiny_experiment: Experiment,
     tmp_path: Path,
 ) -> None:
     key = RunKey("cnn_temperature", 4, 0)
     directory, cnn = key.directory(tmp_path), tmp_path / "cnn-n4-seed0"
-    shutil.copytree(finished("cnn"), cnn)
+    shutil.copytree(finished_run("cnn"), cnn)
     if make_useless:
         make_useless(cnn)
     steps = []
     record = OneRun(key, tiny_experiment, tmp_path).run(lambda: steps.append(1))
-    history, expected = (read_history(one / "history.csv") for one in (directory, finished("cnn")))
+    history, expected = (read_history(one / "history.csv") for one in (directory, finished_run("cnn")))
     if make_useless:
         assert len(steps) == 6
         assert [row.seconds for row in history] != [row.seconds for row in expected]
@@ -139,12 +126,12 @@ def test_the_cnn_is_not_trained_again_for_its_temperature(
     assert record["train_seconds"] == pytest.approx(sum(row.seconds for row in history))
     for name in ("predictions.npz", "validation_predictions.npz"):
         np.testing.assert_array_equal(
-            arrays(directory / name)["probabilities"], arrays(finished("cnn_temperature") / name)["probabilities"]
+            arrays(directory / name)["probabilities"], arrays(finished_run("cnn_temperature") / name)["probabilities"]
         )
 
 
-def test_members_of_the_ensemble_differ_and_cost_their_sum(finished: Callable[[str], Path]) -> None:
-    directory, cnn = finished("ensemble"), finished("cnn")
+def test_members_of_the_ensemble_differ_and_cost_their_sum(finished_run: Callable[[str], Path]) -> None:
+    directory, cnn = finished_run("ensemble"), finished_run("cnn")
     members = [directory / "member-0", directory / "member-1"]
     first, second = (read_history(member / "history.csv") for member in members)
     joint = read_history(directory / "history.csv")
@@ -209,7 +196,7 @@ def run_and_kill(key: RunKey, experiment: Experiment, workdir: Path, after: int)
 
 @pytest.mark.parametrize("model", ["mc_dropout", "cnn_l2sp", "ensemble"])
 def test_a_broken_run_goes_on_where_it_was(
-    model: str, finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+    model: str, finished_run: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
     key = RunKey(model, 4, 0)
     # Two steps an epoch, three epochs a network: the ensemble breaks in its second network.
@@ -221,7 +208,7 @@ def test_a_broken_run_goes_on_where_it_was(
     record = OneRun(key, tiny_experiment, tmp_path).run()
     if model == "ensemble":
         assert weights.stat().st_mtime_ns == written
-    expected = finished(model)
+    expected = finished_run(model)
     for name in ("predictions.npz", "validation_predictions.npz"):
         np.testing.assert_array_equal(
             arrays(directory / name)["probabilities"], arrays(expected / name)["probabilities"]
@@ -230,10 +217,10 @@ def test_a_broken_run_goes_on_where_it_was(
 
 
 def test_a_training_checkpoint_that_a_kill_left_beside_the_weights_goes(
-    finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+    finished_run: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
     key = RunKey("cnn", 4, 0)
-    directory = shutil.copytree(finished("cnn"), key.directory(tmp_path))
+    directory = shutil.copytree(finished_run("cnn"), key.directory(tmp_path))
     (directory / "record.json").unlink()
     (directory / "checkpoints" / "ckpt-3.index").touch()
     OneRun(key, tiny_experiment, tmp_path).run()
@@ -261,7 +248,7 @@ def test_a_run_is_done_by_one_command_at_a_time(tiny_experiment: Experiment, tmp
 
 
 def test_choosing_predicts_the_validation_images_alone(
-    finished: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
+    finished_run: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
     key = RunKey("cnn", 4, 0)
     directory = key.directory(tmp_path)
@@ -274,15 +261,13 @@ def test_choosing_predicts_the_validation_images_alone(
     weights = (directory / "checkpoints" / "weights.h5").stat().st_mtime_ns
     record = OneRun(key, tiny_experiment, tmp_path).run()
     assert (directory / "checkpoints" / "weights.h5").stat().st_mtime_ns == weights
-    assert record["nll"] == record_of(finished("cnn"))["nll"]
+    assert record["nll"] == record_of(finished_run("cnn"))["nll"]
 
 
 def test_the_last_layer_gets_the_covariance_that_its_training_images_give(
-    tiny_experiment: Experiment, tmp_path: Path
+    finished_run: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
-    key = RunKey("bnn", 4, 0)
-    OneRun(key, tiny_experiment, tmp_path).run()
-    model = open_run(key.directory(tmp_path)).build_model()
+    model = open_run(finished_run("bnn")).build_model()
     found = model.get_layer("classifier_6").covariance_factor
     kept, prior_scale = found.numpy(), 1.5 / np.sqrt(found.shape[0])
     assert np.linalg.norm(kept) < 0.999 * np.linalg.norm(prior_scale * np.eye(len(kept)))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.files import told_if_not_written
@@ -156,7 +157,11 @@ class Member:
         with _tensorboard(self._directory / TENSORBOARD_NAME) as on_epoch:
             run = Training(state, inputs, self._task.schedule(), validate, on_step, on_epoch)
             run.run(history, checkpoints)
-        fit_head_covariance(model, self.inputs.evaluation(self._task.training), NUM_COVARIANCE_DRAWS, COVARIANCE_SEED)
+        if any(
+            layer.covariance_factor is not None for layer in bayesian_layers(model)
+        ):  # Else no image need be decoded.
+            images = self.inputs.evaluation(self._task.training)
+            fit_head_covariance(model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED)
         checkpoints.finish()
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:

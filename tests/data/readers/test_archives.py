@@ -179,14 +179,14 @@ def test_a_member_that_shrinks_as_no_photograph_does(tmp_path):
         archive_source(path)
 
 
-def test_a_hundred_thousand_entries(tmp_path):
-    names = [f"{name}/{index}.jpg" for name in ("ant", "bee") for index in range(50_000)]
+def test_more_entries_than_a_zip_without_extension_can_count(tmp_path):
+    names = [f"{name}/{index}.jpg" for name in ("ant", "bee") for index in range(2**15)]
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in names:
             archive.writestr(name, b"x")
     source = archive_source(tmp_path / "a.zip")
     assert source.example_ids == tuple(sorted(names))
-    assert source.read(99_999) == b"x"
+    assert source.read(2**16 - 1) == b"x"
 
 
 def test_folders_in_each_other_take_no_memory(tmp_path):
