@@ -33,7 +33,14 @@ SMALL = (
     "--weights=none",
 )
 EPOCHS = 5
-TIMES = {"train_seconds", "seconds_to_best_epoch", "seconds_per_step", "predict_seconds"}
+TIMES = {
+    "train_seconds",
+    "seconds_to_best_epoch",
+    "seconds_per_step",
+    "predict_seconds",
+    "seconds_by_phase",
+    "run_seconds",
+}
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def figures_of(answer: Answer, labels: np.ndarray, reference: Answer) -> dict[st
 def _records_of(key: RunKey, setting: Setting) -> list[dict[str, Any]]:
     experiment = setting.experiment
     member = _finished_member(key, experiment, setting.workdir)
-    model = member.trained(lambda: None)
+    model = member.trained()
     known, unknown = experiment.examples(experiment.split.validation), experiment.ood_examples()
     reference, records = None, []
     for predictor, repeat, answer in _answers(model, member, known, unknown, setting):

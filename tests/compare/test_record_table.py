@@ -25,6 +25,8 @@ def record(model: str, *, has_ood: bool, **more: Any) -> dict[str, Any]:
         "best_epoch": 37,
         "train_seconds": 1234.5,
         "predict_seconds": 98.7,
+        "run_seconds": 1456.7,
+        "num_draws": 8,
         "seconds_per_step": 0.321,
         **values,
         **more,
@@ -38,13 +40,13 @@ def printed(records: list[dict[str, Any]], width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("has_ood", [False, True])
-@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("width", [80, 110])
 def test_the_metrics_shown_first_fit_a_terminal(has_ood: bool, width: int) -> None:
     lines = printed([record(model, has_ood=has_ood) for model in ("cnn", "cnn_temperature")], width)
     heading = next(line for line in lines if "acc." in line).split()
     for name in ("acc.", "NLL", "Brier", "ECE", "AURC", "epist.", *(["AUROC"] if has_ood else [])):
         assert name in heading
-    assert ("s/step" in heading) is (width == 100)
+    assert ("s/step" in heading) is (width == 110)
     assert ("train" in heading) is ("test" in heading)  # Both parts of what a user waits for, or neither.
     assert "…" not in "".join(lines)
     assert all(len(line) <= width for line in lines)
@@ -76,3 +78,17 @@ def test_the_file_has_every_metric(tmp_path: Path) -> None:
         for row, one in zip(rows, records, strict=True):
             assert row[metric.name] == str(one.get(metric.name, "")), metric.name
     assert {"aurc", "auroc_predictive_entropy", "seconds_to_best_epoch", "predict_seconds"} <= set(rows[0])
+
+
+def test_what_one_draw_cannot_say_is_empty_and_not_zero(tmp_path: Path) -> None:
+    one = record("cnn", has_ood=True, num_draws=1, mean_mutual_information=0.0)
+    write_comparison([one, record("bnn", has_ood=True)], tmp_path / "comparison.csv")
+    with (tmp_path / "comparison.csv").open() as file:
+        cnn, bnn = csv.DictReader(file)
+    unknown = {metric.name for metric in all_metrics() if metric.needs_draws}
+    assert {name for name in cnn if not cnn[name] and bnn[name]} == unknown
+    assert {"mean_mutual_information", "mean_expected_entropy", "auroc_mutual_information"} <= unknown
+    lines = printed([one], 110)
+    heading, row = (next(line for line in lines if line.strip().startswith(word)) for word in ("model", "cnn"))
+    place = heading.index("epist.")
+    assert row[place : place + len("epist.")].strip() == ""

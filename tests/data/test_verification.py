@@ -116,10 +116,11 @@ def test_an_unknown_choice_names_the_field():
         verify_images(source_of([GOOD, GOOD]), on_bad_image="ignore")
 
 
-def test_progress_ends_at_the_number_of_images():
+def test_every_image_is_told_of_bad_ones_too():
     seen = []
-    verify_images(source_of([GOOD] * 130), on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(64, 130), (128, 130), (130, 130), (130, 130)]
+    source = source_of([GOOD] * 127 + [b"", b"", b""])
+    verify_images(source, "skip", lambda phase, units, of: seen.append((phase, units, of)))
+    assert seen == [("verifying images", 64, 130), ("verifying images", 63, 130), ("verifying images", 3, 130)]
 
 
 def test_images_are_read_once(tmp_path):

@@ -251,7 +251,7 @@ def test_what_it_was_made_from(text, records):
         "CNN one pass, BNN by Monte Carlo, 8 draws in 2 passes",
         f"{seconds // 60} min {seconds % 60} s in 12 runs",
         "--model=cnn,bnn --n_per_class=5,10,40 --seeds=0,1 --data=PATH/photos.zip",
-        "held at 1 % of their prior's in convolutions and at 3 % of their prior's in the dense layers before",
+        "held at about 10 % of the pretrained weight's size in convolutions and at about 30 % of the pretrained",
         "--weights=PATH/alexnet.npz --ood_data=PATH/objects.zip --workdir=grid",
         "Shown: BNN, 5 images a class, seed 0; BNN, 40 images a class, seed 0.",
     ):

@@ -12,6 +12,7 @@ from tfp_insects.runs.run_set import RunSet
 STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
 PRIOR = {"kind": "pretrained"}
 HELD = {"prior": PRIOR, "posterior_ratio": 0.015, "learn_scale": False}
+OF_WEIGHT = "of the pretrained weight's size"
 LEARNED = {"prior": PRIOR, "posterior_ratio": 0.1, "learn_scale": True}
 
 
@@ -27,17 +28,17 @@ def notes_of(weights: str, **bnn: Any) -> list[str]:
 
 def test_scales_that_are_held_are_named_by_kind_of_layer() -> None:
     [line] = notes_of("alexnet.npz")
-    assert line.endswith("scales are held at 1.5 % of their prior's in the dense layers before the last.")
+    assert line.endswith(f"scales are held at about 1.5 % {OF_WEIGHT} in the dense layers before the last.")
     [line] = notes_of("alexnet.npz", head=HELD, features={**HELD, "posterior_ratio": 0.01})
-    assert "held at 1 % of their prior's in convolutions, at 1.5 % of their prior's in the dense layers" in line
-    assert line.endswith("and at 1.5 % of their prior's in the last layer.")
+    assert f"held at about 1 % {OF_WEIGHT} in convolutions, at about 1.5 % {OF_WEIGHT} in the dense layers" in line
+    assert line.endswith("and at about 1.5 % of the pretrained weight's size in the last layer.")
 
 
 @pytest.mark.parametrize(("weights", "bnn"), [("none", {}), ("alexnet.npz", {"use_pretrained": False})])
 def test_without_pretrained_weights_the_settings_of_a_start_from_scratch_count(weights: str, bnn: Any) -> None:
     assert notes_of(weights, **bnn) == []
     [line] = notes_of(weights, **bnn, hidden_from_scratch={**HELD, "posterior_ratio": 0.2})
-    assert "at 20 % of their prior's in convolutions and at 20 %" in line
+    assert "at about 20 % of the pretrained weight's size in convolutions and at about 20 %" in line
 
 
 def test_under_a_log_uniform_prior_scales_are_held_at_a_share_of_the_weight() -> None:
@@ -45,8 +46,18 @@ def test_under_a_log_uniform_prior_scales_are_held_at_a_share_of_the_weight() ->
         "alexnet.npz", hidden={**HELD, "prior": {"kind": "log_uniform"}, "posterior_ratio": 0.3}, head=HELD
     )
     assert "held at 30 % of the weight's size, whatever that becomes, in the dense layers before the last" in line
-    assert line.endswith("and at 1.5 % of their prior's in the last layer.")
+    assert line.endswith("and at about 1.5 % of the pretrained weight's size in the last layer.")
 
 
 def test_layers_without_a_posterior_are_not_spoken_of() -> None:
     assert notes_of("alexnet.npz", layers="head") == []
+
+
+def test_a_share_of_a_prior_that_is_wider_than_the_weight_is_told_as_the_share_of_the_weight() -> None:
+    wide = {**HELD, "prior": {"kind": "pretrained", "scale": 10.0}, "posterior_ratio": 0.06}
+    [line] = notes_of("alexnet.npz", hidden=wide)
+    assert line.endswith(
+        "scales are held at about 60 % of the pretrained weight's size in the dense layers before the last."
+    )
+    [line] = notes_of("alexnet.npz", hidden={**wide, "prior": {"kind": "scaled_normal", "scale": 1.0}})
+    assert line.endswith("scales are held at 6 % of their prior's in the dense layers before the last.")

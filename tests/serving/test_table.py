@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.serving.answers import COLUMNS, OLD_COLUMNS, Answer
+from tfp_insects.serving.answers import COLUMNS, OLD_COLUMNS, Answer, has_draws
 from tfp_insects.serving.table import WrittenNames, open_table
 
 ORIGIN = {"model": "abc", "images": "/images"}
@@ -136,3 +136,27 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         InputError, match=r"^output=.*/file/predictions.csv: cannot be written \(.*\); give another one"
     ):
         write(tmp_path / "file" / "predictions.csv")
+
+
+def test_an_epistemic_uncertainty_that_nobody_knows_is_empty_and_not_zero(path: Path) -> None:
+    one = Answer("ant", 0.5, 0.7, 0.7, None, True)
+    with open_table(path, ORIGIN) as table:
+        table.append(["ant.jpg"], [one])
+    with path.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["entropy"], row["epistemic"]) == ("0.7", "")
+    with open_table(path, ORIGIN) as table:
+        assert [answer for _, answer in table.rows()] == [one]
+
+
+@pytest.mark.parametrize(
+    ("card", "has"),
+    [
+        ({"prediction_method": "one_pass", "num_samples": 1}, False),
+        ({"prediction_method": "moments", "num_samples": 1}, True),
+        ({"num_samples": 1}, False),  # Of version 0.1.0.
+        ({"num_samples": 30}, True),
+    ],
+)
+def test_a_card_says_whether_there_are_draws(card: dict[str, object], has: bool) -> None:
+    assert has_draws(card) is has

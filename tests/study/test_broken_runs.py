@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from fixtures.tiny_study import on_step
 
 from tfp_insects.interruption import Interrupted, interruptible
+from tfp_insects.progress.work import OnWork
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study import grid
 from tfp_insects.study.experiment import Experiment
@@ -32,14 +34,14 @@ def probabilities(workdir: Path) -> np.ndarray:
         return file["probabilities"]
 
 
-def at_step(number: int, act: Callable[[], object]) -> Callable[[], None]:
+def at_step(number: int, act: Callable[[], object]) -> OnWork:
     steps = iter(range(1, 100))
 
-    def on_step() -> None:
+    def act_once() -> None:
         if next(steps) == number:
             act()
 
-    return on_step
+    return on_step(act_once)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.tiny_study import on_step
 
 from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.errors import InputError
@@ -44,10 +45,10 @@ def written(directory: Path) -> dict[str, int]:
 
 
 def run(directory: Path, experiment: Experiment) -> dict[str, Any]:
-    def on_step() -> None:
+    def act() -> None:
         raise AssertionError("it was trained again")
 
-    return OneRun(KEY, experiment, directory.parent).run(on_step)
+    return OneRun(KEY, experiment, directory.parent, on_step(act)).run()
 
 
 def test_another_number_of_draws_is_predicted_from_the_weights(directory: Path, tiny_experiment: Experiment) -> None:

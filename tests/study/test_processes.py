@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import operator
 import os
 import signal
 import subprocess
@@ -62,6 +63,22 @@ def test_results_of_any_size_come_as_they_are_ready() -> None:
     calls = {"late": functools.partial(time.sleep, 1.5), "large": functools.partial(bytes, 10_000_000), "small": int}
     names = [key for key, _ in run_in_processes(calls, num_jobs=3, prepare=int)]
     assert sorted(names[:2]) == ["large", "small"]
+
+
+def test_words_on_the_way_come_before_the_result() -> None:
+    heard: list[tuple[str, str]] = []
+    calls = {name: operator.methodcaller("__call__", f"word of {name}") for name in ("a", "b")}
+    results = run_in_processes(
+        calls,
+        num_jobs=1,
+        prepare=int,
+        on_start=lambda name: heard.append((name, "begun")),
+        on_message=lambda name, word: heard.append((name, word)),
+    )
+    for name, result in results:
+        assert result is None
+        heard.append((name, "ended"))
+    assert heard == [(name, word) for name in "ab" for word in ("begun", f"word of {name}", "ended")]
 
 
 def test_a_process_has_its_share_of_the_cores_and_starts_silently(

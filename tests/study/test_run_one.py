@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.tiny_study import on_step
 
 from tfp_insects.bayes.divergence import kl_divergence
 from tfp_insects.bayes.head_covariance import fit_head_covariance
@@ -114,7 +115,7 @@ def test_the_cnn_is_not_trained_again_for_its_temperature(
     if make_useless:
         make_useless(cnn)
     steps = []
-    record = OneRun(key, tiny_experiment, tmp_path).run(lambda: steps.append(1))
+    record = OneRun(key, tiny_experiment, tmp_path, on_step(lambda: steps.append(1))).run()
     history, expected = (read_history(one / "history.csv") for one in (directory, finished_run("cnn")))
     if make_useless:
         assert len(steps) == 6
@@ -186,12 +187,12 @@ class KilledError(Exception):
 def run_and_kill(key: RunKey, experiment: Experiment, workdir: Path, after: int) -> None:
     steps = iter(range(after))
 
-    def on_step() -> None:
+    def act() -> None:
         if next(steps, None) is None:
             raise KilledError
 
     with pytest.raises(KilledError):
-        OneRun(key, experiment, workdir).run(on_step)
+        OneRun(key, experiment, workdir, on_step(act)).run()
 
 
 @pytest.mark.parametrize("model", ["mc_dropout", "cnn_l2sp", "ensemble"])
@@ -228,21 +229,22 @@ def test_a_training_checkpoint_that_a_kill_left_beside_the_weights_goes(
 
 
 def test_a_run_is_done_by_one_command_at_a_time(tiny_experiment: Experiment, tmp_path: Path) -> None:
-    run = OneRun(RunKey("cnn", 4, 0), tiny_experiment, tmp_path)
     directory = RunKey("cnn", 4, 0).directory(tmp_path)
+
+    def act() -> None:
+        with pytest.raises(InputError, match="is in use"), locked(directory):
+            pass
+        raise KilledError
+
+    run = OneRun(RunKey("cnn", 4, 0), tiny_experiment, tmp_path, on_step(act))
     with locked(directory):
         for start in (run.run, run.run_validation):
             with pytest.raises(InputError, match=r"cnn-n4-seed0 is in use by another command \(process \d+\): wait"):
                 start()
     assert not (directory / "config.json").exists()
 
-    def on_step() -> None:
-        with pytest.raises(InputError, match="is in use"), locked(directory):
-            pass
-        raise KilledError
-
     with pytest.raises(KilledError):
-        run.run(on_step)
+        run.run()
     with locked(directory):
         pass
 

@@ -9,12 +9,15 @@ import pytest
 from tfp_insects.errors import InputError
 from tfp_insects.training.history import EpochRow, History, read_history
 
-COLUMNS = "epoch,train_loss,train_nll,train_accuracy,validation_loss,validation_nll,validation_accuracy,kl,seconds"
+COLUMNS = (
+    "epoch,train_loss,train_nll,train_accuracy,validation_loss,validation_nll,validation_accuracy,kl,seconds,"
+    "validation_seconds"
+)
 
 
 def make_row(epoch: int) -> EpochRow:
     """Numbers that need all their digits."""
-    return EpochRow(epoch, *[epoch + 1 / (3 + i) for i in range(8)])
+    return EpochRow(epoch, *[epoch + 1 / (3 + i) for i in range(9)])
 
 
 def test_rows_are_on_disk_after_each_epoch_under_the_studys_columns(tmp_path: Path) -> None:
@@ -87,3 +90,8 @@ def test_fewer_rows_than_the_checkpoint_has_epochs_are_refused(tmp_path: Path) -
     path.unlink()
     with pytest.raises(InputError, match="holds 0 epochs"):
         History(path, num_rows=2)
+
+
+def test_files_of_versions_that_did_not_time_validations_are_read(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text(f"{COLUMNS.rpartition(',')[0]}\n1,1,2,0.5,3,4,0.5,0,7.5\n")
+    assert read_history(tmp_path / "history.csv") == [EpochRow(1, 1.0, 2.0, 0.5, 3.0, 4.0, 0.5, 0.0, 7.5, 0.0)]

@@ -14,7 +14,7 @@ them. An image with features unlike those of all training images thus gets a spr
 It is found after training, which has independent weights, and used by predictions alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.linalg
@@ -61,6 +61,7 @@ def fit_head_covariance(
     num_samples: int,
     seed: int,
     layer: VariationalKernel | None = None,
+    on_images: Callable[[float], object] = lambda number: None,
 ) -> None:
     """Gives the last layer its covariance, if it is to have one.
 
@@ -71,6 +72,7 @@ def fit_head_covariance(
         seed: Of these draws.
         layer: The dense layer whose posterior it is; by default the last Bayesian layer. It is left as it is if its
             configuration asks for no covariance (`covariance_scale`).
+        on_images: See `MonteCarloPredictor.predict`.
 
     Raises:
         ValueError: The layer is not called once by the model itself.
@@ -79,7 +81,7 @@ def fit_head_covariance(
     if head is None or head.covariance_factor is None:
         return
     num_inputs = head.loc.shape[0]
-    found = _features_predictor(model, head).predict(batches, num_samples, seed)
+    found = _features_predictor(model, head).predict(batches, num_samples, seed, on_images=on_images)
     mean, variance = found if isinstance(found, Moments) else (found, None)
     scale = head.variational.covariance_scale / np.sqrt(num_inputs)
     head.covariance_factor.assign(posterior_factor(mean.reshape(len(mean), -1, num_inputs), scale, variance))

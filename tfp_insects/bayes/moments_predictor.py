@@ -11,7 +11,7 @@ good one, although it leaves out that units share their noise. With more draws t
 behind it, so that the answers approach those of `MonteCarloPredictor` in all that lies before the dense layers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,14 @@ class MomentsPredictor:
         self._finish = finisher(tail, activation)
         self._sample = tf.function(self._draw, reduce_retracing=True, autograph=False)
 
-    def predict(self, batches: Batches, num_samples: int, seed: int, num_last_layer_samples: int = 1) -> np.ndarray:
+    def predict(
+        self,
+        batches: Batches,
+        num_samples: int,
+        seed: int,
+        num_last_layer_samples: int = 1,
+        on_images: Callable[[float], object] = lambda number: None,
+    ) -> np.ndarray:
         """Predicts all images of a data set.
 
         Args:
@@ -88,12 +95,13 @@ class MomentsPredictor:
             seed: Integer; equal seeds give equal draws.
             num_last_layer_samples: Draws of the logits for each of these. With at least twice as many as there are classes,
                 their mean and covariance have no sampling error.
+            on_images: See `MonteCarloPredictor.predict`.
 
         Returns:
             Probabilities, float32 `[num_samples * num_last_layer_samples, num_examples, num_classes]`, or what `activation`
             makes of the outputs.
         """
-        moments = self.logit_moments(batches, num_samples, seed)
+        moments = self.logit_moments(batches, num_samples, seed, on_images)
         num_draws = num_samples * num_last_layer_samples // len(moments.mean)
         draws = [
             self._sample(LogitMoments(*sample), num_draws, tf.constant([seed, place], tf.int64)).numpy()
@@ -101,7 +109,13 @@ class MomentsPredictor:
         ]
         return np.concatenate(draws)
 
-    def logit_moments(self, batches: Batches, num_samples: int, seed: int) -> LogitMoments:
+    def logit_moments(
+        self,
+        batches: Batches,
+        num_samples: int,
+        seed: int,
+        on_images: Callable[[float], object] = lambda number: None,
+    ) -> LogitMoments:
         """Mean and covariance of the logits of each image, for each draw of what lies before the dense layers.
 
         The arguments are those of `predict`.
@@ -112,13 +126,21 @@ class MomentsPredictor:
         """
         self._tail.refresh()
         if num_samples == 1:
-            return _joined(self._mean(images) for images, _ in batches)
+            return _joined(_told((self._mean(images) for images, _ in batches), on_images))
         if num_samples == 2 and self._features.is_random:
-            return _joined(self._of_pair(*pair) for pair in self._features.mirrored_pair(batches, seed))
-        return self._draws.predict(batches, num_samples, seed)
+            pairs = self._features.mirrored_pair(batches, seed)
+            return _joined(_told((self._of_pair(*pair) for pair in pairs), on_images))
+        return self._draws.predict(batches, num_samples, seed, on_images=on_images)
 
     def _draw(self, moments: LogitMoments, num_draws: int, seed: tf.Tensor) -> tf.Tensor:
         return self._finish(draw_logits(moments, num_draws, logits_seed(*tf.unstack(seed))))
+
+
+def _told(found: Iterable[LogitMoments], on_images: Callable[[float], object]) -> Iterator[LogitMoments]:
+    """The moments of each batch, and a word of how many images it has."""
+    for one in found:
+        on_images(len(one.mean))
+        yield one
 
 
 def _joined(found: Iterable[LogitMoments]) -> LogitMoments:

@@ -16,6 +16,7 @@ The model may be any: nested, with branches, several inputs or outputs, or with 
 them are cut, so that what a draw does not change is computed once.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -109,7 +110,14 @@ class MonteCarloPredictor:
         self._prefix = tf.function(self._run_prefix, reduce_retracing=True, autograph=False)
         self._suffix = tf.function(self._run_suffix, reduce_retracing=True, autograph=False)
 
-    def predict(self, batches: Batches, num_samples: int, seed: int, num_last_layer_samples: int = 1) -> Any:
+    def predict(
+        self,
+        batches: Batches,
+        num_samples: int,
+        seed: int,
+        num_last_layer_samples: int = 1,
+        on_images: Callable[[float], object] = lambda number: None,
+    ) -> Any:
         """Predicts all images of a data set.
 
         Args:
@@ -119,6 +127,8 @@ class MonteCarloPredictor:
             seed: Integer; equal seeds give equal draws. Without fresh noise it is not used: a draw's number alone decides.
             num_last_layer_samples: Draws of the last random layer for each draw of those before it; above 1 with fresh noise
                 alone.
+            on_images: Called after each batch of each pass with the number of images that this is worth: its images, divided
+                by the number of passes.
 
         Returns:
             Probabilities, float32 `[num_samples * num_last_layer_samples, num_examples, num_classes]`, or what `activation`
@@ -129,13 +139,16 @@ class MonteCarloPredictor:
         """
         if num_last_layer_samples > 1 and not self._fresh_noise:
             raise ValueError(f"num_last_layer_samples is {num_last_layer_samples}; the table has noise for 1 alone")
+        has_prefix = self._cut is None or self._cut.has_fixed_part
+        num_passes = int(has_prefix) + (0 if self._cut is None else num_samples)
+        tell = functools.partial(_tell, on_images, num_passes)
+        inputs = [tell(self._prefix(images), images) for images, _ in batches] if has_prefix else None
         if self._cut is None:
-            return _joined([self._prefix(images) for images, _ in batches], axis=1)
-        inputs = [self._prefix(images) for images, _ in batches] if self._cut.has_fixed_part else None
+            return _joined(inputs or [], axis=1)
         draws = []
         for kernels in self._kernels(num_samples, seed, num_last_layer_samples):
             stream = inputs if inputs is not None else (images for images, _ in batches)
-            draws.append(_joined([self._suffix(batch, *kernels) for batch in stream], axis=1))
+            draws.append(_joined([tell(self._suffix(batch, *kernels), batch) for batch in stream], axis=1))
             del kernels  # They are as large as the model, and the next ones are about to be drawn.
         return _joined(draws, axis=0)
 
@@ -187,6 +200,12 @@ class MonteCarloPredictor:
                 with drawn_kernels({last_layer: kernel}):
                     outputs.append(self._activation(self._cut.last(state)))
         return tf.nest.map_structure(lambda *ones: tf.stack(ones), *outputs)
+
+
+def _tell(on_images: Callable[[float], object], num_passes: int, answers: Any, batch: Any) -> Any:
+    """Passes answers on, and says how many images they are worth."""
+    on_images(len(tf.nest.flatten(batch)[0]) / num_passes)
+    return answers
 
 
 def _joined(parts: Sequence[Any], axis: int) -> Any:

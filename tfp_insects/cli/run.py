@@ -4,28 +4,38 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
 from tfp_insects.cli.config_errors import error_of_field
 from tfp_insects.cli.numbers import parse_numbers
 from tfp_insects.compare.record_table import print_table, write_comparison
+from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
 from tfp_insects.plain import FieldError
+from tfp_insects.progress.costs import Costs
+from tfp_insects.progress.display import Display
+from tfp_insects.progress.memory import kept_costs
+from tfp_insects.progress.meter import Meter
+from tfp_insects.progress.work import Part
 from tfp_insects.report.accuracy_curves import plot_accuracy_curves
 from tfp_insects.report.page import write_report
 from tfp_insects.runs.config import RunConfig
-from tfp_insects.runs.run_key import make_run_keys
+from tfp_insects.runs.run_key import RunKey, make_run_keys
 from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images, split_images
-from tfp_insects.study.grid import require_all, run_grid
+from tfp_insects.study.grid import ALL_RUNS, Outcome, plan_runs, require_all, run_grid
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.parallel import Parallel
-from tfp_insects.study.plan import print_plan
-from tfp_insects.study.pretraining import require_readable_weights
+from tfp_insects.study.plan import print_plan, work_left
+from tfp_insects.study.pretraining import pretraining_work, require_readable_weights, will_be_pretrained
+from tfp_insects.study.probing import probe
+from tfp_insects.study.work import REPORT, REPORT_SECONDS, machine
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
+Say = Callable[[str], object]
+IMAGES, WEIGHTS = "images", "weights"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +71,14 @@ class Command:
     config_file: Path | None = None
 
 
+class Images(NamedTuple):
+    """The images of the classes to learn, those of other things if any, and the configuration that belongs to them."""
+
+    source: ImageSource
+    ood: ImageSource | None
+    config: RunConfig
+
+
 def run_command(command: Command, config_for: ConfigFor, console: Console | None = None) -> None:
     """Does all runs that the command names and compares them.
 
@@ -77,33 +95,83 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     sizes = parse_numbers("n_per_class", command.sizes)
     keys = make_run_keys(list(command.models), sizes, parse_numbers("seeds", command.seeds))
     require_writable(command.workdir)
-    # Which configuration counts depends on the images, and how they are read on a part that both have alike.
-    source = open_images(
-        command.data, sizes, _typed(config_for(False), command.config_file).data, command.cache_dir, command.data_dir
-    )
-    if source.drawn:
-        say("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
-    else:
-        say(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
-    for note in source.notes:
-        say(note)
-    config = _typed(config_for(source.drawn), command.config_file)
-    ood = open_ood_images(command.ood_data, config.data, command.cache_dir)
-    for note in ood.notes if ood else ():
-        say(f"Images of unknown classes: {note}")
-    if command.dry_run:
-        require_readable_weights(command.weights, config)
-        split = split_images(source, ood, sizes, config.data, say)[-1]
-        print_plan(keys, split, config, command.workdir, console)
-        return
-    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood)
+    with kept_costs(command.cache_dir, machine(command.num_jobs)) as costs:
+        display = Display(Meter(costs, command.num_jobs), console, ALL_RUNS)
+        display.meter.is_planned = command.dry_run
+        with display.opened():
+            images = _open(command, sizes, config_for, display, say)
+            outcomes = [] if command.dry_run else _run(command, keys, sizes, images, display, console)
+        if command.dry_run:
+            _tell_plan(command, keys, sizes, images, costs, console)
+    require_all(outcomes)
+
+
+def _open(command: Command, sizes: Sequence[int], config_for: ConfigFor, display: Display, say: Say) -> Images:
+    """Opens and verifies all images, and says what they are."""
+    display.meter.plan(IMAGES, [])
+    with display.working(IMAGES) as on_work:
+        # Which configuration counts depends on the images, and how they are read on a part that both have alike.
+        data = _typed(config_for(False), command.config_file).data
+        source = open_images(command.data, sizes, data, command.cache_dir, command.data_dir, on_work)
+        if source.drawn:
+            say("Data: drawn insects, not photographs. Give --data=PATH for a zip or folder of class folders.")
+        else:
+            say(f"Data: {source.name}, {len(source.labels)} images in {len(source.class_names)} classes.")
+        for note in source.notes:
+            say(note)
+        config = _typed(config_for(source.drawn), command.config_file)
+        ood = open_ood_images(command.ood_data, config.data, command.cache_dir, on_work)
+        for note in ood.notes if ood else ():
+            say(f"Images of unknown classes: {note}")
+    return Images(source, ood, config)
+
+
+def _run(
+    command: Command, keys: Sequence[RunKey], sizes: Sequence[int], images: Images, display: Display, console: Console
+) -> list[Outcome]:
+    """Does the runs, and compares those that are finished."""
+    source, ood, config = images
+    say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    display.meter.plan(WEIGHTS, pretraining_work(command.weights, source.drawn, config, command.cache_dir))
+    _, unknown, split = split_images(source, ood, sizes, config.data, lambda line: None)
+    plan_runs(display, keys, split, config, command.workdir, _count(unknown), _num_opened(command, images))
+    display.meter.plan(REPORT, [Part(REPORT, len(keys), REPORT, REPORT_SECONDS, is_guess_absolute=True)])
+    display.meter.is_planned = True
+    with display.working(WEIGHTS) as on_work:
+        experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood, on_work)
     recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir, command.ood_data)
     parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
-    outcomes = run_grid(keys, experiment, command.workdir, console, parallel)
+    outcomes = run_grid(keys, experiment, command.workdir, console, parallel, display)
     records = [outcome.record for outcome in outcomes if outcome.record is not None]
-    if records:
-        compare(records, command.workdir, console)
-    require_all(outcomes)
+    with display.working(REPORT) as on_work:
+        if records:
+            compare(records, command.workdir, console, lambda share: on_work(REPORT, share * len(keys)))
+    return outcomes
+
+
+def _tell_plan(
+    command: Command, keys: Sequence[RunKey], sizes: Sequence[int], images: Images, costs: Costs, console: Console
+) -> None:
+    """Prints what would be done, and how long it would take."""
+    source, ood, config = images
+    say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    require_readable_weights(command.weights, config)
+    learnt, unknown, split = split_images(source, ood, sizes, config.data, say)
+    num_opened = _num_opened(command, images)
+    work = work_left(keys, split, config, command.workdir, _count(unknown), num_opened)
+    is_pretrained = will_be_pretrained(command.weights, source.drawn, config)
+    probe(work, learnt, split, config, is_pretrained, costs, say)
+    pretraining = pretraining_work(command.weights, source.drawn, config, command.cache_dir)
+    print_plan(work, split, config, command.workdir, costs, console, command.num_jobs, pretraining)
+
+
+def _num_opened(command: Command, images: Images) -> int:
+    """Images that each run verifies in a process of its own."""
+    return _count(images.source) + _count(images.ood) if command.num_jobs > 1 else 0
+
+
+def _count(source: ImageSource | None) -> int:
+    return 0 if source is None else len(source.example_ids)
 
 
 def _typed(plain: Mapping[str, Any], config_file: Path | None) -> RunConfig:
@@ -114,13 +182,18 @@ def _typed(plain: Mapping[str, Any], config_file: Path | None) -> RunConfig:
         raise error if config_file is None else error_of_field(config_file, error) from error
 
 
-def compare(records: Sequence[dict[str, Any]], workdir: Path, console: Console) -> None:
+def compare(
+    records: Sequence[dict[str, Any]],
+    workdir: Path,
+    console: Console,
+    on_share: Callable[[float], object] = lambda share: None,
+) -> None:
     """Prints the table, and writes `comparison.csv`, one picture a model and the report into the work directory."""
     print_table(records, console)
     write_comparison(records, workdir / "comparison.csv")
     for path in plot_accuracy_curves(records, workdir):
         console.print(f"Picture: {path}", soft_wrap=True, markup=False, highlight=False)
     try:
-        write_report(workdir, console)
+        write_report(workdir, console, on_share=on_share)
     except InputError as error:  # Older runs in the same directory may not be comparable; these runs are finished.
         console.print(f"No report: {error}", soft_wrap=True, markup=False, highlight=False)

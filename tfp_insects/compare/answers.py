@@ -21,7 +21,7 @@ Split = Literal["validation", "test"]
 
 # Fields of a record that say how long something took. A record may lack the last.
 TIMES = ("seconds_to_best_epoch", "train_seconds", "seconds_per_step", "predict_seconds")
-WHOLE_RUN = "run_seconds"  # Training and predictions, where a record has both.
+WHOLE_RUN = "run_seconds"  # With reading, validation and all answers; in older records training and test answers alone.
 
 
 class Ood(NamedTuple):
@@ -96,7 +96,7 @@ class Answers:
     def times(self) -> dict[str, float]:
         """All times that are known, the whole run's among them."""
         whole = [self.seconds[name] for name in ("train_seconds", "predict_seconds") if name in self.seconds]
-        return {**self.seconds, **({WHOLE_RUN: sum(whole)} if len(whole) == 2 else {})}
+        return {**({WHOLE_RUN: sum(whole)} if len(whole) == 2 else {}), **self.seconds}
 
     @cached_property
     def _measured(self) -> _Measured:
@@ -134,7 +134,7 @@ def answers_of(run: Run, split: Split = "test") -> Answers:
 
 
 def _seconds(run: Run) -> dict[str, float]:
-    recorded = {name: run.record[name] for name in TIMES if name in run.record} if run.is_finished else {}
+    recorded = {name: run.record[name] for name in (*TIMES, WHOLE_RUN) if name in run.record} if run.is_finished else {}
     return {"seconds_to_best_epoch": run.seconds_to_best_epoch, "train_seconds": run.train_seconds} | recorded
 
 

@@ -17,7 +17,9 @@ from tfp_insects.compare.tables import print_comparison
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.method_table import find_method
-from tfp_insects.progress import progress_bar
+from tfp_insects.progress.display import Display
+from tfp_insects.progress.memory import kept_costs
+from tfp_insects.progress.meter import Meter
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.layout import VALIDATION_NAME
 from tfp_insects.runs.reading import load_run
@@ -30,8 +32,10 @@ from tfp_insects.study.experiment import (
     open_ood_images,
     with_split_seed,
 )
+from tfp_insects.study.grid import ALL_RUNS, plan_runs
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_one import OneRun
+from tfp_insects.study.work import machine
 from tfp_insects.text import plain
 
 
@@ -136,20 +140,18 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
 
 
 def _do_runs(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:
-    with progress_bar(console) as progress:
-        overall = progress.add_task("all runs", total=len(benchmark.keys))
-        for key in benchmark.keys:
-            own = with_split_seed(experiment, key.seed, benchmark.sizes)
-            run = OneRun(key, own, benchmark.workdir)
-            task = progress.add_task(key.name, total=run.num_steps)
-            on_step = functools.partial(progress.advance, task)
-            if benchmark.split == "validation":
-                run.run_validation(on_step)
-            else:
-                run.run(on_step)
-            progress.remove_task(task)
-            progress.advance(overall)
-            _say(console, f"{key.name}: finished")
+    own = {key: with_split_seed(experiment, key.seed, benchmark.sizes) for key in benchmark.keys}
+    num_unknown = len(experiment.ood.example_ids) if experiment.ood else 0
+    with kept_costs(benchmark.cache_dir, machine(num_jobs=1)) as costs:
+        display = Display(Meter(costs), console, ALL_RUNS)
+        for key, one in own.items():
+            plan_runs(display, [key], one.split, one.config, benchmark.workdir, num_unknown)
+        with display.opened():
+            for key, one in own.items():
+                with display.working(key.name) as on_work:
+                    run = OneRun(key, one, benchmark.workdir, on_work)
+                    run.run_validation() if benchmark.split == "validation" else run.run()
+                _say(console, f"{key.name}: finished")
 
 
 def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:

@@ -14,8 +14,15 @@ from tfp_insects.metrics.metric_table import all_metrics, find_metric, table_met
 from tfp_insects.text import plain
 
 KEY = {"model": "model", "n_per_class": "n", "seed": "seed"}
-COST = {"best_epoch": "epoch", "train_seconds": "train s", "predict_seconds": "test s", "seconds_per_step": "s/step"}
+COST = {
+    "best_epoch": "epoch",
+    "train_seconds": "train s",
+    "predict_seconds": "test s",
+    "run_seconds": "all s",
+    "seconds_per_step": "s/step",
+}
 OTHER_TIMES = ("seconds_to_best_epoch",)
+COVERAGE = "coverage_at_5_risk"
 EPISTEMIC = "mean_mutual_information"
 AUROC = "auroc_predictive_entropy"
 MADE_FROM = (
@@ -44,7 +51,8 @@ def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
     for heading in columns.values():
         table.add_column(plain(heading), justify="left" if heading == "model" else "right", no_wrap=True)
     for record in records:
-        table.add_row(*(plain(_text(record.get(column, ""))) for column in columns))
+        known = without_unknown(record)
+        table.add_row(*(plain(_text(known.get(column, ""))) for column in columns))
     console.print(table)
 
 
@@ -57,7 +65,13 @@ def write_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
     ):
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(records)
+        writer.writerows(without_unknown(record) for record in records)
+
+
+def without_unknown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without figures that say nothing of a model of one draw, whose epistemic uncertainty is unknown, not 0."""
+    unknown = {metric.name for metric in all_metrics() if metric.needs_draws} if record.get("num_draws") == 1 else set()
+    return {name: value for name, value in record.items() if name not in unknown}
 
 
 def _columns(records: Sequence[Mapping[str, Any]], width: int) -> dict[str, str]:
@@ -65,8 +79,8 @@ def _columns(records: Sequence[Mapping[str, Any]], width: int) -> dict[str, str]
     metrics = [metric.name for metric in table_metrics()]
     unknown = [AUROC] if any(AUROC in record for record in records) else []
     columns = {**KEY, **{name: find_metric(name).heading for name in (*metrics, *unknown, EPISTEMIC)}, **COST}
-    times = ("train_seconds", "predict_seconds")  # Both parts of what a user waits for, or neither.
-    for names in (("seconds_per_step",), ("best_epoch",), times, *((name,) for name in reversed(metrics))):
+    times = ("train_seconds", "predict_seconds", "run_seconds")  # All parts of what a user waits for, or none.
+    for names in (("seconds_per_step",), ("best_epoch",), (COVERAGE,), times, *((name,) for name in reversed(metrics))):
         if _width(columns, records) > width:
             columns = {name: heading for name, heading in columns.items() if name not in names}
     return columns
@@ -88,6 +102,7 @@ def _caption(columns: Mapping[str, str]) -> str:
         EPISTEMIC: "epist.: mean mutual information, nats",
         "best_epoch": "epoch: the one of lowest validation NLL",
         "predict_seconds": "test s: time to answer the test images",
+        "run_seconds": "all s: of the run, with reading, validation and all answers",
     }
     return "; ".join(text for name, text in words.items() if name in columns)
 

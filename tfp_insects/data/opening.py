@@ -7,6 +7,7 @@ from tfp_insects.data.readers.archives import archive_source
 from tfp_insects.data.readers.folders import folder_source
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.progress.work import OnWork, ignore_work
 
 SYNTHETIC_SEED = 0  # the drawn data set is one data set, whatever the seeds of a run
 
@@ -18,6 +19,7 @@ def open_source(
     num_synthetic_per_class: int,
     data_dir: Path | None = None,
     needs_classes: bool = True,
+    on_work: OnWork = ignore_work,
 ) -> ImageSource:
     """Opens the images that `data` names.
 
@@ -29,6 +31,7 @@ def open_source(
         data_dir: Where TFDS keeps prepared data sets; None means TFDS's own default.
         needs_classes: Whether a path must hold class folders; without, any images will do, such as those that are out of
             distribution.
+        on_work: Told of images that are drawn.
 
     Raises:
         InputError: There is no such file or folder, it does not hold class folders of images, or Insect Detect is not
@@ -41,7 +44,7 @@ def open_source(
         if spec == "insect_detect" or is_prepared(data_dir):
             return insect_detect_source(data_dir)
     if spec in ("auto", "synthetic"):
-        return synthetic_source(num_synthetic_per_class, SYNTHETIC_SEED, cache_dir)
+        return synthetic_source(num_synthetic_per_class, SYNTHETIC_SEED, cache_dir, on_work)
     path = Path(spec).expanduser()
     if path.is_dir():
         return folder_source(path, needs_classes=needs_classes)

@@ -13,7 +13,9 @@ from tfp_insects.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfp_insects.data.images import decode_image, normalise
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.progress.work import OnWork, ignore_work, told
 
+READING = "reading images"
 PREFETCHED_BATCHES = 2  # A batch of 64 takes 40 MB; left to itself, tf.data keeps more of them the longer an epoch is.
 
 
@@ -117,10 +119,14 @@ class StoredExamples:
         examples: The examples.
         image_size: The model's input size; see `decode_image`.
         directory: Where the file of decoded images is made, see `ImageStore`.
+        on_work: Told of images as they are decoded.
     """
 
-    def __init__(self, examples: Examples, image_size: int, directory: Path | None) -> None:
-        self._store = ImageStore(decoded_images(examples, image_size).as_numpy_iterator(), directory)
+    def __init__(
+        self, examples: Examples, image_size: int, directory: Path | None, on_work: OnWork = ignore_work
+    ) -> None:
+        images = decoded_images(examples, image_size).as_numpy_iterator()
+        self._store = ImageStore(told(images, on_work, READING, of=len(examples)), directory)
         self._labels = examples.labels
 
     def __len__(self) -> int:
@@ -138,7 +144,11 @@ class StoredExamples:
 
 
 def evaluation_dataset(
-    examples: Examples, preprocessing: Preprocessing, batch_size: int, directory: Path | None = None
+    examples: Examples,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    directory: Path | None = None,
+    on_work: OnWork = ignore_work,
 ) -> tf.data.Dataset:
     """Batches of normalised images and labels, in the examples' order.
 
@@ -147,8 +157,9 @@ def evaluation_dataset(
         preprocessing: Resizing and normalisation.
         batch_size: Images in a batch; the last one may be smaller.
         directory: Where decoded images are kept, see `ImageStore`.
+        on_work: Told of images as they are decoded.
     """
-    stored = StoredExamples(examples, preprocessing.image_size, directory)
+    stored = StoredExamples(examples, preprocessing.image_size, directory, on_work)
     numbers = stored.dataset(np.arange(len(stored)))
     images = _mapped(numbers, lambda number, label: (preprocessing(stored.image(number)), label))
     return images.batch(batch_size).prefetch(PREFETCHED_BATCHES)
@@ -167,6 +178,7 @@ class TrainingPipeline:
         batch_size: Images in a batch; the last batch of an epoch may be smaller.
         seed: Integer.
         directory: Where decoded images are kept, see `ImageStore`.
+        on_work: Told of images as they are decoded.
     """
 
     def __init__(
@@ -177,8 +189,9 @@ class TrainingPipeline:
         batch_size: int,
         seed: int,
         directory: Path | None = None,
+        on_work: OnWork = ignore_work,
     ) -> None:
-        self._stored = StoredExamples(examples, preprocessing.image_size, directory)
+        self._stored = StoredExamples(examples, preprocessing.image_size, directory, on_work)
         self._preprocessing = preprocessing
         self._augmentation = augmentation
         self._batch_size = batch_size

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,24 +12,24 @@ from tfp_insects.data.images import decode_image
 from tfp_insects.data.readers.names import counted, listing
 from tfp_insects.data.source import ImageSource, content_digest, content_digests, select
 from tfp_insects.errors import InputError
+from tfp_insects.progress.work import OnWork, ignore_work
 
 NUM_NAMED = 5  # bad images that the error names
 NUM_PAIRS_NAMED = 3
 NUM_AT_ONCE = 64
+VERIFYING = "verifying images"
 _WITHOUT_SHRINKING = 2**15  # pixels; no image that is larger on both sides is decoded
 
 _logger = logging.getLogger(__name__)
 
 
-def verify_images(
-    source: ImageSource, on_bad_image: str = "error", on_progress: Callable[[int, int], None] | None = None
-) -> ImageSource:
+def verify_images(source: ImageSource, on_bad_image: str = "error", on_work: OnWork = ignore_work) -> ImageSource:
     """Decodes every image once.
 
     Args:
         source: The images.
         on_bad_image: 'error', or 'skip' to leave bad images out with a warning for each.
-        on_progress: Called with (number decoded, number in all) as the images are decoded.
+        on_work: Told of images as they are decoded.
 
     Returns:
         The source without the images that cannot be decoded, with `digests`, and with a note where one image has two
@@ -40,7 +40,7 @@ def verify_images(
     """
     if on_bad_image not in ("error", "skip"):
         raise InputError(f"data.on_bad_image={on_bad_image}: expected error or skip.", field="data.on_bad_image")
-    bad, digests = _decode_all(source, on_progress)
+    bad, digests = _decode_all(source, on_work)
     if bad and on_bad_image == "error":
         raise InputError(_describe(source, bad), field="data.on_bad_image")
     for index, reason in sorted(bad.items()):
@@ -68,9 +68,7 @@ def describe_overlap(source: ImageSource, ood: ImageSource) -> str:
     )
 
 
-def _decode_all(
-    source: ImageSource, on_progress: Callable[[int, int], None] | None
-) -> tuple[dict[int, str], list[bytes]]:
+def _decode_all(source: ImageSource, on_work: OnWork) -> tuple[dict[int, str], list[bytes]]:
     """Returns index and reason of each image that cannot be read or decoded, and the digests of all."""
     num_examples = len(source.example_ids)
     bad: dict[int, str] = {}
@@ -85,12 +83,13 @@ def _decode_all(
             else:
                 yield index, content
 
+    num_told = 0
     for group in in_groups(promising(), NUM_AT_ONCE):
         bad |= dict.fromkeys(_undecodable(group), DAMAGED)
-        if on_progress:
-            on_progress(group[-1][0] + 1, num_examples)
-    if on_progress:
-        on_progress(num_examples, num_examples)
+        num_told, before = group[-1][0] + 1, num_told
+        on_work(VERIFYING, num_told - before, of=num_examples)
+    if num_told < num_examples:
+        on_work(VERIFYING, num_examples - num_told, of=num_examples)
     return bad, digests
 
 

@@ -20,6 +20,7 @@ from tfp_insects.runs.run_set import RunSet, pooled
 from tfp_insects.text import readable
 
 NUM_BINS = 10
+NUM_EDGES = 31  # Of histograms.
 MAX_POINTS = 400  # Of a line; more would change no pixel.
 
 
@@ -86,10 +87,13 @@ def histogram_picture(scores: Mapping[str, Entropies], size: int, name: str) -> 
         size: Images a class.
         name: What records call the out-of-distribution images.
     """
+    largest = max(float(values.max()) for found in scores.values() for values in found)
+    edges = np.linspace(0.0, max(largest, 1e-3), NUM_EDGES)
+    top = max(_shares(values, edges).max() for found in scores.values() for values in found)
     panels = [
         Panel(
             f"{label_of(model)}, {images_a_class(size)}",
-            partial(_draw_histograms, found=found),
+            partial(_draw_histograms, found=found, edges=edges, top=float(top)),
             f"Histograms of the predictive entropy of known and out-of-distribution images, {label_of(model)}.",
         )
         for model, found in scores.items()
@@ -137,14 +141,19 @@ def _draw_risk_coverage(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarr
     axes.set_ylim(bottom=0.0)
 
 
-def _draw_histograms(axes: Axes, found: Entropies) -> None:
-    edges = np.linspace(0.0, float(max(found.known.max(), found.ood.max(), 1e-3)), 31)
+def _draw_histograms(axes: Axes, found: Entropies, edges: np.ndarray, top: float) -> None:
+    """Draws on axes that all models share, so that they can be compared by eye."""
     for values, colour in zip(found, (BLUE, VERMILLION), strict=True):
-        share = np.histogram(values, edges)[0] / len(values)
+        share = _shares(values, edges)
         axes.stairs(share, edges, fill=True, color=colour, alpha=0.25)
         axes.stairs(share, edges, color=colour, linewidth=1.4)
     share_axis(axes.yaxis, "Images")
     axes.set_xlabel("Predictive entropy (nats)")
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.05 * top))
+
+
+def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.histogram(values, edges)[0] / len(values)
 
 
 def _risk_coverage(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ import math
 
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.models.method_table import label_of
+from tfp_insects.report.tempering import tempered_sentences
 from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, percent
 from tfp_insects.runs.guessing import guessing_nll, is_no_better_than_guessing
 from tfp_insects.runs.run_set import RunSet
@@ -53,12 +54,7 @@ def caveats(study: RunSet) -> list[str]:
             "Intervals are not widened for the number of comparisons: of twenty differences that do not exist, one "
             "is expected to look like one."
         )
-    if any(run.record["is_tempered"] for run in study.runs):
-        found.append(
-            "The BNN's posterior is tempered: its divergence had another weight than 1 in training, or its variance has a "
-            "factor (temperature) in predictions."
-        )
-    return found + _useless_runs(study)
+    return [*found, *tempered_sentences(study), *_useless_runs(study)]
 
 
 def _useless_runs(study: RunSet) -> list[str]:

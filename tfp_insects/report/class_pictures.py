@@ -25,7 +25,9 @@ MAX_CLASSES_WITH_NUMBERS = 16
 MAX_PAIRS = 20
 MAX_CLASSES_SHOWN = 30
 MAX_CHARACTERS = 28
+MAX_CHARACTERS_OF_MATRIX = 18  # Of a class, which is written at both sides.
 MAX_CHARACTERS_OF_PAIR = 20  # Of each name.
+POINTS_OF_CHARACTER = 6.0  # Of a label.
 MAX_OPACITY = 0.75  # Numbers stay legible on the darkest cell.
 MATRIX_CAPTION = (
     "Rows are true classes, columns predicted ones; each row sums to 100 %. A dark diagonal is good; dark cells "
@@ -38,8 +40,9 @@ def confusion_picture(study: RunSet) -> Picture:
     names = study.class_names
     found = {model: _confusion(study.select(model, study.sizes_of(model)[-1]), len(names)) for model in study.models}
     if len(names) <= MAX_CLASSES_OF_MATRIX:
-        lettering = letter(names, range(len(names)), MAX_CHARACTERS)
-        caption = MATRIX_CAPTION
+        lettering = letter(names, range(len(names)), MAX_CHARACTERS_OF_MATRIX)
+        is_shortened = any(len(name) > MAX_CHARACTERS_OF_MATRIX for name in names)
+        caption = MATRIX_CAPTION + (" Long names are cut; the CSV file has them whole." if is_shortened else "")
     else:
         pairs = [place for counts in found.values() for pair in _frequent_pairs(counts) for place in pair]
         lettering = letter(names, dict.fromkeys(pairs), MAX_CHARACTERS_OF_PAIR)
@@ -91,7 +94,8 @@ def class_picture(study: RunSet) -> Picture:
 def _confusion_panel(title: str, counts: np.ndarray, lettering: Lettering) -> Panel:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     if len(counts) <= MAX_CLASSES_OF_MATRIX:
-        side = max(340.0, 90.0 + 17.0 * len(counts))
+        longest = max(len(label) for label in lettering.labels.values())
+        side = max(340.0, 40.0 + POINTS_OF_CHARACTER * longest + 17.0 * len(counts))
         draw = partial(_draw_matrix, shares=shares, lettering=lettering)
         return Panel(title, draw, f"Confusion matrix: {title}.", width=side, height=side - 15.0)
     pairs = _frequent_pairs(counts)

@@ -15,11 +15,12 @@ from tfp_insects.report.class_pictures import class_picture, confusion_picture
 from tfp_insects.report.gallery import Group, gallery_run, make_gallery
 from tfp_insects.report.palette import size_colours
 from tfp_insects.report.pictures import Picture
+from tfp_insects.report.predicting_weights import predicting_words, read_predicting_weights
 from tfp_insects.report.quality_pictures import better_words, curves_picture, seconds_picture, sizes_picture
 from tfp_insects.report.study_2025 import Beside, study_beside
 from tfp_insects.report.tables import Table
 from tfp_insects.report.weight_pictures import chosen_weights_picture, loc_picture, scale_picture
-from tfp_insects.report.weights import bayesian_runs, read_weights
+from tfp_insects.report.weights import bayesian_runs
 from tfp_insects.report.wording import images_a_class
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_set import RunSet
@@ -137,7 +138,7 @@ def _quality_section(study: RunSet, comparison: Comparison, pair: Pair | None) -
     found = {"figures": tables.figures_table(comparison), "more": tables.more_figures_table(comparison)}
     if pair is not None:
         found["differences"] = tables.differences_table(pair)
-    return Section("quality", "Quality", [sizes_picture(study, comparison)], found)
+    return Section("quality", "Quality", [sizes_picture(study, comparison)] if len(study.sizes) > 1 else [], found)
 
 
 def _learning_section(study: RunSet) -> Section | None:
@@ -147,7 +148,9 @@ def _learning_section(study: RunSet) -> Section | None:
 
 def _cost_section(study: RunSet, comparison: Comparison, pair: Pair | None, answer: Answer) -> Section:
     found = {"needed": tables.needed_table(pair, answer.needed)} if pair and answer.needed else {}
-    return Section("cost", "Data against time", [seconds_picture(study, comparison)], found)
+    picture = seconds_picture(study, comparison)
+    title = "Data against time" if len(study.sizes) > 1 else "Time"
+    return Section("cost", title, [picture] if picture else [], found)
 
 
 def _ood_section(study: RunSet, comparison: Comparison) -> Section | None:
@@ -172,10 +175,12 @@ def _weights_section(study: RunSet) -> Section | None:
     runs = bayesian_runs(study)
     if not runs:
         return None
-    layers = {run.n_per_class: read_weights(run) for run in runs}
+    layers = {run.n_per_class: read_predicting_weights(run) for run in runs}
     colours = size_colours(study.sizes)
     pictures = [chosen_weights_picture(layers, colours), loc_picture(layers, colours), scale_picture(layers, colours)]
-    shown = f"Shown: {'; '.join(_run_words(run) for run in runs)}."
+    largest = runs[-1]
+    which = predicting_words(largest, layers[largest.n_per_class])
+    shown = f"Shown: {'; '.join(_run_words(run) for run in runs)}. {which}"
     return Section(
         "weights",
         "The weights as distributions",

@@ -5,6 +5,7 @@ from typing import Any
 
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.pair import Difference, Pair
+from tfp_insects.compare.record_table import without_unknown
 from tfp_insects.runs.run_set import RunSet
 
 ALL_SIZES = "all"
@@ -12,10 +13,11 @@ ALL_SIZES = "all"
 
 def run_rows(study: RunSet) -> list[dict[str, Any]]:
     """One row a run for `runs.csv`: all single values that any record has."""
+    records = [without_unknown(run.record) for run in study.runs]
     fields = dict.fromkeys(
-        name for run in study.runs for name, value in run.record.items() if isinstance(value, str | int | float)
+        name for record in records for name, value in record.items() if isinstance(value, str | int | float)
     )
-    return [{name: run.record.get(name, "") for name in fields} for run in study.runs]
+    return [{name: record.get(name, "") for name in fields} for record in records]
 
 
 def figure_rows(comparison: Comparison) -> list[dict[str, Any]]:

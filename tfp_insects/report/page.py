@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jinja2
@@ -22,16 +22,21 @@ from tfp_insects.text import plain
 REPORT_NAME = "report"
 PAGE_NAME = "index.html"
 TEMPLATES = Path(__file__).parent / "templates"
+CONTENT_SHARE = 0.4  # Of the time, for reading runs and computing figures; the rest is for pictures.
+OnShare = Callable[[float], object]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def write_report(workdir: Path, console: Console, seeds: Sequence[int] | None = None) -> Path:
+def write_report(
+    workdir: Path, console: Console, seeds: Sequence[int] | None = None, on_share: OnShare = lambda share: None
+) -> Path:
     """Writes `<workdir>/report/index.html`, and beside it its pictures (PNG, SVG) and figures (CSV).
 
     Args:
         workdir: Where the runs are.
         console: Gets a line with the page's path.
         seeds: Those of the runs that it shows; all of them if none is named.
+        on_share: Called with the shares of this work that are done, one after the other; their sum is 1.
 
     Returns:
         The page's path.
@@ -40,10 +45,11 @@ def write_report(workdir: Path, console: Console, seeds: Sequence[int] | None = 
         InputError: There is no finished run, or runs that cannot be compared; see `runs.reading.load_runs`.
     """
     content = make_content(load_runs(workdir, seeds))
+    on_share(CONTENT_SHARE)
     directory = workdir / REPORT_NAME
     try:
         directory.mkdir(exist_ok=True)
-        _write_files(content, directory)
+        _write_files(content, directory, on_share)
         path = directory / PAGE_NAME
         with written_whole(path) as temporary:
             # Names of classes and files need be no UTF-8.
@@ -88,9 +94,10 @@ def _unbroken(page: str) -> str:
     return re.sub(r"(\d) (%|s|min|h|nats|points)(?![\w%])", "\\1\N{NO-BREAK SPACE}\\2", page)
 
 
-def _write_files(content: Content, directory: Path) -> None:
+def _write_files(content: Content, directory: Path, on_share: OnShare) -> None:
     for picture in content.pictures:
         save_picture(picture, directory)
+        on_share((1.0 - CONTENT_SHARE) / len(content.pictures))
     write_csv(directory / "runs.csv", run_rows(content.study))
     if content.pairs:
         write_csv(directory / "differences.csv", difference_rows(content.pairs))

@@ -25,7 +25,7 @@ class PosteriorPicture:
         self._figure = Figure(figsize=(10, 1.6 * num_layers + 0.8), layout="constrained")
         self._axes = self._figure.subplots(num_layers, 3, squeeze=False)
         for axes, title in zip(
-            self._axes[0], ("posterior mean", "posterior scale", "signal-to-noise ratio"), strict=True
+            self._axes[0], ("posterior mean", "posterior scale, as trained", "signal-to-noise ratio"), strict=True
         ):
             axes.set_title(title)
         self._axes[-1][0].set_xlabel("loc")

@@ -65,7 +65,11 @@ def describe_posterior(model: tf_keras.Sequential, directory: Path, console: Con
         picture.add(i, posterior)
     picture.write(directory / "posterior.png")
     _write_rows(directory / "posterior.csv", rows)
-    console.print("Posterior of each layer's weights: quantiles of loc, scale and signal-to-noise ratio |loc| / scale")
+    console.print(
+        "Posterior of each layer's weights as it was trained (predictions can be colder, and have a covariance in the last "
+        "layer): quantiles of loc, scale and signal-to-noise ratio |loc| / scale",
+        soft_wrap=True,
+    )
     _print_rows(rows, LAYER_COLUMNS, console)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tfp_insects.bayes.priors import LOG_UNIFORM
+from tfp_insects.bayes.priors import LOG_UNIFORM, Prior
 from tfp_insects.models.architecture import SCOPES, Group
 from tfp_insects.models.bnn import make_bayesian
 from tfp_insects.models.method_table import find_method, label_of
@@ -94,7 +94,7 @@ def _posterior_notes(run: Run) -> list[str]:
     assert layers is not None  # It is a twin.
     bayesian = make_bayesian(method.section(run.settings), layers, run.is_pretrained)
     shares = {
-        GROUP_WORDS[group]: f"{100.0 * variational.posterior_ratio:g} % of {_unit_words(variational.prior.kind)}"
+        GROUP_WORDS[group]: _share_words(variational.posterior_ratio, variational.prior)
         for group in SCOPES[bayesian.layers]
         if not (variational := bayesian.of_group(group)).learn_scale
     }
@@ -104,8 +104,13 @@ def _posterior_notes(run: Run) -> list[str]:
     return [f"The BNN learns the location of each weight, but not each scale: scales are held {held}."]
 
 
-def _unit_words(prior: str) -> str:
-    return "the weight's size, whatever that becomes," if prior == LOG_UNIFORM else "their prior's"
+def _share_words(ratio: float, prior: Prior) -> str:
+    """Of what a scale is a share: of the weight itself, wherever that can be said."""
+    if prior.kind == LOG_UNIFORM:
+        return f"{100.0 * ratio:g} % of the weight's size, whatever that becomes,"
+    if prior.is_centred_on_pretrained:
+        return f"about {100.0 * ratio * prior.scale:g} % of the pretrained weight's size"
+    return f"{100.0 * ratio:g} % of their prior's"
 
 
 def _command(study: RunSet) -> str:

@@ -1,6 +1,6 @@
 """Pictures of the two questions: accuracy against epochs, quality against images a class and against training time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -8,13 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from tfp_insects.compare.comparison import Comparison
+from tfp_insects.metrics.bootstrap import Interval
 from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import labelled_metrics
 from tfp_insects.models.method import Line
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.figure_files import figure_rows
+from tfp_insects.report.log_axis import seconds_axis
 from tfp_insects.report.palette import INK, MUTED, PAPER, model_mark, size_colours
-from tfp_insects.report.pictures import Key, Panel, Picture, plain_number, share_axis
+from tfp_insects.report.pictures import Key, Panel, Picture, share_axis
 from tfp_insects.report.wording import enumerate_words, images_a_class
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_set import RunSet
@@ -88,15 +90,18 @@ def sizes_picture(study: RunSet, comparison: Comparison) -> Picture:
     )
 
 
-def seconds_picture(study: RunSet, comparison: Comparison) -> Picture:
-    """The same metrics against training time, and validation accuracy within one run of each model."""
+def seconds_picture(study: RunSet, comparison: Comparison) -> Picture | None:
+    """The same metrics against training time, and validation accuracy within one run of each model.
+
+    With one size alone there is nothing to trade, and only the last is drawn; None without any run's epochs then.
+    """
     panels = [
         Panel(
             metric.title,
             partial(_draw_by_seconds, study=study, comparison=comparison, metric=metric),
             f"{metric.title} against the time to the chosen epoch, one line a model, one mark a size.",
         )
-        for metric in _shown_metrics()
+        for metric in (_shown_metrics() if len(study.sizes) > 1 else ())
     ]
     within = _runs_of_one_size(study)
     if within:
@@ -107,13 +112,20 @@ def seconds_picture(study: RunSet, comparison: Comparison) -> Picture:
                 "Validation accuracy against seconds of training, one line a model.",
             )
         )
+    if not panels:
+        return None
     last = " The last panel follows one run of each model as it trains." if within else ""
+    caption = (
+        "The second question. Each mark is one number of images a class (written beside it where there is room), placed at "
+        "the training time to the epoch that validation chose. A model further left reaches the same height sooner."
+        f"{last}"
+    )
     return Picture(
         "quality_by_seconds",
         "Quality against training time",
-        "The second question. Each mark is one number of images a class (written beside it where there is room), placed at "
-        "the training time to the epoch that validation chose. A model further left reaches the same height sooner."
-        f"{last}",
+        caption
+        if len(study.sizes) > 1
+        else "One run of each model as it trains. Mark: the epoch that validation chose.",
         panels,
         _model_keys(study.models),
         _seconds_rows(study),
@@ -188,8 +200,8 @@ def _draw_by_seconds(axes: Axes, study: RunSet, comparison: Comparison, metric: 
         places = {size: _mean_seconds(study.select(model, size)) for size in study.sizes_of(model)}
         _draw_figures(axes, model, comparison, metric, places)
         for size, seconds in places.items():
-            labels.append((seconds, comparison.figure(model, size, metric.name).interval.estimate, str(size)))
-    _seconds_axis(axes, "Training time to the chosen epoch (s)")
+            labels.append((seconds, _centre(comparison.figure(model, size, metric.name).interval, metric), str(size)))
+    seconds_axis(axes, "Training time to the chosen epoch (s)")
     _metric_axis(axes, metric, study)
     _write_labels(axes, labels)
 
@@ -217,9 +229,14 @@ def _draw_figures(axes: Axes, model: str, comparison: Comparison, metric: Metric
     x = list(places.values())
     axes.vlines(x, [one.low for one in intervals], [one.high for one in intervals], color=mark.colour, linewidth=1.6)
     axes.plot(
-        x, [one.estimate for one in intervals], mark.line, marker=mark.marker, color=mark.colour, linewidth=1.4,
+        x, [_centre(one, metric) for one in intervals], mark.line, marker=mark.marker, color=mark.colour, linewidth=1.4,
         markersize=7.5, markeredgecolor=PAPER, markeredgewidth=0.6,
     )  # fmt: skip
+
+
+def _centre(interval: Interval, metric: Metric) -> float:
+    """Where a mark stands: at the figure, or in the middle of an interval that is corrected for the figure's bias."""
+    return interval.estimate if metric.interval_method == "percentile" else (interval.low + interval.high) / 2
 
 
 def _draw_within_run(axes: Axes, runs: Sequence[Run]) -> None:
@@ -231,7 +248,7 @@ def _draw_within_run(axes: Axes, runs: Sequence[Run]) -> None:
         best = run.record["best_epoch"] - 1
         axes.plot(seconds[best], accuracies[best], mark.marker, color=mark.colour, markeredgecolor=PAPER, markersize=8)
     _chance(axes, runs[0])
-    _seconds_axis(axes, "Training time (s)")
+    seconds_axis(axes, "Training time (s)")
     share_axis(axes.yaxis, "Validation accuracy")
 
 
@@ -245,25 +262,6 @@ def _metric_axis(axes: Axes, metric: Metric, study: RunSet) -> None:
     low, high = axes.get_ylim()
     # NLLs lie far above the least that is possible, 0, which would take up most of the axis.
     axes.set_ylim(max(low, metric.minimum) if metric.scale == 100.0 else low, high + 0.06 * (high - low))
-
-
-def _seconds_axis(axes: Axes, label: str) -> None:
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(plain_number))
-    axes.xaxis.set_minor_formatter(FuncFormatter(_sparse_minor(axes)))
-    axes.tick_params(axis="x", which="minor", labelsize=9)
-    axes.set_xlabel(label)
-
-
-def _sparse_minor(axes: Axes) -> Callable[[float, object], str]:
-    """Labels 2 and 5 between powers of ten where the axis spans less than two of them."""
-
-    def text(value: float, _: object) -> str:
-        low, high = axes.get_xlim()
-        digit = round(value / 10.0 ** np.floor(np.log10(value)))
-        return plain_number(value) if high / low < 100.0 and digit in (2, 5) else ""
-
-    return text
 
 
 def _chance(axes: Axes, run: Run) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from tfp_insects.compare.answers import WHOLE_RUN
 from tfp_insects.compare.learning_curve import Doubling, ImagesNeeded
-from tfp_insects.compare.pair import Difference, Pair
+from tfp_insects.compare.pair import Difference, Pair, TimeRatio
 from tfp_insects.metrics.metric_table import find_metric, table_metrics
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.wording import (
@@ -81,7 +82,17 @@ def time_sentence(pair: Pair, n_per_class: int) -> str:
     return (
         f"With {images_a_class(n_per_class)} a training run of the {second} takes {times_as(ratio.ratio)} as long as "
         f"one of the {first} ({seconds(ratio.seconds)} against {seconds(ratio.reference_seconds)}{spread}); one "
-        f"step takes {times_as(ratios['seconds_per_step'].ratio)} as long."
+        f"step takes {times_as(ratios['seconds_per_step'].ratio)} as long.{_whole_words(ratios.get(WHOLE_RUN))}"
+    )
+
+
+def _whole_words(ratio: TimeRatio | None) -> str:
+    """The same of what a user waits for; empty where it is not known."""
+    if ratio is None:
+        return ""
+    return (
+        f" With its answers a whole run takes {times_as(ratio.ratio)} as long ({seconds(ratio.seconds)} against "
+        f"{seconds(ratio.reference_seconds)})."
     )
 
 

@@ -18,11 +18,15 @@ from tfp_insects.report.sentences import needed_interval_words, needed_words
 from tfp_insects.report.weights import LayerWeights
 from tfp_insects.report.wording import interval_words, number, percent, seconds, shown_sign, times_as
 
-MEAN_TIMES = {"train_seconds": "Training run", "seconds_per_step": "Step", WHOLE_RUN: "With predictions"}
+MEAN_TIMES = {
+    "train_seconds": "Training",
+    "predict_seconds": "Test answers",
+    WHOLE_RUN: "Whole run",
+    "seconds_per_step": "Step",
+}
 TIME_RATIOS = {
     "train_seconds": "Training time",
-    "seconds_to_best_epoch": "To the best epoch",
-    WHOLE_RUN: "With predictions",
+    WHOLE_RUN: "Whole run",
 }
 STEP = "seconds_per_step"
 
@@ -126,7 +130,7 @@ def ood_table(comparison: Comparison) -> Table | None:
 def weights_table(layers: Mapping[int, Sequence[LayerWeights]]) -> Table:
     """How the posteriors of each layer change from the smallest to the largest size."""
     sizes = sorted(layers)
-    measures = ("median scale", "median |location| / scale", "divergence a weight (nats)")
+    measures = ("median scale", "median |location| / scale", "divergence a weight in training (nats)")
     headings = ["Layer", "Weights", *(f"{measure}, n = {size}" for measure in measures for size in sizes)]
     rows = []
     for i, layer in enumerate(layers[sizes[0]]):

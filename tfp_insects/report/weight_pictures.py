@@ -5,9 +5,10 @@ from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, NullFormatter
 from scipy import stats
 
+from tfp_insects.report.log_axis import log_ticks
 from tfp_insects.report.palette import INK, MUTED
 from tfp_insects.report.pictures import Key, Panel, Picture, plain_number
 from tfp_insects.report.weights import LayerWeights, NormalPrior
@@ -67,8 +68,8 @@ def loc_picture(layers: Layers, colours: Mapping[int, str]) -> Picture:
         name="weights_loc",
         title="Where the weights are: location by layer",
         caption="Grey: the prior's locations (the pretrained weights, or a line at one value). Colour: the posterior's, "
-        "after training with few and with many images. Curves that lie on each other mean that training moved the weights "
-        "little.",
+        f"after training{' with few and with many images' if len(layers) > 1 else ''}. Curves that lie on each other mean "
+        "that training moved the weights little.",
         value=lambda layer: layer.loc,
         prior=lambda prior: prior.loc,
         is_log=False,
@@ -180,7 +181,7 @@ def _draw_histograms(
         axes.stairs(_shares(found, edges), edges, color=colours[size], linewidth=1.3)
     if is_log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        axes.xaxis.set_major_locator(_few_numbers(edges))
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.locator_params(axis="x", nbins=4)
@@ -188,6 +189,14 @@ def _draw_histograms(
     axes.set(xlim=(edges[0], edges[-1]), yticks=[], xlabel="Scale" if is_log else "Location")
     axes.set_ylim(bottom=0.0)
     axes.spines["left"].set_visible(False)
+
+
+def _few_numbers(edges: np.ndarray) -> Locator:
+    """At most four numbers, at powers of ten where these are two at least."""
+    if edges[-1] / edges[0] >= 100.0:
+        return LogLocator(numticks=4)
+    ticks = log_ticks(float(edges[0]), float(edges[-1]))
+    return FixedLocator(ticks[:: -(-len(ticks) // 4)] if ticks else [])
 
 
 def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -35,9 +35,12 @@ class LayerWeights:
         shape: The kernel's shape.
         rows: Indices along the kernel's first axis that were read, evenly spaced.
         loc: float64 `[num_read]`.
-        scale: float64 `[num_read]`, posterior scale.
+        scale: float64 `[num_read]`, posterior scale; as it was trained where it comes from `read_weights`.
         divergence: float64 `[num_read]`, KL(posterior || prior) of each weight in nats.
         prior: The prior, if it is normal; none for a log-uniform one, which has neither location nor scale.
+        median_ratio: Median over the layer of the trained scale's share of the prior's, or of the location's size.
+        covariance_scale: float64 `[num_read]`, scale of each weight in the covariance that was found after training; none
+            where weights are independent in predictions.
     """
 
     name: str
@@ -47,6 +50,8 @@ class LayerWeights:
     scale: np.ndarray
     divergence: np.ndarray
     prior: NormalPrior | None
+    median_ratio: float
+    covariance_scale: np.ndarray | None = None
 
     def place(self, index: int) -> tuple[int, ...]:
         """Index in the whole kernel of a weight that was read."""
@@ -136,4 +141,9 @@ def _read_layer(name: str, group: h5py.Group) -> LayerWeights:
         state = NormalState(loc, log_ratio, *map(read, ("prior_loc", "prior_factor", "prior_floor")))
         prior = NormalPrior(full(state.prior_loc), full(state.prior_scale()))
     scale, divergence = full(state.posterior_scale()), full(state.kl_terms())
-    return LayerWeights(name, shape, range(0, shape[0], step), loc.ravel(), scale, divergence, prior)
+    covariance_scale = None
+    if "covariance_factor:0" in group:  # A square root A of A A', the covariance of the weights of any one unit.
+        factor = read("covariance_factor")
+        covariance_scale = full(np.sqrt(np.square(factor).sum(axis=1, keepdims=True)))
+    rows, ratio = range(0, shape[0], step), float(np.median(np.exp(log_ratio)))
+    return LayerWeights(name, shape, rows, loc.ravel(), scale, divergence, prior, ratio, covariance_scale)

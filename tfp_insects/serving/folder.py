@@ -13,7 +13,10 @@ from tfp_insects.data.image_headers import in_groups
 from tfp_insects.data.readers.names import as_text, counted
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
-from tfp_insects.progress import progress_bar
+from tfp_insects.progress.costs import Costs
+from tfp_insects.progress.display import Display
+from tfp_insects.progress.meter import Meter
+from tfp_insects.progress.work import Part
 from tfp_insects.serving import wording
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.image_files import ImageFiles, open_image_files
@@ -22,6 +25,11 @@ from tfp_insects.serving.review import MAX_IMAGES, write_review
 from tfp_insects.serving.summary import Summary, summarise
 from tfp_insects.serving.table import PredictionTable, open_table
 from tfp_insects.text import plain
+
+Say = Callable[[str], None]
+MODEL, IMAGES = "model", "images"
+LOADING, ANSWERING, FIRST_ANSWER = "loading", "answering", "first answer"
+LOADING_SECONDS, ANSWER_SECONDS = 5.0, 0.01  # Guesses, in relation to each other.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,11 +61,17 @@ def predict_images(command: Command, console: Console) -> Summary:
     images = open_image_files(command.images)
     if images.left_out:
         say(images.left_out)
-    model = LoadedModel(command.model)
-    origin = {"model": model.card["export_id"], "images": str(images.origin.resolve())}
-    with open_table(command.output, origin) as table:
-        _predict(table, images, model, command.batch_size, console)
-        summary = summarise(table.rows(), model.card, MAX_IMAGES)
+    display = Display(Meter(Costs()), console, "all images")
+    display.meter.plan(MODEL, [Part(LOADING, 1, LOADING, LOADING_SECONDS)])
+    display.meter.is_planned = False
+    with display.opened():
+        with display.working(MODEL) as on_work:
+            model = LoadedModel(command.model)
+            on_work(LOADING)
+        origin = {"model": model.card["export_id"], "images": str(images.origin.resolve())}
+        with open_table(command.output, origin) as table:
+            _predict(table, images, model, command.batch_size, display, say)
+            summary = summarise(table.rows(), model.card, MAX_IMAGES)
     _tell(summary, model, command, console)
     if command.review is not None:
         page = write_review(command.review, summary, model.card, images.read, command.output)
@@ -65,7 +79,7 @@ def predict_images(command: Command, console: Console) -> Summary:
     return summary
 
 
-def _speaker(console: Console) -> Callable[[str], None]:
+def _speaker(console: Console) -> Say:
     """Says a line as it is: names that a stranger chose are neither markup nor more than text."""
 
     def say(line: str) -> None:
@@ -74,23 +88,25 @@ def _speaker(console: Console) -> Callable[[str], None]:
     return say
 
 
-def _predict(table: PredictionTable, images: ImageFiles, model: LoadedModel, batch_size: int, console: Console) -> None:
+def _predict(
+    table: PredictionTable, images: ImageFiles, model: LoadedModel, batch_size: int, display: Display, say: Say
+) -> None:
     written = table.written()
     num_written = sum(written.among(images.names()))
     if table.num_rows:
-        _tell_what_is_there(table, images, num_written, _speaker(console))
+        _tell_what_is_there(table, images, num_written, say)
     names, is_written = itertools.tee(images.names())
     names = (name for name, is_done in zip(names, written.among(is_written), strict=True) if not is_done)
-    with progress_bar(console) as progress:
-        task = progress.add_task("Images", total=images.count, completed=num_written)
+    num_left = images.count - num_written
+    display.meter.plan(IMAGES, [Part(ANSWERING, num_left, ANSWERING, ANSWER_SECONDS, FIRST_ANSWER, LOADING_SECONDS)])
+    display.meter.is_planned = True
+    with display.working(IMAGES) as on_work:
         for batch in _batches(names, batch_size):
             table.append(batch, _answer(batch, images, model))
-            progress.advance(task, len(batch))
+            on_work(ANSWERING, len(batch))
 
 
-def _tell_what_is_there(
-    table: PredictionTable, images: ImageFiles, num_written: int, say: Callable[[str], None]
-) -> None:
+def _tell_what_is_there(table: PredictionTable, images: ImageFiles, num_written: int, say: Say) -> None:
     """Says how far an older table goes; refuses it where it has none of the images that are there now."""
     if images.is_whole and num_written == 0:
         raise InputError(

@@ -11,7 +11,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.plain_path import PlainPath
 from tfp_insects.runs.fields import LIST, MAPPING, NAMES, TEXT, Field, require_fields
-from tfp_insects.serving.answers import Answer
+from tfp_insects.serving.answers import Answer, has_draws
 from tfp_insects.serving.layout import MODEL_CARD_NAME, SAVED_MODEL_NAME
 from tfp_insects.serving.versions import versions_in
 
@@ -62,7 +62,7 @@ class LoadedModel:
                 return [Answer(error=_reason(error))]
             middle = len(contents) // 2
             return self._answer_group(contents[:middle]) + self._answer_group(contents[middle:])
-        return _answers({name: value.numpy() for name, value in outputs.items()}, bool(self.card.get("alarm")))
+        return _answers({name: value.numpy() for name, value in outputs.items()}, self.card)
 
 
 def newest_version(path: Path) -> Path:
@@ -82,16 +82,17 @@ def newest_version(path: Path) -> Path:
     return directory
 
 
-def _answers(outputs: Mapping[str, Any], has_alarm: bool) -> list[Answer]:
+def _answers(outputs: Mapping[str, Any], card: Mapping[str, Any]) -> list[Answer]:
     accepted = outputs["accepted"].tolist()
+    nothing = [None] * len(accepted)
     columns = (
         [name.decode() for name in outputs["predicted_class"]],
         outputs["probabilities"].max(axis=-1).tolist(),
         outputs["predictive_entropy"].tolist(),
         outputs["aleatoric"].tolist(),
-        outputs["epistemic"].tolist(),
+        outputs["epistemic"].tolist() if has_draws(card) else nothing,
         accepted,
-        outputs["unknown"].tolist() if has_alarm else [None] * len(accepted),
+        outputs["unknown"].tolist() if card.get("alarm") else nothing,
     )
     return [Answer(*fields) for fields in zip(*columns, strict=True)]
 

@@ -14,6 +14,7 @@ from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.config import MOMENTS, Draws
 from tfp_insects.runs.run import Run
+from tfp_insects.serving.answers import ONE_PASS
 from tfp_insects.serving.graph import SERVED_SCORES
 from tfp_insects.serving.promise_fields import accepted_fields, alarm_fields
 
@@ -66,7 +67,7 @@ def make_model_card(run: Run, draws: Draws, terms: Terms) -> dict[str, Any]:
         "export_id": uuid.uuid4().hex,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "model": run.config["model"],
-        "prediction_method": MOMENTS if run.num_draws > 1 else "one_pass",
+        "prediction_method": MOMENTS if run.num_draws > 1 else ONE_PASS,
         "num_samples": draws.num_samples,
         "num_last_layer_samples": draws.num_last_layer_samples,
         "class_names": list(run.class_names),

@@ -14,6 +14,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.own_output import mark_own_output
 from tfp_insects.serving import wording
+from tfp_insects.serving.answers import has_draws
 from tfp_insects.serving.summary import Summary
 
 MAX_IMAGES = 500  # More would make the page slow; the table has all.
@@ -68,6 +69,7 @@ def render(summary: Summary, card: Mapping[str, Any], read: Callable[[str], byte
         unknown_name=wording.UNKNOWN,
         unread=wording.unread(summary),
         counts_note=wording.counts_note(card),
+        has_draws=has_draws(card),
         style=Markup((TEMPLATES / "review.css").read_text(encoding="utf-8")),
         images=[(as_text(path), answer, thumbnail(read, path)) for path, answer in summary.to_review],
     )

@@ -13,21 +13,31 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple
 
 PR_SET_PDEATHSIG = 1  # Of Linux' prctl: the signal that the kernel sends when the parent is gone.
 
 
-def answer(call: bytes, prepare: Callable[[], object], answers: Connection) -> None:
+class Message(NamedTuple):
+    """What a process sends: a word on the way, or at last its result."""
+
+    is_result: bool
+    content: Any
+
+
+def answer(call: bytes, prepare: Callable[[], object], answers: Connection, tells: bool) -> None:
     """Makes a call and sends what it returns.
 
     Args:
-        call: A pickled function without arguments, not unpickled before the process is prepared: that imports what it needs.
+        call: A pickled function, not unpickled before the process is prepared: that imports what it needs.
         prepare: What is to be done first.
         answers: Where to send the result.
+        tells: Whether the function is called with another that sends words on the way; else it has no arguments.
     """
     end_with_parent()
     prepare()
-    answers.send(pickle.loads(call)())
+    arguments = [lambda content: answers.send(Message(False, content))] if tells else []
+    answers.send(Message(True, pickle.loads(call)(*arguments)))
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(0)  # Without the seconds that TensorFlow takes to leave.

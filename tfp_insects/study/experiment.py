@@ -19,6 +19,7 @@ from tfp_insects.data.split import Split, make_split, split_to_json, training_su
 from tfp_insects.data.verification import describe_overlap, verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
+from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.startup import use_deterministic_operations
 from tfp_insects.study.limits import require_within_limits
@@ -125,24 +126,31 @@ class Recipe:
     data_dir: Path | None = None
     ood_data: str = ""
 
-    def make(self) -> Experiment:
-        """Makes the experiment, without a word."""
-        source = open_images(self.data, self.sizes, self.config.data, self.cache_dir, self.data_dir)
-        ood = open_ood_images(self.ood_data, self.config.data, self.cache_dir)
+    def make(self, on_work: OnWork = ignore_work) -> Experiment:
+        """Makes the experiment; what it does is told to `on_work` alone."""
+        source = open_images(self.data, self.sizes, self.config.data, self.cache_dir, self.data_dir, on_work)
+        ood = open_ood_images(self.ood_data, self.config.data, self.cache_dir, on_work)
         return make_experiment(source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None, ood)
 
 
 def open_images(
-    spec: str, sizes: Sequence[int], data_config: DataConfig, cache_dir: Path, data_dir: Path | None
+    spec: str,
+    sizes: Sequence[int],
+    data_config: DataConfig,
+    cache_dir: Path,
+    data_dir: Path | None,
+    on_work: OnWork = ignore_work,
 ) -> ImageSource:
     """Opens the images that `data` names and decodes each once, so that a bad one is found before any training."""
     num_held_out = data_config.num_test_per_class + data_config.num_validation_per_class
     num_drawn = max(MIN_DRAWN_PER_CLASS, *sizes) + num_held_out
-    source = open_source(spec, cache_dir, num_synthetic_per_class=num_drawn, data_dir=data_dir)
-    return verify_images(source, data_config.on_bad_image)
+    source = open_source(spec, cache_dir, num_synthetic_per_class=num_drawn, data_dir=data_dir, on_work=on_work)
+    return verify_images(source, data_config.on_bad_image, on_work)
 
 
-def open_ood_images(spec: str, data_config: DataConfig, cache_dir: Path) -> ImageSource | None:
+def open_ood_images(
+    spec: str, data_config: DataConfig, cache_dir: Path, on_work: OnWork = ignore_work
+) -> ImageSource | None:
     """Opens the zip or folder that `ood_data` names, in the same way; none if nothing is named."""
     if not spec:
         return None
@@ -152,7 +160,7 @@ def open_ood_images(spec: str, data_config: DataConfig, cache_dir: Path) -> Imag
             field="ood_data",
         )
     source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS, needs_classes=False)
-    return verify_images(source, data_config.on_bad_image)
+    return verify_images(source, data_config.on_bad_image, on_work)
 
 
 def make_experiment(
@@ -163,6 +171,7 @@ def make_experiment(
     cache_dir: Path,
     say: Say,
     ood: ImageSource | None = None,
+    on_work: OnWork = ignore_work,
 ) -> Experiment:
     """Splits the images and finds the weights to start from.
 
@@ -174,6 +183,7 @@ def make_experiment(
         cache_dir: Where downloaded and pretrained weights are kept.
         say: Tells the user in one line.
         ood: Images of other things, verified; `data.ood_classes` names classes of the source instead.
+        on_work: Told of pretraining.
 
     Raises:
         InputError: A number of the configuration, the weights or the images cannot be used; the message names them.
@@ -182,7 +192,7 @@ def make_experiment(
     if config.training.deterministic:
         use_deterministic_operations()  # Before anything is trained, pretrained weights too.
     source, ood, split = split_images(source, ood, sizes, config.data, say)
-    pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say)
+    pretrained = resolve_weights(weights, source.drawn, config, cache_dir, say, on_work)
     ood_fingerprint = fingerprint(ood) if ood else ""
     return Experiment(source, fingerprint(source), split, pretrained, config, ood, ood_fingerprint)
 

@@ -8,24 +8,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.progress import Progress
 
+from tfp_insects.data.split import Split
 from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written
-from tfp_insects.progress import progress_bar
-from tfp_insects.runs.config import MONTE_CARLO
+from tfp_insects.progress.costs import Costs
+from tfp_insects.progress.display import Display
+from tfp_insects.progress.meter import Meter
+from tfp_insects.progress.work import OnWork, ignore_work
+from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.guessing import guessing_nll, is_no_better_than_guessing
 from tfp_insects.runs.layout import RECORD_NAME
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.startup import is_out_of_memory, without_autograph
-from tfp_insects.study.experiment import Experiment
+from tfp_insects.study.experiment import Experiment, Recipe
 from tfp_insects.study.parallel import Parallel
+from tfp_insects.study.plan import work_left
 from tfp_insects.study.processes import run_in_processes
 from tfp_insects.study.run_one import OneRun
-from tfp_insects.study.steps import steps_of_run
-from tfp_insects.training.fit import OnStep
 
 Record = dict[str, Any]
+ALL_RUNS = "all runs"
 PROCESS_DIED = (
     "its process ended without a word, as the system ends one when memory runs out. Give the same command again with fewer "
     "runs at the same time; this one goes on where it was"
@@ -48,7 +51,12 @@ Outcomes = Generator[Outcome, None, None]
 
 
 def run_grid(
-    keys: Sequence[RunKey], experiment: Experiment, workdir: Path, console: Console, parallel: Parallel | None = None
+    keys: Sequence[RunKey],
+    experiment: Experiment,
+    workdir: Path,
+    console: Console,
+    parallel: Parallel | None = None,
+    display: Display | None = None,
 ) -> list[Outcome]:
     """Does all runs that are not finished.
 
@@ -56,26 +64,45 @@ def run_grid(
         keys: What to run, in this order.
         experiment: What they share.
         workdir: Where their directories go.
-        console: Where progress is shown and each result is told in a line.
+        console: Where each result is told in a line.
         parallel: How to do several runs at the same time; none does one after the other in this process.
+        display: Where progress is shown; it knows the runs already, see `plan_runs`. One of its own if none is given.
 
     Returns:
         One outcome a run, in the order of the keys.
     """
+    if display is None:
+        display = Display(Meter(Costs(), num_jobs=parallel.num_jobs if parallel else 1), console, ALL_RUNS)
+        plan_runs(display, keys, experiment.split, experiment.config, workdir)
+        with display.opened():
+            return run_grid(keys, experiment, workdir, console, parallel, display)
     before = {key: _written_at(key, workdir) for key in keys}
-    with progress_bar(console) as progress:
-        if parallel is None:
-            stream = _run_one_by_one(keys, experiment, workdir, progress)
-        else:
-            stream = _run_parallel(keys, parallel, workdir, progress)
-        outcomes = {}
-        with contextlib.closing(stream):  # Whatever ends this loop ends the processes behind it.
-            for outcome in stream:
-                outcomes[outcome.key] = outcome
-                line = _describe(outcome, before[outcome.key], _written_at(outcome.key, workdir))
-                # A traceback may hold what rich would take for markup.
-                console.print(line, soft_wrap=True, markup=False, highlight=False)
+    if parallel is None:
+        stream = _run_one_by_one(keys, experiment, workdir, display)
+    else:
+        stream = _run_parallel(keys, parallel, workdir, display)
+    outcomes = {}
+    with contextlib.closing(stream):  # Whatever ends this loop ends the processes behind it.
+        for outcome in stream:
+            outcomes[outcome.key] = outcome
+            line = _describe(outcome, before[outcome.key], _written_at(outcome.key, workdir))
+            # A traceback may hold what rich would take for markup.
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
     return [outcomes[key] for key in keys]
+
+
+def plan_runs(
+    display: Display,
+    keys: Sequence[RunKey],
+    split: Split,
+    config: RunConfig,
+    workdir: Path,
+    num_unknown: int = 0,
+    num_opened: int = 0,
+) -> None:
+    """Makes what is left of the runs known to a display; the arguments are those of `work_left`."""
+    for key, parts in work_left(keys, split, config, workdir, num_unknown, num_opened).items():
+        display.meter.plan(key.name, parts, is_alone=False)
 
 
 def require_all(outcomes: Sequence[Outcome]) -> None:
@@ -87,40 +114,56 @@ def require_all(outcomes: Sequence[Outcome]) -> None:
 
 @without_autograph  # Also where it is a process's only call.
 def run_safely(
-    key: RunKey, make_experiment: Callable[[], Experiment], workdir: Path, on_step: OnStep = lambda: None
+    key: RunKey, make_experiment: Callable[[], Experiment], workdir: Path, on_work: OnWork = ignore_work
 ) -> Outcome:
     """Does one run; what goes wrong becomes part of the outcome, a defect of the project with its traceback."""
     try:
         with told_if_not_written(key.directory(workdir)):
-            return Outcome(key, OneRun(key, make_experiment(), workdir).run(on_step), None)
+            return Outcome(key, OneRun(key, make_experiment(), workdir, on_work).run(), None)
     except InputError as error:
         return Outcome(key, None, str(error))
     except Exception as error:
         return Outcome(key, None, OUT_OF_MEMORY if is_out_of_memory(error) else traceback.format_exc())
 
 
-def _run_one_by_one(keys: Sequence[RunKey], experiment: Experiment, workdir: Path, progress: Progress) -> Outcomes:
-    steps = {key: steps_of_run(key, experiment.split, experiment.config).per_run for key in keys}
-    overall = progress.add_task("all runs", total=sum(steps.values()))
+def run_telling(
+    key: RunKey, recipe: Recipe, workdir: Path, tell: Callable[[tuple[str, float, float]], object]
+) -> Outcome:
+    """Does one run in a process of its own.
+
+    Args:
+        key: Which run.
+        recipe: From which its experiment is made.
+        workdir: Where its directory goes.
+        tell: Called with phase, units and size of the phase of all work that is done.
+    """
+
+    def on_work(phase: str, units: float = 1.0, *, of: float = 0.0) -> None:
+        tell((phase, units, of))
+
+    return run_safely(key, functools.partial(recipe.make, on_work), workdir, on_work)
+
+
+def _run_one_by_one(keys: Sequence[RunKey], experiment: Experiment, workdir: Path, display: Display) -> Outcomes:
     for key in keys:
-        before = progress.tasks[0].completed
-        task = progress.add_task(key.name, total=steps[key])
-
-        def on_step(task: Any = task) -> None:
-            progress.advance(task)
-            progress.advance(overall)
-
-        yield run_safely(key, lambda: experiment, workdir, on_step)
-        progress.remove_task(task)
-        progress.update(overall, completed=before + steps[key])
+        with display.working(key.name) as on_work:
+            outcome = run_safely(key, lambda: experiment, workdir, on_work)
+        yield outcome
 
 
-def _run_parallel(keys: Sequence[RunKey], parallel: Parallel, workdir: Path, progress: Progress) -> Outcomes:
-    overall = progress.add_task("all runs", total=len(keys))
-    calls = {key: functools.partial(run_safely, key, parallel.recipe.make, workdir) for key in keys}
-    with contextlib.closing(run_in_processes(calls, parallel.num_jobs)) as results:
+def _run_parallel(keys: Sequence[RunKey], parallel: Parallel, workdir: Path, display: Display) -> Outcomes:
+    calls = {key: functools.partial(run_telling, key, parallel.recipe, workdir) for key in keys}
+
+    def on_message(key: RunKey, word: tuple[str, float, float]) -> None:
+        phase, units, of = word
+        display.teller(key.name)(phase, units, of=of)
+
+    results = run_in_processes(
+        calls, parallel.num_jobs, on_start=lambda key: display.start(key.name), on_message=on_message
+    )
+    with contextlib.closing(results):
         for key, outcome in results:
-            progress.advance(overall)
+            display.end(key.name)
             yield outcome or Outcome(key, None, PROCESS_DIED)
 
 

@@ -1,16 +1,19 @@
 """What a model trains on: images, or the features that its frozen layers make of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from tfp_insects.data.features import FeaturePipeline, FeatureStore
 from tfp_insects.data.pipeline import Examples, Preprocessing, TrainingPipeline, evaluation_dataset
 from tfp_insects.models.frozen import frozen_features, num_frozen_layers, without_frozen_layers
+from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.study.work import FEATURES
 
 MEGABYTE = 1_000_000
 FEATURES_AT_ONCE = 512  # Dense layers cost what reading their weights costs, so few large batches are cheaper.
@@ -39,10 +42,17 @@ class InputMaker:
         batch_size: Training images in a batch.
         seed: Determines order and augmentation.
         directory: Where decoded images go, and features that do not fit into memory.
+        on_work: Told of images that are read, and of features.
     """
 
     def __init__(
-        self, config: RunConfig, preprocessing: Preprocessing, batch_size: int, seed: int, directory: Path
+        self,
+        config: RunConfig,
+        preprocessing: Preprocessing,
+        batch_size: int,
+        seed: int,
+        directory: Path,
+        on_work: OnWork = ignore_work,
     ) -> None:
         self._config = config
         self._preprocessing = preprocessing
@@ -51,19 +61,28 @@ class InputMaker:
         self._evaluation_batch_size = config.prediction.batch_size
         self._seed = seed
         self._directory = directory
+        self._on_work = on_work
 
     def make(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
         """Images for a model that trains all layers; cached features if layers are frozen and nothing is augmented."""
         if num_frozen_layers(model) > 0 and self._augmentation.is_identity:
             return self._features(model, training, validation)
         pipeline = TrainingPipeline(
-            training, self._preprocessing, self._augmentation, self._batch_size, self._seed, self._directory
+            training,
+            self._preprocessing,
+            self._augmentation,
+            self._batch_size,
+            self._seed,
+            self._directory,
+            self._on_work,
         )
         return Inputs(model, pipeline, self.evaluation(validation))
 
     def evaluation(self, examples: Examples) -> tf.data.Dataset:
         """Batches of images in order."""
-        return evaluation_dataset(examples, self._preprocessing, self._evaluation_batch_size, self._directory)
+        return evaluation_dataset(
+            examples, self._preprocessing, self._evaluation_batch_size, self._directory, self._on_work
+        )
 
     def _features(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
         pipeline = FeaturePipeline(self._store(model, training), self._batch_size, self._seed)
@@ -72,5 +91,10 @@ class InputMaker:
 
     def _store(self, model: tf_keras.Sequential, examples: Examples) -> FeatureStore:
         max_bytes = int(self._config.model.max_feature_cache_megabytes) * MEGABYTE
-        batches = frozen_features(model, self.evaluation(examples))
+        batches = self._told(frozen_features(model, self.evaluation(examples)))
         return FeatureStore(batches, examples.labels, max_bytes, self._directory)
+
+    def _told(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for batch in batches:
+            self._on_work(FEATURES, len(batch))
+            yield batch

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.files import told_if_not_written
@@ -22,11 +22,13 @@ from tfp_insects.models.config import LearningRateMultipliers
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.method import Method
 from tfp_insects.plain_path import PlainPath
+from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.predicting import validation_predictor
 from tfp_insects.study.steps import Steps, count_steps
+from tfp_insects.study.work import COVARIANCE, TRAINING, VALIDATING, fits_covariance
 from tfp_insects.training.checkpoints import (
     Checkpoints,
     TrainingState,
@@ -34,7 +36,7 @@ from tfp_insects.training.checkpoints import (
     remove_all_but_weights,
     told_if_tensorflow_did_not_write,
 )
-from tfp_insects.training.fit import OnStep, Schedule, Training, Validate, Validation
+from tfp_insects.training.fit import Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
 from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser
 
@@ -112,23 +114,25 @@ class Member:
         task: What all networks of the run share.
         seed: Determines its initial weights, order and noise.
         directory: Where its history and its checkpoints go.
+        on_work: Told of all that is done.
     """
 
-    def __init__(self, task: Task, seed: int, directory: Path) -> None:
+    def __init__(self, task: Task, seed: int, directory: Path, on_work: OnWork = ignore_work) -> None:
         self._task = task
         self._seed = seed
         self._directory = directory
         self._checkpoints = directory / CHECKPOINTS_NAME
         self.weights_path = directory / WEIGHTS_PATH  # There when its training is finished.
         self._config = task.experiment.config
-        self.inputs = InputMaker(self._config, task.preprocessing, task.steps.batch_size, seed, directory)
+        self._on_work = on_work
+        self.inputs = InputMaker(self._config, task.preprocessing, task.steps.batch_size, seed, directory, on_work)
 
     @property
     def history(self) -> list[EpochRow]:
         """One row for each epoch that is finished."""
         return read_history(self._directory / HISTORY_NAME)
 
-    def trained(self, on_step: OnStep) -> tf_keras.Sequential:
+    def trained(self) -> tf_keras.Sequential:
         """Trains what is left and returns the network at its best epoch.
 
         Raises:
@@ -140,35 +144,33 @@ class Member:
             load_weights(model, self.weights_path)
             remove_all_but_weights(self._checkpoints)
         else:
-            self._train(model, on_step)
+            self._train(model)
         return model
 
-    def _train(self, model: tf_keras.Sequential, on_step: OnStep) -> None:
+    def _train(self, model: tf_keras.Sequential) -> None:
         experiment, training = self._task.experiment, self._config.training
         validation = experiment.examples(experiment.split.validation)
         inputs = self.inputs.make(model, self._task.training, validation)
         state = TrainingState(model, make_optimiser(training.momentum, self._config.model.precision))
         checkpoints = Checkpoints(self._checkpoints, state, training.checkpoint_seconds)
         checkpoints.restore()
-        for _ in range(int(state.epoch) * self._task.steps.per_epoch):
-            on_step()
         history = History(self._directory / HISTORY_NAME, num_rows=int(state.epoch))
         validate = self._validator(inputs, validation.labels)
         with _tensorboard(self._directory / TENSORBOARD_NAME) as on_epoch:
+            on_step = functools.partial(self._on_work, TRAINING)
             run = Training(state, inputs, self._task.schedule(), validate, on_step, on_epoch)
             run.run(history, checkpoints)
-        if any(
-            layer.covariance_factor is not None for layer in bayesian_layers(model)
-        ):  # Else no image need be decoded.
+        if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
+            on_images = functools.partial(self._on_work, COVARIANCE)
             images = self.inputs.evaluation(self._task.training)
-            fit_head_covariance(model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED)
+            fit_head_covariance(model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images)
         checkpoints.finish()
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
         predict = validation_predictor(inputs.model, self._config)
 
         def validate() -> Validation:
-            probabilities = predict(inputs.validation, VALIDATION_SEED)
+            probabilities = predict(inputs.validation, VALIDATION_SEED, functools.partial(self._on_work, VALIDATING))
             if np.isnan(probabilities).any():  # The training says what to do.
                 return Validation(nll=np.nan, accuracy=np.nan)
             return Validation(negative_log_likelihood(probabilities, labels), accuracy(probabilities, labels))
@@ -178,7 +180,7 @@ class Member:
 
 @contextlib.contextmanager
 def _tensorboard(directory: Path) -> Iterator[Any]:
-    """Gives a function that writes an epoch's row as TensorBoard scalars."""
+    """Gives a function that writes an epoch's row as TensorBoard scalars, equal tags for equal quantities of all models."""
     with told_if_tensorflow_did_not_write(directory), told_if_not_written(directory):
         directory.mkdir(exist_ok=True)
         plain = PlainPath(directory)
@@ -186,10 +188,11 @@ def _tensorboard(directory: Path) -> Iterator[Any]:
 
     def on_epoch(row: EpochRow) -> None:
         with told_if_tensorflow_did_not_write(directory), writer.as_default(step=row.epoch):
-            for part in ("train", "validation"):
-                for figure in ("loss", "nll", "accuracy"):
-                    tf.summary.scalar(f"{part}/{figure}", getattr(row, f"{part}_{figure}"))
-            tf.summary.scalar("train/kl", row.kl)
+            for figure in ("nll", "accuracy"):
+                for part in ("train", "validation"):
+                    tf.summary.scalar(f"{figure}/{part}", getattr(row, f"{part}_{figure}"))
+            if row.kl:  # By itself: added to an NLL, it would hide that one thousands of times over.
+                tf.summary.scalar("divergence/nats", row.kl)
 
     try:
         yield on_epoch

@@ -11,8 +11,9 @@ from tfp_insects.bayes.moments_tail import moments_obstacle
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.runs.config import MOMENTS, MOMENTS_DRAWS, MONTE_CARLO, Draws, PredictionConfig, RunConfig
 
-# Called with batches and a seed.
-Predict = Callable[[Iterable[tuple[Any, Any]], int], np.ndarray]
+OnImages = Callable[[float], object]
+# Called with batches, a seed, and what is told of images that are answered.
+Predict = Callable[[Iterable[tuple[Any, Any]], int, OnImages], np.ndarray]
 
 
 class Chosen(NamedTuple):
@@ -38,6 +39,10 @@ def validation_predictor(model: tf_keras.Model, config: RunConfig) -> Predict:
     """
     if config.training.validation_method == MOMENTS and moments_obstacle(model) is None:
         by_moments = MomentsPredictor(model, uses_covariance=False)
-        return lambda batches, seed: by_moments.predict(batches, 1, seed, MOMENTS_DRAWS.num_last_layer_samples)
+        return lambda batches, seed, on_images: by_moments.predict(
+            batches, 1, seed, MOMENTS_DRAWS.num_last_layer_samples, on_images
+        )
     predictor = MonteCarloPredictor(model, fresh_noise=False)
-    return lambda batches, seed: predictor.predict(batches, config.training.num_validation_samples, seed)
+    return lambda batches, seed, on_images: predictor.predict(
+        batches, config.training.num_validation_samples, seed, on_images=on_images
+    )

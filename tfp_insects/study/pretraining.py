@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import tf_keras
-from rich.progress import Progress
 
 from tfp_insects.data.painted.source import drawing_version, pretraining_source
+from tfp_insects.data.painted.species_pretraining import PRETRAINING_SPECIES
 from tfp_insects.data.pipeline import (
     Augmentation,
     Examples,
@@ -22,9 +22,12 @@ from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Architecture, NetworkSpec
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.method_table import find_method
 from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
 from tfp_insects.plain import to_plain
+from tfp_insects.progress.work import OnWork, Part, ignore_work
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.study.work import FIRST_STEP_SECONDS, PRETRAINING, network_key, step_guess
 from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
 from tfp_insects.training.schedules import cosine_learning_rate
 
@@ -50,7 +53,9 @@ class Pretrained:
         return weights_fingerprint(self.weights) if self.weights else ""
 
 
-def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
+def resolve_weights(
+    spec: str, is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say, on_work: OnWork = ignore_work
+) -> Pretrained:
     """Finds the weights that `--weights` names.
 
     Args:
@@ -60,6 +65,7 @@ def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Pat
         config: Of the study.
         cache_dir: Where weights are kept.
         say: Tells the user in one line.
+        on_work: Told of drawn images and of steps of pretraining.
     """
     if spec == "none":
         return Pretrained("none", None)
@@ -69,7 +75,7 @@ def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Pat
     if spec != "auto":
         path = Path(spec).expanduser()
         return Pretrained(path.name, load_pretrained(path, architecture))
-    return _resolve_auto(is_drawn, config, cache_dir, say)
+    return _resolve_auto(is_drawn, config, cache_dir, say, on_work)
 
 
 def require_readable_weights(spec: str, config: RunConfig) -> None:
@@ -78,7 +84,23 @@ def require_readable_weights(spec: str, config: RunConfig) -> None:
         load_pretrained(Path(spec).expanduser(), architecture_of(config))
 
 
-def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
+def pretraining_work(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Path) -> list[Part]:
+    """What pretraining may have to do before the first run; nothing where its weights are in the cache."""
+    if spec != "auto" or not is_drawn or _drawn_weights_path(config, cache_dir).exists():
+        return []
+    settings = config.pretraining
+    num_images = settings.num_per_class * len(PRETRAINING_SPECIES)
+    num_steps = settings.epochs * -(-num_images // config.training.batch_size)
+    key, guess = f"pretraining {network_key(find_method('cnn'), config)}", step_guess(config.training.batch_size)
+    return [Part(PRETRAINING, num_steps, key, guess, f"first {key}", FIRST_STEP_SECONDS)]
+
+
+def will_be_pretrained(spec: str, is_drawn: bool, config: RunConfig) -> bool:
+    """Whether networks will start at weights from elsewhere, as far as can be said without looking for them."""
+    return spec != "none" and (spec != "auto" or is_drawn or config.model.width_multiplier == 1.0)
+
+
+def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say, on_work: OnWork) -> Pretrained:
     if config.model.width_multiplier == 1.0:
         try:
             return _published(architecture_of(config), cache_dir)
@@ -86,7 +108,7 @@ def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) 
             say(f"ImageNet's weights are not to be had: {error}")
     if is_drawn:
         say("Weights: pretrained on drawn classes that the study does not use.")
-        return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir))
+        return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir, on_work))
     say("Weights: none. Both twins start at random; expect a low accuracy from few images.")
     return Pretrained("none", None)
 
@@ -96,14 +118,18 @@ def _published(architecture: Architecture, cache_dir: Path) -> Pretrained:
     return Pretrained("imagenet", load_pretrained(path, architecture))
 
 
-def _drawn_weights(config: RunConfig, cache_dir: Path) -> dict[str, np.ndarray]:
+def _drawn_weights_path(config: RunConfig, cache_dir: Path) -> Path:
+    settings = [_pretraining_settings(config), drawing_version()]
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    return cache_dir / f"synthetic_pretraining-{key}.npz"
+
+
+def _drawn_weights(config: RunConfig, cache_dir: Path, on_work: OnWork) -> dict[str, np.ndarray]:
     """Weights of a CNN trained on drawn pretraining classes; trained once, then read from the cache."""
-    settings = _pretraining_settings(config)
-    key = hashlib.sha256(json.dumps([settings, drawing_version()], sort_keys=True).encode()).hexdigest()[:16]
-    path = cache_dir / f"synthetic_pretraining-{key}.npz"
+    path = _drawn_weights_path(config, cache_dir)
     if not path.exists():
         cache_dir.mkdir(parents=True, exist_ok=True)
-        save_weights(path, _pretrain(architecture_of(config), settings, cache_dir))
+        save_weights(path, _pretrain(architecture_of(config), _pretraining_settings(config), cache_dir, on_work))
     return load_pretrained(path, architecture_of(config))
 
 
@@ -117,8 +143,10 @@ def _pretraining_settings(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _pretrain(architecture: Architecture, settings: Mapping[str, Any], cache_dir: Path) -> dict[str, np.ndarray]:
-    source = pretraining_source(settings["num_per_class"], PRETRAINING_SEED, cache_dir)
+def _pretrain(
+    architecture: Architecture, settings: Mapping[str, Any], cache_dir: Path, on_work: OnWork
+) -> dict[str, np.ndarray]:
+    source = pretraining_source(settings["num_per_class"], PRETRAINING_SEED, cache_dir, on_work)
     examples = Examples(source, np.arange(len(source.labels)), source.labels)
     image_size = settings["image_size"]
     spec = NetworkSpec(
@@ -133,8 +161,9 @@ def _pretrain(architecture: Architecture, settings: Mapping[str, Any], cache_dir
         settings["batch_size"],
         PRETRAINING_SEED,
         cache_dir,
+        on_work,
     )
-    _train(model, pipeline, settings)
+    _train(model, pipeline, settings, on_work)
     return {
         f"{layer.name}/{kind}": np.asarray(weight, np.float32)
         for layer in model.layers
@@ -143,19 +172,17 @@ def _pretrain(architecture: Architecture, settings: Mapping[str, Any], cache_dir
     }
 
 
-def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any]) -> None:
+def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any], on_work: OnWork) -> None:
     optimiser = make_optimiser(settings["momentum"], settings["precision"])
     train_step = make_train_step(model, optimiser, LayerMultipliers())
     num_steps = settings["epochs"] * pipeline.steps_per_epoch
-    with Progress(transient=True) as progress:
-        task = progress.add_task("Pretraining on drawn classes", total=num_steps)
-        for epoch in range(settings["epochs"]):
-            for i, (images, labels) in enumerate(pipeline.epoch(epoch)):
-                step = epoch * pipeline.steps_per_epoch + i
-                optimiser.learning_rate = cosine_learning_rate(
-                    settings["learning_rate"], step, num_steps, warmup_steps=pipeline.steps_per_epoch
-                )
-                nll, _ = train_step(images, labels)
-                progress.advance(task)
+    for epoch in range(settings["epochs"]):
+        for i, (images, labels) in enumerate(pipeline.epoch(epoch)):
+            step = epoch * pipeline.steps_per_epoch + i
+            optimiser.learning_rate = cosine_learning_rate(
+                settings["learning_rate"], step, num_steps, warmup_steps=pipeline.steps_per_epoch
+            )
+            nll, _ = train_step(images, labels)
+            on_work(PRETRAINING)
     if not np.isfinite(float(nll)):
         raise InputError("pretraining diverged: lower its learning rate", field="pretraining.learning_rate")

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from tfp_insects.startup import use_threads
-from tfp_insects.study.child_process import answer
+from tfp_insects.study.child_process import Message, answer
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
@@ -25,9 +25,11 @@ CONTEXT = multiprocessing.get_context("spawn")
 
 
 def run_in_processes(
-    calls: Mapping[Key, Callable[[], Result]],
+    calls: Mapping[Key, Callable[..., Result]],
     num_jobs: int,
     prepare: Callable[[], object] | None = None,
+    on_start: Callable[[Key], object] = lambda key: None,
+    on_message: Callable[[Key, Any], object] | None = None,
 ) -> Generator[tuple[Key, Result | None], None, None]:
     """Makes each call in a fresh process and yields the results as they come, none where the process died.
 
@@ -39,6 +41,9 @@ def run_in_processes(
         num_jobs: Processes at the same time.
         prepare: Called in each process before anything else is imported; by default it imports TensorFlow and gives it the
             process's share of the cores.
+        on_start: Called with the name of each call that is begun.
+        on_message: Called with a name and what its call tells on the way; each call then has one argument, the function that
+            it tells it to.
     """
     prepare = prepare or functools.partial(use_threads, max(1, (os.cpu_count() or 1) // num_jobs))
     waiting = list(calls.items())
@@ -47,22 +52,28 @@ def run_in_processes(
         while waiting or running:
             while waiting and len(running) < num_jobs:
                 key, call = waiting.pop(0)
-                answers, process = _start(call, prepare)
+                answers, process = _start(call, prepare, tells=on_message is not None)
                 running[answers] = key, process
+                on_start(key)
             ready = wait(list(running))
             for answers in [one for one in running if one in ready]:
-                result = _receive(answers)
-                key, process = running.pop(answers)
-                _end([process], is_done=result is not None)
-                yield key, result
+                message, (key, process) = _receive(answers), running[answers]
+                if not message.is_result:
+                    assert on_message is not None
+                    on_message(key, message.content)
+                    continue
+                del running[answers]
+                answers.close()
+                _end([process], is_done=message.content is not None)
+                yield key, message.content
     finally:
         _end([process for _, process in running.values()])
 
 
-def _start(call: Callable[[], object], prepare: Callable[[], object]) -> tuple[Connection, BaseProcess]:
+def _start(call: Callable[..., object], prepare: Callable[[], object], tells: bool) -> tuple[Connection, BaseProcess]:
     answers, theirs = CONTEXT.Pipe(duplex=False)
     # Processes that are left at the end of this one are ended, not waited for, if they are daemons.
-    process = CONTEXT.Process(target=answer, args=(pickle.dumps(call), prepare, theirs), daemon=True)
+    process = CONTEXT.Process(target=answer, args=(pickle.dumps(call), prepare, theirs, tells), daemon=True)
     resource_tracker.ensure_running()  # Its start would unblock what is blocked here.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, OF_PARENT)  # A new process has what is blocked from its parent.
     try:
@@ -73,13 +84,12 @@ def _start(call: Callable[[], object], prepare: Callable[[], object]) -> tuple[C
     return answers, process
 
 
-def _receive(answers: Connection) -> Any:
+def _receive(answers: Connection) -> Message:
+    """The next message; that there is no result, where the process died."""
     try:
         return answers.recv()
     except EOFError:
-        return None
-    finally:
-        answers.close()
+        return Message(True, None)
 
 
 def _end(processes: Iterable[BaseProcess], is_done: bool = False) -> None:

@@ -11,6 +11,8 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.method_table import find_method
+from tfp_insects.progress.stopwatch import Stopwatch
+from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.claim import claimed_directory
 from tfp_insects.runs.identity import FORMAT, first_difference, in_words, kept_sections, predicted_with
 from tfp_insects.runs.layout import (
@@ -32,7 +34,8 @@ from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.member import Member, Task
 from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
 from tfp_insects.study.run_predictions import Part, Predicted, parts_of, train_and_predict, write_parts
-from tfp_insects.training.fit import OnStep, Validation
+from tfp_insects.study.work import TRAINING, TRAINING_PHASES, VALIDATING, WRITING
+from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import joint_history, write_history
 
 
@@ -43,23 +46,20 @@ class OneRun:
         key: What to run.
         experiment: What all runs share.
         workdir: Where the run's directory goes.
+        on_work: Told of all that is done.
     """
 
-    def __init__(self, key: RunKey, experiment: Experiment, workdir: Path) -> None:
+    def __init__(self, key: RunKey, experiment: Experiment, workdir: Path, on_work: OnWork = ignore_work) -> None:
         self._key = key
         self._experiment = experiment
         self._workdir = workdir
         self._directory = key.directory(workdir)
         training = experiment.training_examples(key.n_per_class, key.seed)
         self._task = Task(find_method(key.model), experiment, training, experiment.preprocessing(training))
-        self._members = _make_members(self._task, key.seed, self._directory)
+        self._watch = Stopwatch(on_work)
+        self._members = _make_members(self._task, key.seed, self._directory, self._watch)
 
-    @property
-    def num_steps(self) -> int:
-        """Training steps of the whole run."""
-        return self._task.steps.per_run
-
-    def run(self, on_step: OnStep = lambda: None) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Does what is left of the run and returns its record; a finished run is only read.
 
         A finished run predicts again, from the weights that it has, where it is asked to predict in another way, or about
@@ -72,13 +72,13 @@ class OneRun:
         with claimed_directory(self._directory, identity, self._experiment.split_file()):
             before = Run(self._directory)
             if not before.is_finished:
-                self._predict(parts_of(self._task), identity, on_step)
+                self._predict(parts_of(self._task), identity)
             elif self._asks_anew(before, identity):
                 self._require_weights(before, identity)
-                self._predict(parts_of(self._task), identity, on_step, before.record)
+                self._predict(parts_of(self._task), identity, before.record)
             return dict(Run(self._directory).record)
 
-    def run_validation(self, on_step: OnStep = lambda: None) -> None:
+    def run_validation(self) -> None:
         """Does the run as far as the predictions of its validation images, and predicts no others.
 
         A run that has more already is treated as `run` does.
@@ -87,13 +87,13 @@ class OneRun:
             InputError: As `run`.
         """
         if Run(self._directory).is_finished:
-            self.run(on_step)
+            self.run()
             return
         identity = self._identity()
         with claimed_directory(self._directory, identity, self._experiment.split_file()):
             is_there = (self._directory / VALIDATION_NAME).exists()
             if not is_there or self._predicts_otherwise(Run(self._directory), identity):
-                self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, identity, on_step)
+                self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, identity)
 
     def _identity(self) -> dict[str, Any]:
         """The run's `config.json`."""
@@ -141,14 +141,13 @@ class OneRun:
         self,
         parts: Mapping[str, Part],
         identity: Mapping[str, Any],
-        on_step: OnStep,
         before: Mapping[str, Any] | None = None,
     ) -> None:
         """Trains what is left, predicts, and puts what it says of itself, predictions and record in place together."""
         if self._task.method.trains_like is not None:
             donor = dataclasses.replace(self._key, model=self._task.method.trains_like)
             take_over_training(self._directory, donor.directory(self._workdir))
-        predicted = train_and_predict(self._task, self._members, parts, on_step)
+        predicted = train_and_predict(self._task, self._members, parts, self._watch)
         if len(self._members) > 1:
             rows = joint_history([member.history for member in self._members])
             write_history(self._directory / HISTORY_NAME, rows)
@@ -158,9 +157,21 @@ class OneRun:
             if TEST_NAME in parts:
                 write_thumbnails(new / THUMBNAILS_NAME, parts[TEST_NAME].examples)
                 record = self._record(identity, parts, predicted)
+                self._watch(WRITING, sum(len(part.examples) for name, part in parts.items() if name != VALIDATION_NAME))
+                record["seconds_by_phase"] = self._seconds(before)
+                record["run_seconds"] = sum(record["seconds_by_phase"].values())
                 write_json(new / RECORD_NAME, record if before is None else with_training_of(before, record))
         if OOD_NAME not in parts:  # Predictions of before, of which the new record knows nothing.
             (self._directory / OOD_NAME).unlink(missing_ok=True)
+
+    def _seconds(self, before: Mapping[str, Any] | None) -> dict[str, float]:
+        """Seconds by phase: epochs and predictions of earlier commands have theirs from where these were written down."""
+        rows = joint_history([member.history for member in self._members])
+        epochs = {TRAINING: sum(row.seconds for row in rows), VALIDATING: sum(row.validation_seconds for row in rows)}
+        own = self._watch.seconds
+        own |= {phase: max(seconds, own.get(phase, 0.0)) for phase, seconds in epochs.items()}
+        earlier = {} if before is None else before.get("seconds_by_phase", {})
+        return {**own, **{phase: seconds for phase, seconds in earlier.items() if phase in TRAINING_PHASES}}
 
     def _record(self, identity: Mapping[str, Any], parts: Mapping[str, Part], predicted: Predicted) -> dict[str, Any]:
         experiment, ood = self._experiment, None
@@ -188,9 +199,11 @@ def _validation(part: Part, probabilities: np.ndarray) -> Validation:
     return Validation(negative_log_likelihood(probabilities, labels), accuracy(probabilities, labels))
 
 
-def _make_members(task: Task, seed: int, directory: Path) -> list[Member]:
+def _make_members(task: Task, seed: int, directory: Path, on_work: OnWork) -> list[Member]:
     """One network in the run's own directory, or several in directories below it."""
     seeds = task.method.member_seeds(task.experiment.config, seed)
     if len(seeds) == 1:
-        return [Member(task, seeds[0], directory)]
-    return [Member(task, member_seed, directory / MEMBER_NAME.format(i)) for i, member_seed in enumerate(seeds)]
+        return [Member(task, seeds[0], directory, on_work)]
+    return [
+        Member(task, member_seed, directory / MEMBER_NAME.format(i), on_work) for i, member_seed in enumerate(seeds)
+    ]

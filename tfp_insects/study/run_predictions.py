@@ -1,5 +1,6 @@
 """What a run predicts: its networks trained one after the other, and their predictions put together."""
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,23 +10,25 @@ import numpy as np
 
 from tfp_insects.data.pipeline import Examples
 from tfp_insects.metrics.temperature import fit_to_predictions, scale_predictions
+from tfp_insects.progress.work import OnWork
 from tfp_insects.runs.layout import OOD_NAME, TEST_NAME, VALIDATION_NAME
 from tfp_insects.runs.predictions import Predictions, write_predictions
 from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.member import VALIDATION_SEED, Member, Task
 from tfp_insects.study.parameters import count_parameters
 from tfp_insects.study.predicting import Chosen, choose_predictor
-from tfp_insects.training.fit import OnStep
+from tfp_insects.study.work import PREDICTING_TEST, PREDICTING_UNKNOWN, PREDICTING_VALIDATION
 
 TEST_SEED = 2
 OOD_SEED = 3
 
 
 class Part(NamedTuple):
-    """Images to predict, and the seed of the draws for them."""
+    """Images to predict, the seed of the draws for them, and what the user reads meanwhile."""
 
     examples: Examples
     seed: int
+    phase: str
 
 
 class Predicted(NamedTuple):
@@ -52,27 +55,27 @@ def parts_of(task: Task) -> dict[str, Part]:
     """Validation, test and out-of-distribution images by the name of the file that their predictions go into."""
     experiment, ood = task.experiment, task.experiment.ood_examples()
     parts = {
-        VALIDATION_NAME: Part(experiment.examples(experiment.split.validation), VALIDATION_SEED),
-        TEST_NAME: Part(experiment.examples(experiment.split.test), TEST_SEED),
+        VALIDATION_NAME: Part(experiment.examples(experiment.split.validation), VALIDATION_SEED, PREDICTING_VALIDATION),
+        TEST_NAME: Part(experiment.examples(experiment.split.test), TEST_SEED, PREDICTING_TEST),
     }
-    return parts if ood is None else {**parts, OOD_NAME: Part(ood, OOD_SEED)}
+    return parts if ood is None else {**parts, OOD_NAME: Part(ood, OOD_SEED, PREDICTING_UNKNOWN)}
 
 
-def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str, Part], on_step: OnStep) -> Predicted:
+def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str, Part], on_work: OnWork) -> Predicted:
     """Trains what is left of each network and predicts; the networks need not fit into memory together.
 
     Args:
         task: What the networks share.
         members: The networks; their draws come one network after the other.
         parts: What to predict, the validation images first among it: they bear the time of what is compiled once.
-        on_step: Called after each training step.
+        on_work: Told of images that are answered.
     """
     draws: dict[str, list[np.ndarray]] = {name: [] for name in parts}
     seconds = dict.fromkeys(parts, 0.0)
     num_parameters = 0
     for member in members:
         with graphs_forgotten():
-            answers, member_parameters, chosen = _answers_of(member, parts, task, on_step)
+            answers, member_parameters, chosen = _answers_of(member, parts, task, on_work)
             method, num_last = chosen.method, chosen.draws.num_last_layer_samples
             del chosen  # It holds the network.
         num_parameters += member_parameters
@@ -98,17 +101,21 @@ def write_parts(
 
 
 def _answers_of(
-    member: Member, parts: Mapping[str, Part], task: Task, on_step: OnStep
+    member: Member, parts: Mapping[str, Part], task: Task, on_work: OnWork
 ) -> tuple[dict[str, tuple[np.ndarray, float]], int, Chosen]:
     """One network's draws for each part with their time, the number of its parameters, and what predicted."""
-    model = member.trained(on_step)
+    model = member.trained()
     chosen = choose_predictor(model, task.experiment.config.prediction)
     numbers = chosen.draws.num_samples, chosen.draws.num_last_layer_samples
     answers = {}
     for name, part in parts.items():
         started = time.perf_counter()
         probabilities = chosen.predictor.predict(
-            member.inputs.evaluation(part.examples), numbers[0], part.seed, numbers[1]
+            member.inputs.evaluation(part.examples),
+            numbers[0],
+            part.seed,
+            numbers[1],
+            functools.partial(on_work, part.phase),
         )
         answers[name] = probabilities, time.perf_counter() - started
     return answers, count_parameters(model), chosen

@@ -131,6 +131,7 @@ class Training:
         divergence = kl_weight * kl / self._pipeline.num_examples
         if not math.isfinite(train_nll + divergence):
             raise _diverged(f"training loss became {train_nll + divergence}", epoch)
+        before_validation = time.perf_counter()
         validation = self._validate()
         if math.isnan(validation.nll):  # An epoch's last step can break the weights after its own loss was taken.
             raise _diverged("validation loss became nan", epoch)
@@ -144,6 +145,7 @@ class Training:
             validation_accuracy=validation.accuracy,
             kl=kl,
             seconds=seconds,
+            validation_seconds=time.perf_counter() - before_validation,
         )
 
     def _train(self, epoch: int) -> tuple[float, float]:

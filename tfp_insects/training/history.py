@@ -25,6 +25,7 @@ class EpochRow:
         validation_accuracy: Their accuracy.
         kl: KL(posterior || prior) in nats, not weighted.
         seconds: Time of the epoch's training steps, input pipeline included, validation excluded.
+        validation_seconds: Time of its validation; 0 in files of versions that did not measure it.
     """
 
     epoch: int
@@ -36,6 +37,7 @@ class EpochRow:
     validation_accuracy: float
     kl: float
     seconds: float
+    validation_seconds: float = 0.0
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(EpochRow))
@@ -99,7 +101,8 @@ def joint_history(histories: Sequence[list[EpochRow]]) -> list[EpochRow]:
     rows = []
     for same_epoch in zip(*histories, strict=True):
         means = {name: float(np.mean([getattr(row, name) for row in same_epoch])) for name in FIELDS}
-        rows.append(EpochRow(**{**means, "epoch": same_epoch[0].epoch, "seconds": means["seconds"] * len(same_epoch)}))
+        sums = {name: means[name] * len(same_epoch) for name in ("seconds", "validation_seconds")}
+        rows.append(EpochRow(**{**means, **sums, "epoch": same_epoch[0].epoch}))
     return rows
 
 

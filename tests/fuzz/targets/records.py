@@ -50,7 +50,6 @@ def prepare(directory: Path) -> tuple[Callable[[bytes], None], list[bytes]]:
     from tfp_insects.runs.reading import find_runs, load_run, load_runs
     from tfp_insects.serving.answers import Answer
     from tfp_insects.serving.table import open_table
-    from tfp_insects.study.plan import seconds_per_image
 
     origin = {"model": "m", "images": "i"}
     run_directory = write_run(directory / "runs", num_examples=8, has_images=False)
@@ -77,7 +76,7 @@ def prepare(directory: Path) -> tuple[Callable[[bytes], None], list[bytes]]:
 
     looks = (
         *(look_at_run, look_at_table, claim, lambda: find_runs(directory / "runs", [0])),
-        *(lambda: load_runs(directory / "runs"), lambda: seconds_per_image("bnn", directory / "runs")),
+        lambda: load_runs(directory / "runs"),
     )
 
     def run(data: bytes) -> None:

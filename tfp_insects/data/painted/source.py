@@ -11,14 +11,12 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL
 from PIL import Image, ImageDraw
-from rich.console import Console
-from rich.progress import track
 
 from tfp_insects.data.painted.painter import draw_insect, encode_image
 from tfp_insects.data.painted.species import Species
@@ -28,29 +26,32 @@ from tfp_insects.data.readers.archives import open_archive
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 from tfp_insects.own_output import mark_own_output
+from tfp_insects.progress.work import OnWork, ignore_work, told
 
+DRAWING = "drawing images"
 MAX_PER_CLASS = 100_000  # five digits keep the ids in the order of their numbers
 SHEET_TILE = 84  # pixels
 SHEET_CAPTION = 90  # pixels
 
 
-def synthetic_source(num_per_class: int, seed: int, cache_dir: Path) -> ImageSource:
+def synthetic_source(num_per_class: int, seed: int, cache_dir: Path, on_work: OnWork = ignore_work) -> ImageSource:
     """Draws the ten classes of the drawn data set, or reads them from the cache.
 
     Args:
         num_per_class: Images of each class, from 1 to `MAX_PER_CLASS`.
         seed: Not negative; another seed gives other individuals of the same species.
         cache_dir: Where the drawn images are kept; created if it is not there.
+        on_work: Told of images as they are drawn.
 
     Raises:
         InputError: A number is out of range, or `cache_dir` cannot be written.
     """
-    return _drawn_source("synthetic", STUDY_SPECIES, num_per_class, seed, cache_dir)
+    return _drawn_source("synthetic", STUDY_SPECIES, num_per_class, seed, cache_dir, on_work)
 
 
-def pretraining_source(num_per_class: int, seed: int, cache_dir: Path) -> ImageSource:
+def pretraining_source(num_per_class: int, seed: int, cache_dir: Path, on_work: OnWork = ignore_work) -> ImageSource:
     """Draws classes that `synthetic_source` does not have; arguments and errors are the same."""
-    return _drawn_source("synthetic_pretraining", PRETRAINING_SPECIES, num_per_class, seed, cache_dir)
+    return _drawn_source("synthetic_pretraining", PRETRAINING_SPECIES, num_per_class, seed, cache_dir, on_work)
 
 
 def draw_example(species: Species, seed: int, index: int) -> bytes:
@@ -76,7 +77,7 @@ def contact_sheet(source: ImageSource, num_per_class: int) -> Image.Image:
 
 
 def _drawn_source(
-    name: str, all_species: Sequence[Species], num_per_class: int, seed: int, cache_dir: Path
+    name: str, all_species: Sequence[Species], num_per_class: int, seed: int, cache_dir: Path, on_work: OnWork
 ) -> ImageSource:
     if not 1 <= num_per_class <= MAX_PER_CLASS:
         raise InputError(f"num_per_class={num_per_class}: drawn classes have from 1 to {MAX_PER_CLASS} images each.")
@@ -86,7 +87,8 @@ def _drawn_source(
     ids = tuple(f"{species.name}/{index:05d}.jpg" for species in by_name for index in range(num_per_class))
     path = cache_dir / f"{name}-{drawing_version()}-seed{seed}-{num_per_class}.zip"
     if not _is_cached(path, ids):
-        _write_cache(path, ids, _draw_all(by_name, num_per_class, seed))
+        images = (draw_example(species, seed, index) for species in by_name for index in range(num_per_class))
+        _write_cache(path, ids, told(images, on_work, DRAWING, of=len(ids)))
     _, read = open_archive(path, max_unpacked_bytes=None)
     return ImageSource(
         name=name,
@@ -107,13 +109,6 @@ def drawing_version() -> str:
     for path in sorted(folder.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _draw_all(all_species: Sequence[Species], num_per_class: int, seed: int) -> Iterator[bytes]:
-    pairs = [(species, index) for species in all_species for index in range(num_per_class)]
-    console = Console(stderr=True)
-    shown = track(pairs, "Drawing insects", console=console, transient=True, disable=not console.is_terminal)
-    return (draw_example(species, seed, index) for species, index in shown)
 
 
 def _is_cached(path: Path, ids: tuple[str, ...]) -> bool:

@@ -8,7 +8,8 @@ from tfp_insects.metrics.metric import LabelledMetric
 METRIC = LabelledMetric(
     name="ece",
     label="ECE",
-    description="expected calibration error: mean gap between confidence and accuracy",
+    description="expected calibration error: mean gap between confidence and accuracy, which chance makes larger with few "
+    "images; its interval, and its mark in pictures, are corrected for that",
     unit="points",
     scale=100.0,
     decimals=1,
