@@ -160,12 +160,10 @@ class Member:
             on_step = functools.partial(self._on_work, TRAINING)
             run = Training(state, inputs, self._task.schedule(), validate, on_step, on_epoch)
             run.run(history, checkpoints)
-        if fits_covariance(self._task.method, self._config):
-            batches, on_images = (
-                self.inputs.evaluation(self._task.training),
-                functools.partial(self._on_work, COVARIANCE),
-            )
-            fit_head_covariance(model, batches, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images)
+        if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
+            on_images = functools.partial(self._on_work, COVARIANCE)
+            images = self.inputs.evaluation(self._task.training)
+            fit_head_covariance(model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images)
         checkpoints.finish()
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
