@@ -199,7 +199,7 @@ class Run:
         """Time that the predictions of the test images took; none where version 0.1.0 did not measure it."""
         return self.record.get("predict_seconds")
 
-    def build_model(self) -> tf_keras.Sequential:
+    def build_model(self) -> tf_keras.Model:
         """The trained network, computing in float32 whatever it was trained in.
 
         Raises:

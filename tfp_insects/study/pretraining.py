@@ -22,7 +22,10 @@ from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Architecture, NetworkSpec
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.cnn import build_cnn
-from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
+from tfp_insects.models.config import DEFAULT_ARCHITECTURE
+from tfp_insects.models.initial_weights import weights_of
+from tfp_insects.models.normalisation import settle_normalisations
+from tfp_insects.models.pretrained_files import load_pretrained, save_weights, weights_fingerprint
 from tfp_insects.plain import to_plain
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
@@ -54,8 +57,8 @@ def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Pat
     """Finds the weights that `--weights` names.
 
     Args:
-        spec: `imagenet`, `none`, a path, or `auto`: torchvision's if they fit the width and can be had; else, on drawn
-            images, weights pretrained on drawn classes that the study does not use; else none.
+        spec: `imagenet`, `none`, a path, or `auto`: the design's own if they fit the width and can be had; else, on
+            drawn images, weights pretrained on drawn classes that the study does not use; else none.
         is_drawn: Whether the study's images are drawn.
         config: Of the study.
         cache_dir: Where weights are kept.
@@ -65,7 +68,7 @@ def resolve_weights(spec: str, is_drawn: bool, config: RunConfig, cache_dir: Pat
         return Pretrained("none", None)
     architecture = architecture_of(config)
     if spec == "imagenet":
-        return _published(architecture, cache_dir)
+        return _published(config, cache_dir)
     if spec != "auto":
         path = Path(spec).expanduser()
         return Pretrained(path.name, load_pretrained(path, architecture))
@@ -79,11 +82,11 @@ def require_readable_weights(spec: str, config: RunConfig) -> None:
 
 
 def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) -> Pretrained:
-    if config.model.width_multiplier == 1.0:
-        try:
-            return _published(architecture_of(config), cache_dir)
-        except InputError as error:
-            say(f"ImageNet's weights are not to be had: {error}")
+    try:
+        return _published(config, cache_dir)
+    except InputError as error:
+        if config.model.width_multiplier == 1.0:
+            say(f"Pretrained weights are not to be had: {error}")
     if is_drawn:
         say("Weights: pretrained on drawn classes that the study does not use.")
         return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir))
@@ -91,9 +94,10 @@ def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say) 
     return Pretrained("none", None)
 
 
-def _published(architecture: Architecture, cache_dir: Path) -> Pretrained:
-    path = imagenet_weights(cache_dir, *architecture.pretrained_file)
-    return Pretrained("imagenet", load_pretrained(path, architecture))
+def _published(config: RunConfig, cache_dir: Path) -> Pretrained:
+    architecture = architecture_of(config)
+    weights = architecture.published_weights(cache_dir, config.model.width_multiplier)
+    return Pretrained(architecture.published_name, weights)
 
 
 def _drawn_weights(config: RunConfig, cache_dir: Path) -> dict[str, np.ndarray]:
@@ -109,7 +113,10 @@ def _drawn_weights(config: RunConfig, cache_dir: Path) -> dict[str, np.ndarray]:
 
 def _pretraining_settings(config: RunConfig) -> dict[str, Any]:
     """All fields that pretraining uses, which make the name of its file in the cache."""
+    name = config.model.architecture
     return {
+        # Files of the time when it could be no other keep their names.
+        **({} if name == DEFAULT_ARCHITECTURE else {"architecture": name}),
         **{name: getattr(config.model, name) for name in ("image_size", "width_multiplier", "precision")},
         **{name: getattr(config.training, name) for name in ("batch_size", "momentum")},
         **to_plain(config.pretraining),
@@ -128,19 +135,15 @@ def _pretrain(architecture: Architecture, settings: Mapping[str, Any], cache_dir
     augmentation = Augmentation(**settings["augmentation"])
     pipeline = TrainingPipeline(
         examples,
-        Preprocessing(image_size, *architecture.statistics),
+        Preprocessing(image_size, *architecture.input_statistics),
         augmentation,
         settings["batch_size"],
         PRETRAINING_SEED,
         cache_dir,
     )
     _train(model, pipeline, settings)
-    return {
-        f"{layer.name}/{kind}": np.asarray(weight, np.float32)
-        for layer in model.layers
-        if hasattr(layer, "kernel")
-        for kind, weight in zip(("kernel", "bias"), layer.get_weights(), strict=True)
-    }
+    settle_normalisations(model, (images for images, _ in pipeline.epoch(0)))
+    return weights_of(model)
 
 
 def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any]) -> None:
