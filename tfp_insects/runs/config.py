@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tfp_insects.data.config import DataConfig
@@ -12,6 +13,7 @@ from tfp_insects.models.architecture_table import find_architecture
 from tfp_insects.models.config import DEFAULT_ARCHITECTURE, ModelConfig
 from tfp_insects.models.method_table import methods
 from tfp_insects.models.precision import resolve_precision
+from tfp_insects.models.templates.files import is_model_file
 from tfp_insects.plain import from_plain, to_plain
 from tfp_insects.training.config import TrainingConfig
 
@@ -140,10 +142,14 @@ class RunConfig:
 
 
 def _resolved(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The section `model` with the precision that `auto` stands for, and the side that 0 stands for."""
+    """The section `model` with the precision that `auto` stands for, the side that 0 stands for, and a whole path."""
     found = dict(model)
     if isinstance(found.get("precision"), str):
         found["precision"] = resolve_precision(found["precision"])
-    if found.get("image_size") == 0 and isinstance(name := found.get("architecture", DEFAULT_ARCHITECTURE), str):
-        found["image_size"] = find_architecture(name).image_size
+    name = found.get("architecture", DEFAULT_ARCHITECTURE)
+    if isinstance(name, str):
+        if is_model_file(name):  # From wherever a later command is called.
+            found["architecture"] = str(Path(name).expanduser().absolute())
+        if found.get("image_size") == 0:
+            found["image_size"] = find_architecture(name).image_size
     return found

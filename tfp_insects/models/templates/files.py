@@ -53,19 +53,16 @@ def load_model(path: Path) -> Any:
         InputError: It cannot be read, is of Keras 3, or holds code; the message says what to do.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; expected a model of tf_keras", field="model.architecture")
+        raise InputError("no such file or folder; expected a model of tf_keras")
     read, load = _format_of(path)
-    try:
-        saved = _told(path, read)
-        if saved.version.partition(".")[0] not in ("", "2"):
-            raise InputError(
-                f"it was saved by Keras {saved.version}, and tf_keras is Keras 2: build the same layers with tf_keras, carry "
-                "the weights over by tf_keras_model.set_weights(keras_model.get_weights()), and save that one"
-            )
-        require_harmless(saved.config)
-        return _told(path, lambda one: load(one, saved))
-    except InputError as error:
-        raise InputError(f"{path}: {error}", field="model.architecture") from error
+    saved = _told(path, read)
+    if saved.version.partition(".")[0] not in ("", "2"):
+        raise InputError(
+            f"it was saved by Keras {saved.version}, and tf_keras is Keras 2: build the same layers with tf_keras, carry the "
+            "weights over by tf_keras_model.set_weights(keras_model.get_weights()), and save that one"
+        )
+    require_harmless(saved.config)
+    return _told(path, lambda one: load(one, saved))
 
 
 def _format_of(path: Path) -> tuple[Callable[[Path], Saved], Callable[[Path, Saved], Any]]:
@@ -75,10 +72,7 @@ def _format_of(path: Path) -> tuple[Callable[[Path], Saved], Callable[[Path, Sav
         return _read_keras, _load_file
     if path.suffix in SUFFIXES:
         return _read_hdf5, _load_file
-    raise InputError(
-        f"{path}: expected a model of tf_keras in a file ending in .keras or .h5, or the folder of a SavedModel",
-        field="model.architecture",
-    )
+    raise InputError("expected a model of tf_keras in a file ending in .keras or .h5, or the folder of a SavedModel")
 
 
 def _told(path: Path, action: Callable[[Path], Any]) -> Any:
