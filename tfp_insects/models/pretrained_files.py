@@ -45,7 +45,8 @@ def load_pretrained(path: str | Path, architecture: Architecture) -> dict[str, n
             return architecture.check_weights(_read_npz(path))
         return architecture.convert_state_dict(read_state_dict(path))
     except InputError as error:
-        raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
+        message = str(error)
+        raise InputError(message if message.startswith(str(path)) else f"{path}: {message}") from error
 
 
 def save_weights(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:

@@ -15,6 +15,7 @@ from fixtures.own_network import own_network
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_names, find_architecture
+from tfp_insects.models.pretrained_files import load_pretrained
 from tfp_insects.models.templates.vetting import require_harmless
 
 layers = tf_keras.layers
@@ -222,3 +223,10 @@ def test_an_unknown_name_is_answered_with_those_there_are() -> None:
 def test_another_size_than_the_models_own_is_refused(own_network_file: Path) -> None:
     with pytest.raises(InputError, match="takes images of 32 x 32 pixels alone; give 0"):
         find_architecture(str(own_network_file)).require_image_size(64)
+
+
+def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "text.h5").write_text("no weights")
+    message = f"^{re.escape(str(tmp_path / 'text.h5'))}: cannot be read as weights of tf_keras"
+    with pytest.raises(InputError, match=message):
+        load_pretrained(tmp_path / "text.h5", find_architecture("alexnet"))

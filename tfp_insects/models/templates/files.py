@@ -145,7 +145,10 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     Raises:
         InputError: It cannot be read.
     """
-    return _told(path, _weights_in)
+    try:
+        return _weights_in(path)
+    except (OSError, KeyError, ValueError, AttributeError) as error:  # What h5py raises for damaged files.
+        raise InputError(f"cannot be read as weights of tf_keras ({_one_line(error)}): give another file") from error
 
 
 def _weights_in(path: Path) -> dict[str, np.ndarray]:
