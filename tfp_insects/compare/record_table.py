@@ -19,6 +19,7 @@ OTHER_TIMES = ("seconds_to_best_epoch",)
 EPISTEMIC = "mean_mutual_information"
 AUROC = "auroc_predictive_entropy"
 MADE_FROM = (
+    "architecture",
     "data",
     "drawn",
     "weights",

@@ -56,7 +56,8 @@ def _side(model: tf_keras.Model) -> int | None:
 
 def _require_layers_that_keep_their_shape(model: tf_keras.Model) -> None:
     for path, layer in list_layers(model):
-        if isinstance(layer, RANDOM_LAYER) and layer.input_shape != layer.output_shape:
+        shapes = [getattr(layer, name, None) for name in ("input_shape", "output_shape")]  # None: several.
+        if isinstance(layer, RANDOM_LAYER) and shapes[0] != shapes[1]:
             raise InputError(
                 f"layer {path!r} ({type(layer).__name__}) changes the size of images at random: take it out of the model and "
                 "save it again; augmentation is the study's own"

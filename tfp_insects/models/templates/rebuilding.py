@@ -58,7 +58,9 @@ def rebuilt(
 
 def is_place_of_dropout(layer: Layer) -> bool:
     """Whether it is dropout of the numbers of a vector."""
-    return type(layer) is tf_keras.layers.Dropout and layer.noise_shape is None and len(layer.output_shape) == 2
+    return (
+        type(layer) is tf_keras.layers.Dropout and layer.noise_shape is None and len(layer.get_output_shape_at(0)) == 2
+    )
 
 
 def _anew(layer: Layer, path: str, precision: str, seed: int) -> dict[str, Any]:
