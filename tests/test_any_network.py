@@ -101,6 +101,7 @@ def test_records_and_output_say_which_layers_have_a_posterior(finished: Finished
     assert finished.printed.count(line) == 1
     page = (finished.workdir / "report" / "index.html").read_text(encoding="utf-8")
     assert "4 layers have a posterior" in page
+    assert "--architecture=PATH/own_of_these_runs.keras --weights=auto" in page
 
 
 def test_images_go_in_as_the_model_expects_them(finished: Finished) -> None:

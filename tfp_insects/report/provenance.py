@@ -130,7 +130,11 @@ def _command(study: RunSet) -> str:
         "data": _flag_of(record["data"], {"synthetic": "synthetic", "insect_detect": "insect_detect"}),
         **_architecture_flag(study.first),
         "weights": _flag_of(
-            record["weights"], {"none": "none", "imagenet": "imagenet", "synthetic_pretraining": "auto"}
+            record["weights"],
+            {
+                **{"none": "none", "imagenet": "imagenet", "synthetic_pretraining": "auto"},
+                record.get("architecture", ""): "auto",  # Those in the file with the network.
+            },
         ),
     }
     ood = next((run for run in study.runs if "ood_data" in run.record), None)

@@ -42,6 +42,9 @@ class ModelFile(TemplateArchitecture):
             raise InputError(f"{path}: {error}", field="model.architecture") from error
         self.name = self._model.name
         self.label = self.published_name = path.name
+        self.weights_licence = (
+            f"Started at the weights in {path.name}: their terms bind this model where they reach that far."
+        )
         self.statistics = ImageStatistics(IMAGENET_MEAN, IMAGENET_STD)
         self.normalises_itself = found.normalises_itself
         self.head, self.hidden, self._side = found.head, found.hidden, found.side
