@@ -147,9 +147,10 @@ def test_a_run_knows_the_content_of_its_model_wherever_it_is(finished: Finished,
     elsewhere = tmp_path / "elsewhere.keras"
     shutil.copy(finished.model_file, elsewhere)
     command = Command(["cnn"], ["4"], ["0"], str(images), "auto", finished.workdir, finished.workdir / "cache")
-    printed = io.StringIO()
-    run_command(command, lambda is_drawn: study_of(elsewhere).to_dict(), Console(file=printed, width=160))
-    assert "finished before" in printed.getvalue() or "cnn-n4-seed0" in printed.getvalue()
+    record = finished.run("cnn").directory / "record.json"
+    before = record.read_bytes(), record.stat().st_mtime_ns
+    run_command(command, lambda is_drawn: study_of(elsewhere).to_dict(), Console(file=io.StringIO()))
+    assert (record.read_bytes(), record.stat().st_mtime_ns) == before
     other = own_network()
     other.get_layer("hidden").bias.assign_add(tf_keras.backend.ones([12]))
     other.save(elsewhere)
@@ -173,8 +174,8 @@ def test_a_changed_or_lost_file_is_named(finished: Finished, tmp_path: Path) -> 
             Run(directory).build_model()
 
 
-def test_a_head_on_frozen_features_trains_on_kept_ones(finished: Finished, images: Path, tmp_path: Path) -> None:
-    config = study_of(finished.model_file)
+def test_a_head_on_frozen_features_trains_on_kept_ones(own_network_file: Path, images: Path, tmp_path: Path) -> None:
+    config = study_of(own_network_file)
     config.model.freeze_features = config.model.freeze_classifier = True
     config.augmentation.flip, config.augmentation.shift = False, 0.0
     config.model.max_feature_cache_megabytes = 0
@@ -191,10 +192,10 @@ def test_a_head_on_frozen_features_trains_on_kept_ones(finished: Finished, image
 
 
 def test_a_network_starts_at_random_where_no_weights_are_wanted(
-    finished: Finished, images: Path, tmp_path: Path
+    own_network_file: Path, images: Path, tmp_path: Path
 ) -> None:
     command = Command(["cnn"], ["4"], ["0"], str(images), "none", tmp_path, tmp_path / "cache")
-    run_command(command, lambda is_drawn: study_of(finished.model_file).to_dict(), Console(file=io.StringIO()))
+    run_command(command, lambda is_drawn: study_of(own_network_file).to_dict(), Console(file=io.StringIO()))
     run = Run(tmp_path / "cnn-n4-seed0")
     assert run.record["weights"] == "none"
     norm = run.build_model().get_layer("stem_norm")
@@ -204,7 +205,7 @@ def test_a_network_starts_at_random_where_no_weights_are_wanted(
     assert not np.allclose(norm.moving_variance, own_network().get_layer("stem_norm").moving_variance)
 
 
-def test_the_configuration_holds_the_whole_path_and_the_models_own_size(finished: Finished) -> None:
-    config = RunConfig.from_plain(study_of(finished.model_file).to_dict())
+def test_the_configuration_holds_the_whole_path_and_the_models_own_size(own_network_file: Path) -> None:
+    config = RunConfig.from_plain(study_of(own_network_file).to_dict())
     assert config.model.image_size == SIDE
     assert Path(config.model.architecture).is_absolute()
