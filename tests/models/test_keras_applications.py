@@ -11,6 +11,7 @@ import tf_keras
 from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.moments_graph import PredictiveGraph
 from tfp_insects.bayes.moments_predictor import make_predictor
+from tfp_insects.bayes.priors import Variational
 from tfp_insects.data.images import normalise
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import NetworkSpec
@@ -128,7 +129,7 @@ def twin(architecture: KerasApplication, scope: str) -> tf_keras.Model:
     }
     head = {"prior": {"kind": "scaled_normal", "scale": 4.0}, "posterior_ratio": 0.1}
     spec = NetworkSpec(architecture, NUM_CLASSES, SIDE, WIDTHS.get(architecture.name, 1.0))
-    return build_bnn(spec, Bayesian(scope, hidden, head), num_train_examples=20, seed=0)
+    return build_bnn(spec, Bayesian(scope, Variational.of(hidden), Variational.of(head)), num_train_examples=20, seed=0)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.templates.vetting import require_harmless
+from tfp_insects.plain_path import PlainPath
 
 METADATA = "keras_metadata.pb"
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -133,7 +134,8 @@ def _load_saved_model(path: Path, saved: Saved) -> Any:
     model = tf_keras.models.model_from_json(json.dumps(saved.config))
     if not model.built:
         raise InputError("its input shape is not known: give the model an Input layer, and save it again")
-    status = model.load_weights(path / "variables" / "variables")
+    plain = PlainPath(path / "variables")  # Held until all is read.
+    status = model.load_weights(plain.path / "variables")
     status.assert_existing_objects_matched()
     status.expect_partial()
     return model
