@@ -157,5 +157,6 @@ def test_its_twin_trains_predicts_and_is_exported(name: str, tmp_path: Path) -> 
         autograph=False,
     )
     tf.saved_model.save(served, str(tmp_path / "export"))
-    found = tf.saved_model.load(str(tmp_path / "export")).answer(images).numpy().mean(0)
+    loaded = tf.saved_model.load(str(tmp_path / "export"))  # Its functions do not keep its variables.
+    found = loaded.answer(images).numpy().mean(0)
     np.testing.assert_allclose(found, expected, atol=0.05)
