@@ -46,7 +46,8 @@ def data() -> ml_collections.ConfigDict:
 def model() -> ml_collections.ConfigDict:
     """The architecture that both twins have, and what of it is trained."""
     section = ml_collections.ConfigDict()
-    section.image_size = 227
+    section.architecture = "alexnet"  # Or another by name, or the path of a model of your own: see docs/networks.md.
+    section.image_size = 0  # 0: the network's own, which is 227 for AlexNet.
     section.width_multiplier = 1.0
     section.precision = "auto"  # mixed_bfloat16 where the hardware has it, else float32.
     section.freeze_features = False  # Convolutions stay as they are (the study's choice for its CNN).

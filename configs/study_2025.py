@@ -23,6 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = study["get_config"]()
     config.augmentation.flip = False
     config.augmentation.shift = 0.0
+    config.model.image_size = 227
     config.model.freeze_features = True  # Of what is pretrained: the CNN's.
     config.training.epochs = 50
     config.training.batch_size = 128

@@ -8,6 +8,7 @@ pytest_plugins = [
     "fixtures.invented_runs",
     "fixtures.models",
     "fixtures.new_files",
+    "fixtures.own_network",
     "fixtures.tiny_study",
     "fixtures.tiny_twin",
     "fixtures.wheels",

@@ -1,4 +1,4 @@
-"""AlexNet and its Bayesian twin on few images a class: which is better, and how sure is each prediction?
+"""A network and its Bayesian twin on few images a class: which is better, and how sure is each prediction?
 
 The library under it makes any Sequential or Functional model of tf_keras Bayesian:
 

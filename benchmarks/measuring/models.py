@@ -12,6 +12,7 @@ from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE
 from tfp_insects.models.build import build_model
 from tfp_insects.models.initial_weights import start_at
+from tfp_insects.models.layer_groups import entries_in
 from tfp_insects.runs.config import RunConfig
 
 STUDY = Path(__file__).resolve().parents[2] / "configs" / "study.py"
@@ -43,8 +44,7 @@ def make_model(configuration: Configuration) -> tf_keras.Sequential:
 
 def _initial_weights(model: tf_keras.Sequential) -> dict[str, np.ndarray]:
     weights: dict[str, np.ndarray] = {}
-    for name in ARCHITECTURE.layer_names:
-        layer = model.get_layer(name)
+    for name, layer in entries_in(model, ARCHITECTURE, "all"):
         kernel = layer.loc if hasattr(layer, "loc") else layer.kernel
         weights |= {f"{name}/kernel": kernel.numpy(), f"{name}/bias": layer.bias.numpy()}
     return weights

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from fixtures.models import ALEXNET_SCOPES
 
 from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence, set_kl_weight
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
@@ -79,7 +80,7 @@ def test_with_noise_the_twin_is_another(scope: str) -> None:
 
 @scopes
 def test_bayesian_layers_are_those_of_the_scope(scope: str) -> None:
-    names = ALEXNET.layers_in(scope)
+    names = ALEXNET_SCOPES[scope]
     assert tuple(layer.name for layer in bayesian_layers(make_bnn(scope))) == names
     assert bayesian_layers(build_cnn(NARROW, seed=0)) == []
 

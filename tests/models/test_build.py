@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 import tf_keras
+from fixtures.models import ALEXNET_SCOPES
 
 from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.errors import InputError
-from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.build import build_model
 from tfp_insects.runs.config import RunConfig
 
@@ -101,7 +101,7 @@ def test_a_frozen_layer_cannot_be_bayesian(scope: str, frozen: str) -> None:
 def test_a_variant_is_bayesian_in_the_layers_of_its_name(scope: str) -> None:
     variant = build(f"bnn_{scope}", make_config("all"))
     twin = build("bnn", make_config(scope))
-    expected = ALEXNET.layers_in(scope)
+    expected = ALEXNET_SCOPES[scope]
     for model in (variant, twin):
         assert tuple(layer.name for layer in model.layers if hasattr(layer, "sample_pair")) == expected
 

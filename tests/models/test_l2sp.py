@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from fixtures.models import ALEXNET_SCOPES
 
 from tfp_insects.bayes.divergence import kl_divergence, layers_with_prior, set_kl_weight
 from tfp_insects.bayes.elbo import loss_and_logits
@@ -78,7 +79,7 @@ def pretrained_weights() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("scope", ["head", "classifier"])
 def test_penalised_layers_are_the_bayesian_ones_of_the_twin(scope: str) -> None:
     model = build(scope)
-    assert tuple(layer.name for layer in layers_with_prior(model)) == ALEXNET.layers_in(scope)
+    assert tuple(layer.name for layer in layers_with_prior(model)) == ALEXNET_SCOPES[scope]
 
 
 @pytest.mark.parametrize("section", ["hidden", "features", "head"])

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import numpy as np
@@ -148,3 +149,13 @@ def test_a_checkpoint_that_is_cut_off(make_run, tmp_path):
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(InputError, match=r"bnn-n5-seed0/checkpoints/weights\.h5 cannot be read"):
         bayesian_runs(load_runs(tmp_path))
+
+
+def test_of_many_layers_a_page_shows_some_from_the_first_to_the_last(run):
+    [first, *_] = read_weights(run)
+    many = [dataclasses.replace(first, name=f"layer_{i}") for i in range(40)]
+    picture = loc_picture({5: many}, size_colours([5]))
+    names = [panel.title for panel in picture.panels]
+    assert (len(names), names[0], names[-1]) == (12, "layer_0", "layer_39")
+    assert "12 of 40 layers are shown" in picture.caption
+    assert {row["layer"] for row in picture.rows} == {layer.name for layer in many}

@@ -19,4 +19,4 @@ def test_the_learning_rate_follows_the_square_root_of_the_batch(
     examples = experiment.training_examples(n_per_class, seed=0)
     task = Task(find_method(model), experiment, examples, experiment.preprocessing(examples))
     assert config.training.batch_size == 8  # 4, 8 and 16 images in at least two steps are batches of 2, 4 and 8.
-    assert task.schedule().learning_rate == pytest.approx(1e-2 * (math.sqrt(share) if is_scaled else 1.0))
+    assert task.schedule(task.build(0)).learning_rate == pytest.approx(1e-2 * (math.sqrt(share) if is_scaled else 1.0))

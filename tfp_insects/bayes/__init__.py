@@ -1,4 +1,4 @@
-"""A Bayesian library for tf_keras: layers, priors, ELBO, predictive samples. It knows no AlexNet, no flags and no files.
+"""A Bayesian library for tf_keras: layers, priors, ELBO, predictive samples. It knows no network, no flags and no files.
 
 | what | names |
 |---|---|

@@ -1,13 +1,18 @@
 """Where configurations are found: those that come with the project by name, a reader's own by path."""
 
+import copy
 import runpy
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import ml_collections
 
 from tfp_insects.cli.config_errors import error_in_file, line_of
 from tfp_insects.errors import InputError
+from tfp_insects.models.architecture_table import find_architecture
+from tfp_insects.models.config import DEFAULT_ARCHITECTURE
 
 _TO_BEGIN_WITH = "Begin with a copy of one that comes with the project, such as configs/quickstart.py"
 
@@ -71,3 +76,22 @@ def _require_readable(path: Path) -> None:
     except OSError as error:
         names = ", ".join(config_names())
         raise InputError(f"the config file cannot be read: {error}; configs with a name: {names}") from error
+
+
+def with_overrides(config: ml_collections.ConfigDict, overrides: Mapping[str, Any]) -> ml_collections.ConfigDict:
+    """A copy of a configuration with what suits its network, and with what the user sets over that.
+
+    Args:
+        config: As `load_config` gives it.
+        overrides: Values by the paths of their fields.
+
+    Raises:
+        InputError: There is no network of that name, or its file cannot be used.
+    """
+    found = copy.deepcopy(config)  # Fields that follow others do so in the copy.
+    with found.unlocked():
+        found.update_from_flattened_dict(overrides)
+        name = found.get("model", {}).get("architecture", DEFAULT_ARCHITECTURE)
+        found.update_from_flattened_dict(find_architecture(name).settings)
+        found.update_from_flattened_dict(overrides)
+    return found

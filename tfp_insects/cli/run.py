@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tfp_insects.cli.config_errors import error_of_field
 from tfp_insects.cli.numbers import parse_numbers
+from tfp_insects.compare.layers import layer_words
 from tfp_insects.compare.record_table import print_table, write_comparison
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
@@ -190,6 +191,10 @@ def compare(
 ) -> None:
     """Prints the table, and writes `comparison.csv`, one picture a model and the report into the work directory."""
     print_table(records, console)
+    for line in dict.fromkeys(
+        f"{record['model']}, {record['architecture']}: {words}." for record in records if (words := layer_words(record))
+    ):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     write_comparison(records, workdir / "comparison.csv")
     for path in plot_accuracy_curves(records, workdir):
         console.print(f"Picture: {path}", soft_wrap=True, markup=False, highlight=False)

@@ -26,6 +26,7 @@ COVERAGE = "coverage_at_5_risk"
 EPISTEMIC = "mean_mutual_information"
 AUROC = "auroc_predictive_entropy"
 MADE_FROM = (
+    "architecture",
     "data",
     "drawn",
     "weights",

@@ -1,1 +1,1 @@
-"""AlexNet, its Bayesian twin, and their pretrained weights."""
+"""Network designs, methods to train them, and their pretrained weights."""

@@ -5,8 +5,10 @@ A design is one file in `models/architectures`, called as the design is, which d
 
 import abc
 import dataclasses
+import types
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -32,11 +34,8 @@ class ImageStatistics(NamedTuple):
     std: tuple[float, ...]
 
 
-class PretrainedFile(NamedTuple):
-    """Where a design's own weights can be had, and the SHA-256 of the whole file in hex."""
-
-    url: str
-    sha256: str
+# The inputs stay in [0, 255].
+GREY_LEVELS = ImageStatistics((0.0,) * 3, (1.0 / 255.0,) * 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,16 +52,19 @@ class NetworkSpec:
 
     architecture: "Architecture"
     num_classes: int
-    image_size: int = 227
+    image_size: int
     width_multiplier: float = 1.0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
         if not self.width_multiplier > 0.0:
             raise InputError(f"model.width_multiplier must be positive; got {self.width_multiplier}")
-        smallest = self.architecture.min_image_size
-        if self.image_size < smallest:
-            raise InputError(f"model.image_size must be at least {smallest} pixels; got {self.image_size}")
+        self.architecture.require_image_size(self.image_size)
+        if self.width_multiplier != 1.0 and not self.architecture.has_widths:
+            raise InputError(
+                f"model.width_multiplier={self.width_multiplier:g}: {self.architecture.label} has one width alone; give 1",
+                field="model.width_multiplier",
+            )
 
     def width(self, units: int) -> int:
         """A layer's width after scaling, at least 1."""
@@ -72,22 +74,39 @@ class NetworkSpec:
 class Architecture(abc.ABC):
     """A network design.
 
+    Its layers with weights are in three groups: the `head` gives the logits, `hidden` are those between features and head,
+    mostly dense ones, and all others are `features`. Layers are named by their path, `base/dense` in a nested model.
+
     Attributes:
         name: What configurations call it.
         label: What pages call it.
+        image_size: Side of its input in pixels unless another is asked for.
         min_image_size: Smallest side of its input in pixels.
         statistics: Of the images that its pretrained weights were trained on.
-        pretrained_file: Where those weights can be had.
-        groups: Names of the layers that have kernels, from input to output. `features` see the image, `head` gives the
-            logits, `hidden` are between them.
+        normalises_itself: Whether layers within make the best of grey levels in [0, 255], and statistics are not used.
+        has_widths: Whether its widths can be scaled.
+        hidden: Names of the layers between features and head, from input to output.
+        head: Name of the last dense layer.
+        point_estimates: Names of layers that could have a posterior in the twin, and have none.
+        settings: Fields of a configuration, such as `cnn.learning_rate`, with the values that suit this design. The command
+            line puts them over the configuration and under what the user sets.
+        published_name: What records call the published weights.
+        weights_licence: What a model card says where the published weights were used.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    min_image_size: ClassVar[int]
-    statistics: ClassVar[ImageStatistics]
-    pretrained_file: ClassVar[PretrainedFile]
-    groups: ClassVar[Mapping[Group, tuple[str, ...]]]
+    name: str
+    label: str
+    image_size: int
+    min_image_size: int
+    statistics: ImageStatistics
+    normalises_itself: bool = False
+    has_widths: bool = True
+    hidden: tuple[str, ...] = ()
+    head: str
+    point_estimates: frozenset[str] = frozenset()
+    settings: Mapping[str, Any] = types.MappingProxyType({})
+    published_name: str = "imagenet"
+    weights_licence: str = ""
 
     @abc.abstractmethod
     def build(self, spec: NetworkSpec, seed: int, make_dropout: MakeDropout | None = None) -> "tf_keras.Model":
@@ -103,44 +122,79 @@ class Architecture(abc.ABC):
         """
 
     @abc.abstractmethod
-    def convert_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Turns torch's names and layout into `<layer>/kernel` and `<layer>/bias`, float32, in Keras' layout.
+    def published_weights(self, cache_dir: Path, width_multiplier: float = 1.0) -> dict[str, np.ndarray]:
+        """The design's own pretrained weights, as `check_weights` gives them.
+
+        Args:
+            cache_dir: Where what is downloaded may be kept.
+            width_multiplier: Factor of all widths.
+
+        Raises:
+            InputError: They cannot be had, or not for this width; the message says what to do.
+        """
+
+    @abc.abstractmethod
+    def check_weights(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Checks weights in Keras' layout: `<layer>/<variable>`, with Keras' names of variables, such as `kernel`.
+
+        Returns:
+            The same as float32.
 
         Raises:
             InputError: Names are missing or left over, shapes are another network's, or a value is not finite.
         """
 
-    @abc.abstractmethod
-    def check_weights(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Checks weights that are in Keras' layout already, as `convert_state_dict` does."""
+    def convert_keras(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Turns the weights in a file of tf_keras's own into those of `check_weights`; mostly they are these."""
+        return self.check_weights(weights)
 
-    @abc.abstractmethod
-    def torch_name(self, name: str) -> str:
-        """What torch calls a weight of ours."""
-
-    @property
-    def layer_names(self) -> tuple[str, ...]:
-        """Layers that have kernels, from input to output."""
-        return tuple(name for group in SCOPES["all"] for name in self.groups[group])
-
-    @property
-    def head(self) -> str:
-        """The layer that gives the logits."""
-        return self.groups["head"][-1]
-
-    def group_of(self, layer_name: str) -> Group:
-        """The group of a layer that has a kernel."""
-        return next(group for group, names in self.groups.items() if layer_name in names)
-
-    def layers_in(self, scope: str) -> tuple[str, ...]:
-        """Names of the layers of a scope.
-
-        Args:
-            scope: `all`, `classifier` (what lies behind the features) or `head`.
+    def convert_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Turns torch's names and layout into those of `check_weights`.
 
         Raises:
-            InputError: There is no such scope.
+            InputError: The weights are not this network's, or it is not known how torch calls them.
         """
-        if scope not in SCOPES:
-            raise InputError(f"layers={scope!r} is unknown; expected one of {', '.join(SCOPES)}")
-        return tuple(name for group in SCOPES[scope] for name in self.groups[group])
+        del state_dict
+        raise InputError(f"weights of {self.label} are read from .h5 or .npz files, not from torch's", field="weights")
+
+    def torch_name(self, name: str) -> str:
+        """What torch calls a weight of ours."""
+        raise NotImplementedError(f"{self.label} has no counterpart in torch; asked for {name}")
+
+    def require_image_size(self, image_size: int) -> None:
+        """Raises `InputError` for a side that the network cannot have."""
+        if image_size < self.min_image_size:
+            raise InputError(
+                f"model.image_size must be at least {self.min_image_size} pixels; got {image_size}",
+                field="model.image_size",
+            )
+
+    @property
+    def input_statistics(self) -> ImageStatistics:
+        """By which images are normalised for the pretrained network, or for layers that normalise them themselves."""
+        return GREY_LEVELS if self.normalises_itself else self.statistics
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file that the design is in; empty for those that come with the program."""
+        return ""
+
+    def group_of(self, path: str) -> Group:
+        """The group of a layer with weights."""
+        if path == self.head:
+            return "head"
+        return "hidden" if path in self.hidden else "features"
+
+
+def groups_of(scope: str) -> tuple[Group, ...]:
+    """The groups of a scope.
+
+    Args:
+        scope: `all`, `classifier` (what lies behind the features) or `head`.
+
+    Raises:
+        InputError: There is no such scope.
+    """
+    if scope not in SCOPES:
+        raise InputError(f"layers={scope!r} is unknown; expected one of {', '.join(SCOPES)}")
+    return SCOPES[scope]

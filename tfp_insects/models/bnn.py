@@ -10,6 +10,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Group, NetworkSpec
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.config import BnnConfig
+from tfp_insects.models.layer_groups import bayesian_entries
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Bayesian:
     """Which layers are Bayesian, and how.
 
     Attributes:
-        layers: Scope, see `Architecture.layers_in`.
+        layers: Scope, see `models.architecture.groups_of`.
         hidden: Posterior and prior of all Bayesian layers but the last.
         head: Those of the last layer, which is new and has no pretrained weights.
         features: Those of the features, where they differ from the hidden layers.
@@ -68,11 +69,14 @@ def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, se
                 "(bnn.head.covariance_scale); leave it at 0 here",
                 field=f"bnn.{section}.covariance_scale",
             )
-    architecture = spec.architecture
+    cnn, architecture = build_cnn(spec, seed, dropout=0.0), spec.architecture
+    groups = {
+        id(layer): architecture.group_of(path) for path, layer in bayesian_entries(cnn, architecture, bayesian.layers)
+    }
     return to_bayesian(
-        build_cnn(spec, seed, dropout=0.0),
+        cnn,
         num_train_examples=num_train_examples,
-        layers=architecture.layers_in(bayesian.layers),
-        variational=lambda layer: bayesian.of_group(architecture.group_of(layer.name)),
+        layers=lambda layer: id(layer) in groups,
+        variational=lambda layer: bayesian.of_group(groups[id(layer)]),
         seed=seed,
     )

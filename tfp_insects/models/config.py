@@ -6,19 +6,21 @@ from typing import Any, Protocol
 
 from tfp_insects.bayes.priors import Prior, Variational
 
+DEFAULT_ARCHITECTURE = "alexnet"
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """The network that all methods have, and what of it is trained.
 
     Attributes:
-        image_size: Side of the square input in pixels.
+        image_size: Side of the square input in pixels; resolved: never 0, which stands for the design's own.
         width_multiplier: Factor of all widths; 1 is the published network.
         precision: Keras policy, resolved: never `auto`.
         freeze_features: Whether pretrained features stay as they are.
         freeze_classifier: Whether so do the layers between features and head.
         max_feature_cache_megabytes: Frozen features beyond this size live in a temporary file.
-        architecture: Name of the network design.
+        architecture: Name of the network design, or path of a file with one.
     """
 
     image_size: int
@@ -27,7 +29,7 @@ class ModelConfig:
     freeze_features: bool = False
     freeze_classifier: bool = False
     max_feature_cache_megabytes: float = 1024.0
-    architecture: str = "alexnet"
+    architecture: str = DEFAULT_ARCHITECTURE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,16 +10,15 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.dropout import SeededDropout
 from tfp_insects.bayes.normal_prior import NormalState
 from tfp_insects.bayes.prior_weights import NormalWeights
 from tfp_insects.bayes.priors import LOG_UNIFORM, Prior
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.network import build_sequential
-from tfp_insects.models.architecture import SCOPES, Group, NetworkSpec
+from tfp_insects.models.architecture import Group, NetworkSpec, groups_of
 from tfp_insects.models.bnn import Bayesian
-from tfp_insects.models.cnn import dropout_factory
-from tfp_insects.models.initial_weights import initializer
+from tfp_insects.models.cloning import clone_with
+from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.layer_groups import bayesian_entries
 
 
 def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
@@ -70,15 +69,16 @@ class PenalisedKernel(tf_keras.layers.Layer):
     def _state(self) -> NormalState:
         return self.prior_weights.state(self.kernel, tf.zeros([]))
 
-    def centre_on(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+    def centre_on(self, kernel: np.ndarray, bias: np.ndarray | None = None) -> None:
         """Starts at pretrained weights; a `pretrained` prior is centred on them.
 
         Args:
             kernel: float32, the kernel's shape.
-            bias: float32 `[units]`.
+            bias: float32 `[units]`; none for a layer without one.
         """
         self.kernel.assign(kernel)
-        self.bias.assign(bias)
+        if self.bias is not None:
+            self.bias.assign(bias)
         self.prior_weights.centre_on(kernel)
 
 
@@ -104,7 +104,7 @@ def build_l2sp(
     num_train_examples: int,
     seed: int,
     dropout: float = 0.0,
-) -> tf_keras.Sequential:
+) -> tf_keras.Model:
     """The CNN with the penalty in the layers that are Bayesian in the BNN.
 
     Args:
@@ -112,29 +112,24 @@ def build_l2sp(
         bayesian: The BNN's scope and priors; what concerns the posterior is left unused.
         num_train_examples: Number of training images, by which the penalty is divided.
         seed: Integer that determines initial weights and dropout.
-        dropout: Rate before the two wide dense layers.
+        dropout: Rate at the design's places of dropout.
 
     Raises:
         InputError: A prior is log-uniform.
     """
-    names = spec.architecture.layers_in(bayesian.layers)
-    for group in SCOPES[bayesian.layers]:
+    for group in groups_of(bayesian.layers):
         _refuse_log_uniform(bayesian, group)
+    cnn, architecture = build_cnn(spec, seed, dropout), spec.architecture
+    groups = {path: architecture.group_of(path) for path, _ in bayesian_entries(cnn, architecture, bayesian.layers)}
 
-    def make(penalised: type, plain: type, *sizes: int, name: str, **kwargs: Any) -> tf_keras.layers.Layer:
-        start = tf_keras.initializers.Zeros() if name == spec.architecture.head else initializer(name, seed)
-        kwargs = {**kwargs, "name": name, "kernel_initializer": start}
-        if name not in names:
-            return plain(*sizes, **kwargs)
-        prior = bayesian.of_group(spec.architecture.group_of(name)).prior
-        return penalised(*sizes, prior=prior, num_train_examples=num_train_examples, **kwargs)
+    def penalised(path: str, layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer | None:
+        if path not in groups:
+            return None
+        kind = PenalisedDense if isinstance(layer, tf_keras.layers.Dense) else PenalisedConvolution2D
+        prior = bayesian.of_group(groups[path]).prior
+        return kind(**layer.get_config(), prior=prior, num_train_examples=num_train_examples)
 
-    return build_sequential(
-        spec,
-        lambda *sizes, **kwargs: make(PenalisedConvolution2D, tf_keras.layers.Conv2D, *sizes, **kwargs),
-        lambda *sizes, **kwargs: make(PenalisedDense, tf_keras.layers.Dense, *sizes, **kwargs),
-        dropout_factory(SeededDropout, dropout, seed),
-    )
+    return clone_with(cnn, penalised)
 
 
 def _refuse_log_uniform(bayesian: Bayesian, group: Group) -> None:

@@ -113,7 +113,7 @@ class Method(abc.ABC):
     trains_like: ClassVar[str | None] = None
 
     @abc.abstractmethod
-    def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
+    def build(self, blueprint: Blueprint) -> tf_keras.Model:
         """Builds one network, images to logits."""
 
     @property

@@ -13,6 +13,7 @@ from tfp_insects.downloads.https import PATIENCE, Patience
 from tfp_insects.errors import InputError
 from tfp_insects.files import written_whole
 from tfp_insects.models.architecture import Architecture
+from tfp_insects.models.templates.files import read_weights
 from tfp_insects.models.torch_files.checkpoint import check_stored, read_state_dict
 from tfp_insects.own_output import mark_own_output
 
@@ -24,7 +25,7 @@ def load_pretrained(path: str | Path, architecture: Architecture) -> dict[str, n
 
     Args:
         path: `.pth`, `.pt`, `.pth.tar`, `.ckpt` or `.bin` (in either format of torch, any floating-point type; a state_dict,
-            or a training's checkpoint that holds one), or `.npz`.
+            or a training's checkpoint that holds one), or `.npz`; or `.h5` of tf_keras.
         architecture: Whose weights they are to be.
 
     Returns:
@@ -34,14 +35,18 @@ def load_pretrained(path: str | Path, architecture: Architecture) -> dict[str, n
         InputError: the file cannot be read, or holds something else than this network's finite weights.
     """
     path = Path(path)
-    if path.suffix.lower() not in (*TORCH_SUFFIXES, ".npz"):
-        raise InputError(f"{path}: expected weights in a file ending in {', '.join(TORCH_SUFFIXES)} or .npz")
-    arrays = _read_npz(path) if path.suffix.lower() == ".npz" else read_state_dict(path)
+    suffix = path.suffix.lower()
+    if suffix not in (*TORCH_SUFFIXES, ".npz", ".h5"):
+        raise InputError(f"{path}: expected weights in a file ending in {', '.join(TORCH_SUFFIXES)}, .h5 or .npz")
     try:
-        convert = architecture.check_weights if path.suffix.lower() == ".npz" else architecture.convert_state_dict
-        return convert(arrays)
+        if suffix == ".h5":
+            return architecture.convert_keras(read_weights(path))
+        if suffix == ".npz":
+            return architecture.check_weights(_read_npz(path))
+        return architecture.convert_state_dict(read_state_dict(path))
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        message = str(error)
+        raise InputError(message if message.startswith(str(path)) else f"{path}: {message}") from error
 
 
 def save_weights(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:

@@ -1,11 +1,14 @@
 """What a report was made from: data, split, seeds, weights, versions, hardware, times, commands."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tfp_insects.bayes.priors import LOG_UNIFORM, Prior
+from tfp_insects.compare.layers import layer_words
 from tfp_insects.models.architecture import SCOPES, Group
 from tfp_insects.models.bnn import make_bayesian
+from tfp_insects.models.config import DEFAULT_ARCHITECTURE
 from tfp_insects.models.method_table import find_method, label_of
 from tfp_insects.report.wording import enumerate_words, seconds
 from tfp_insects.runs.config import MOMENTS
@@ -29,6 +32,7 @@ def provenance(study: RunSet) -> list[tuple[str, str]]:
         ("Classes", f"{len(study.class_names)}: {_some(study.class_names, 'in accuracy_by_class.csv')}"),
         ("Test set", f"{record['num_test_examples']} images, the same for all models, sizes and seeds"),
         ("Split", f"SHA-256 {record['split_fingerprint'][:16]}…, every image of it in split.json of each run"),
+        ("Network", _network(study)),
         ("Models", enumerate_words([label_of(model) for model in study.models])),
         ("Images a class", enumerate_words([str(size) for size in study.sizes])),
         ("Seeds", enumerate_words([str(seed) for seed in study.seeds])),
@@ -42,6 +46,15 @@ def provenance(study: RunSet) -> list[tuple[str, str]]:
         ("Time of the test predictions", _prediction_seconds(study)),
         ("Commands", _command(study)),
     ]
+
+
+def _network(study: RunSet) -> str:
+    """What the design is called, and which layers of which model have a posterior."""
+    names = _unique(run.record.get("architecture") or run.settings.model.architecture for run in study.runs)
+    words = {run.model: layer_words(run.record) for run in study.runs}
+    return "; ".join(
+        [enumerate_words(names), *(f"{label_of(model)}: {found}" for model, found in words.items() if found)]
+    )
 
 
 def _prediction_words(run: Run) -> str:
@@ -120,8 +133,13 @@ def _command(study: RunSet) -> str:
         "n_per_class": ",".join(str(size) for size in study.sizes),
         "seeds": ",".join(str(seed) for seed in study.seeds),
         "data": _flag_of(record["data"], {"synthetic": "synthetic", "insect_detect": "insect_detect"}),
+        **_architecture_flag(study.first),
         "weights": _flag_of(
-            record["weights"], {"none": "none", "imagenet": "imagenet", "synthetic_pretraining": "auto"}
+            record["weights"],
+            {
+                **{"none": "none", "imagenet": "imagenet", "synthetic_pretraining": "auto"},
+                record.get("architecture", ""): "auto",  # Those in the file with the network.
+            },
         ),
     }
     ood = next((run for run in study.runs if "ood_data" in run.record), None)
@@ -130,6 +148,13 @@ def _command(study: RunSet) -> str:
     workdir = f"--workdir={study.workdir.resolve().name}"
     words = " ".join(f"--{name}={value}" for name, value in flags.items())
     return f"python scripts/run.py {words} {workdir} (with the settings below); python scripts/report.py {workdir}"
+
+
+def _architecture_flag(run: Run) -> dict[str, str]:
+    name = run.settings.model.architecture
+    if name == DEFAULT_ARCHITECTURE:
+        return {}
+    return {"architecture": _flag_of(Path(name).name, {}) if run.config.get("architecture_fingerprint") else name}
 
 
 def _flag_of(name: str, known: Mapping[str, str]) -> str:

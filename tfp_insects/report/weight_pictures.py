@@ -15,6 +15,7 @@ from tfp_insects.report.weights import LayerWeights, NormalPrior
 from tfp_insects.report.wording import MINUS, images_a_class
 
 NUM_BINS = 60
+MAX_PANELS = 12  # Of a network of fifty layers a reader looks at no more.
 Layers = Mapping[int, Sequence[LayerWeights]]
 
 
@@ -103,17 +104,28 @@ def _histograms(
     is_log: bool,
 ) -> Picture:
     panels, rows = [], []
+    shown = _shown_layers(len(layers[max(layers)]))
     for i, layer in enumerate(layers[max(layers)]):
         values = {size: value(found[i]) for size, found in layers.items()}
         grey = None if layer.prior is None else prior(layer.prior)
         edges = _edges([*values.values(), *([] if grey is None else [grey])], is_log)
         draw = partial(_draw_histograms, values=values, prior=grey, edges=edges, colours=colours, is_log=is_log)
-        panels.append(Panel(layer.name, draw, f"{title}: {layer.name}.", width=215.0, height=165.0))
+        if i in shown:
+            panels.append(Panel(layer.name, draw, f"{title}: {layer.name}.", width=215.0, height=165.0))
         rows += _histogram_rows(layer.name, values, edges)
     prior_key = Key("prior", MUTED, "", "block")
     keys = [*_where_drawn(layers[max(layers)], prior_key), *_size_keys(layers, colours)]
     caption += _log_uniform_words(layers[max(layers)])
+    if len(panels) < len(layers[max(layers)]):
+        caption += (
+            f" {len(panels)} of {len(layers[max(layers)])} layers are shown, from input to output; the table has all."
+        )
     return Picture(name, title, caption, panels, keys, rows, is_small=True)
+
+
+def _shown_layers(count: int) -> set[int]:
+    """Places of the layers that a page has room for: all, or evenly spaced ones from the first to the last."""
+    return set(np.linspace(0, count - 1, min(count, MAX_PANELS)).round().astype(int).tolist())
 
 
 def _shown_weight(layer: LayerWeights) -> int:

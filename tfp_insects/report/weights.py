@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 import h5py  # type: ignore[import-untyped]
 import numpy as np
+from tf_keras.src.saving.legacy.hdf5_format import load_attributes_from_hdf5_group
 
 from tfp_insects.bayes.log_uniform_prior import LogUniformState
 from tfp_insects.bayes.normal_prior import NormalState
 from tfp_insects.errors import InputError
-from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.runs.layout import WEIGHTS_PATH
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_set import RunSet
 
-# Full AlexNet has 57 million weights; this many of each layer show its distribution.
+# A network has millions of weights; this many of each layer show its distribution.
 MAX_WEIGHTS = 200_000
 
 
@@ -83,15 +83,13 @@ def read_weights(run: Run) -> list[LayerWeights]:
     Raises:
         InputError: The checkpoint is cut off.
     """
-    order = architecture_of(run.settings).layer_names
     try:
         with h5py.File(_path(run)) as file:
-            layers = [_read_layer(name, group) for name, group in _kernels(file).items()]
+            return [_read_layer(name, group) for name, group in _kernels(file).items()]
     except (OSError, KeyError, RuntimeError) as error:
         raise InputError(
             f"{_path(run)} cannot be read ({error}): remove the run's directory and run it again"
         ) from error
-    return sorted(layers, key=lambda layer: order.index(layer.name) if layer.name in order else len(order))
 
 
 def _path(run: Run) -> Path:
@@ -111,14 +109,13 @@ def _posterior_shapes(run: Run) -> dict[str, tuple[int, ...]]:
 
 
 def _kernels(file: h5py.File) -> dict[str, h5py.Group]:
-    """Groups that hold a posterior, by layer."""
+    """Groups that hold a posterior, by layer, in the order in which Keras wrote the layers: from input to output."""
     groups: dict[str, h5py.Group] = {}
-
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Group) and "kernel_loc:0" in item:
-            groups[name.rpartition("/")[2]] = item
-
-    file.visititems(visit)
+    for layer in load_attributes_from_hdf5_group(file, "layer_names"):
+        for weight in load_attributes_from_hdf5_group(file[layer], "weight_names"):
+            name, _, variable = weight.rpartition("/")
+            if variable == "kernel_loc:0":
+                groups[name.rpartition("/")[2]] = file[layer][name]
     return groups
 
 

@@ -3,14 +3,17 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tfp_insects.data.config import DataConfig
 from tfp_insects.data.pipeline import Augmentation
 from tfp_insects.errors import InputError
-from tfp_insects.models.config import ModelConfig
+from tfp_insects.models.architecture_table import find_architecture
+from tfp_insects.models.config import DEFAULT_ARCHITECTURE, ModelConfig
 from tfp_insects.models.method_table import methods
 from tfp_insects.models.precision import resolve_precision
+from tfp_insects.models.templates.files import is_model_file
 from tfp_insects.plain import from_plain, to_plain
 from tfp_insects.training.config import TrainingConfig
 
@@ -106,13 +109,13 @@ class RunConfig:
         """Reads plain values, as configuration files give them.
 
         Raises:
-            InputError: A field is unknown, missing or of another type; the message names it.
+            InputError: A field is unknown, missing or of another type, or there is no such network; the message names it.
         """
         shared = {field.name for field in dataclasses.fields(cls)} - {"methods"}
         types = {method.section_name or method.name: method.section_type for method in methods()}
         model = plain.get("model", {})
-        if isinstance(model, Mapping) and isinstance(model.get("precision"), str):
-            plain = {**plain, "model": {**model, "precision": resolve_precision(model["precision"])}}
+        if isinstance(model, Mapping):
+            plain = {**plain, "model": _resolved(model)}
         known = dataclasses.make_dataclass(
             "Configuration",
             [
@@ -136,3 +139,17 @@ class RunConfig:
         """Plain values, the methods' sections beside the others."""
         plain = to_plain(self)
         return {**{name: value for name, value in plain.items() if name != "methods"}, **plain["methods"]}
+
+
+def _resolved(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `model` with the precision that `auto` stands for, the side that 0 stands for, and a whole path."""
+    found = dict(model)
+    if isinstance(found.get("precision"), str):
+        found["precision"] = resolve_precision(found["precision"])
+    name = found.get("architecture", DEFAULT_ARCHITECTURE)
+    if isinstance(name, str):
+        if is_model_file(name):  # From wherever a later command is called.
+            found["architecture"] = str(Path(name).expanduser().absolute())
+        if found.get("image_size") == 0:
+            found["image_size"] = find_architecture(name).image_size
+    return found

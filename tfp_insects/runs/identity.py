@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
+from tfp_insects.models.config import DEFAULT_ARCHITECTURE
 from tfp_insects.models.method_table import find_method, methods
 from tfp_insects.runs.fields import COUNT, INTEGER, MAPPING, NAMES, TEXT, TRUTH, Field, require_fields
 from tfp_insects.runs.renamed import with_new_names
@@ -21,7 +22,7 @@ FORMAT = 2
 # Names are no part of it: a folder that is renamed, or zipped, holds the same images.
 FIELDS = (
     *("model", "n_per_class", "seed", "num_train_examples", "batch_size", "preprocessing", "class_names"),
-    *("data_fingerprint", "split_fingerprint", "weights_fingerprint"),
+    *("data_fingerprint", "split_fingerprint", "weights_fingerprint", "architecture_fingerprint"),
 )
 # What every `config.json` has of what is asked of a finished run.
 IDENTITY: Mapping[str, Field] = {
@@ -52,7 +53,8 @@ ADDED: Mapping[str, Any] = {
     "num_last_layer_samples": 1,
     "method": "monte_carlo",
     "validation_method": "monte_carlo",
-    "architecture": "alexnet",
+    "architecture": DEFAULT_ARCHITECTURE,
+    "architecture_fingerprint": "",
     "deterministic": False,
 }
 
@@ -81,17 +83,20 @@ def trained_with(identity: Mapping[str, Any]) -> dict[str, Any]:
     config = identity["config"]
     sections = (*SHARED_SECTIONS, *find_method(identity["model"]).sections)
     return {
-        **{name: identity.get(name) for name in FIELDS},
-        "config": {
-            name: _without(config.get(name, {}), _not_trained_with(identity["model"], name)) for name in sections
-        },
+        **{name: identity.get(name, ADDED.get(name)) for name in FIELDS},
+        "config": {name: _without(config.get(name, {}), _not_trained_with(identity, name)) for name in sections},
     }
 
 
-def _not_trained_with(model: str, section: str) -> tuple[str, ...]:
+def _not_trained_with(identity: Mapping[str, Any], section: str) -> tuple[str, ...]:
+    unread = list(NOT_TRAINED_WITH.get(section, ()))
     # Where no layer is Bayesian, no epoch is judged by moments, whatever is asked for.
-    unread = ("validation_method",) if section == "training" and not find_method(model).is_bayesian else ()
-    return (*NOT_TRAINED_WITH.get(section, ()), *unread)
+    if section == "training" and not find_method(identity["model"]).is_bayesian:
+        unread.append("validation_method")
+    # Of a file with a network, its content counts, wherever it is.
+    if section == "model" and identity.get("architecture_fingerprint"):
+        unread.append("architecture")
+    return tuple(unread)
 
 
 def _is_preprocessing(value: Mapping[str, Any]) -> bool:

@@ -9,8 +9,10 @@ import numpy as np
 import tf_keras
 
 from tfp_insects.data.pipeline import Preprocessing
+from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.metrics.arrays import IntArray
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.config import MONTE_CARLO, RunConfig
@@ -199,13 +201,14 @@ class Run:
         """Time that the predictions of the test images took; none where version 0.1.0 did not measure it."""
         return self.record.get("predict_seconds")
 
-    def build_model(self) -> tf_keras.Sequential:
+    def build_model(self) -> tf_keras.Model:
         """The trained network, computing in float32 whatever it was trained in.
 
         Raises:
-            InputError: Its weights cannot be read.
+            InputError: Its weights cannot be read, or the file with its network is not the one that it was trained with.
         """
         identity, is_pretrained = self.config, self.is_pretrained
+        self._require_same_architecture()
         model = build_model(
             self.model,
             self.settings.replaced({"model.precision": "float32"}),
@@ -216,6 +219,14 @@ class Run:
         )
         load_weights(model, self.directory / WEIGHTS_PATH)
         return model
+
+    def _require_same_architecture(self) -> None:
+        expected = self.config.get("architecture_fingerprint", "")
+        if expected and architecture_of(self.settings).fingerprint != expected:
+            raise InputError(
+                f"{self.settings.model.architecture} is not the model that {self.directory} was trained with (SHA-256 "
+                f"{expected[:16]}…): put that one back in its place"
+            )
 
     def _of_either(self, field: str) -> Any:
         """A field that config and record have alike, from what has been read."""

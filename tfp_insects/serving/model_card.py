@@ -11,6 +11,7 @@ from tfp_insects.metrics.counts import confusion_matrix
 from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.metrics.scores import mean_probabilities
 from tfp_insects.metrics.summary import metric_intervals
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.config import MOMENTS, Draws
 from tfp_insects.runs.run import Run
@@ -45,8 +46,6 @@ LICENCES = {
     "photographs": "The terms of the training images bind this model where they reach that far; they are those of "
     "their source and are not known to the program.",
     "insect_detect": "Trained on Insect Detect classification v2, DOI 10.5281/zenodo.8325384; its terms are on that page.",
-    "imagenet": "Started at torchvision's AlexNet weights (BSD-3-Clause code) trained on ImageNet, whose images are for "
-    "non-commercial research.",
 }
 
 
@@ -111,5 +110,7 @@ def _other_draws(run: Run, draws: Draws) -> list[str]:
 def _licences(run: Run) -> list[str]:
     data, is_drawn = run.config["data"], run.config["drawn"]
     images = "insect_detect" if data == "insect_detect" else "drawn" if is_drawn else "photographs"
-    names = [images, "imagenet"] if run.config["weights"] == "imagenet" else [images]
-    return [f"Code: {LICENCES['code']}.", *(LICENCES[name] for name in names)]
+    architecture = architecture_of(run.settings)
+    is_published = run.config["weights"] == architecture.published_name
+    weights = [architecture.weights_licence] if is_published and architecture.weights_licence else []
+    return [f"Code: {LICENCES['code']}.", LICENCES[images], *weights]

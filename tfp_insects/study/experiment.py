@@ -73,9 +73,9 @@ class Experiment:
 
     def preprocessing(self, training: Examples) -> Preprocessing:
         """Resizing and normalisation: the statistics that belong to pretrained weights, else those of the training images."""
-        size = self.config.model.image_size
-        if self.pretrained.weights:
-            return Preprocessing(size, *architecture_of(self.config).statistics)
+        size, architecture = self.config.model.image_size, architecture_of(self.config)
+        if self.pretrained.weights or architecture.normalises_itself:
+            return Preprocessing(size, *architecture.input_statistics)
         return Preprocessing(size, *channel_statistics(training, size))
 
     def split_record(self) -> dict[str, Any]:
@@ -98,6 +98,7 @@ class Experiment:
             "drawn": self.source.drawn,
             "split_fingerprint": hashlib.sha256(split.encode()).hexdigest(),
             "class_names": list(self.class_names),
+            "architecture_fingerprint": architecture_of(self.config).fingerprint,
             "weights": self.pretrained.name,
             "weights_fingerprint": self.pretrained.fingerprint,
             "config": config,
@@ -189,6 +190,7 @@ def make_experiment(
         InputError: A number of the configuration, the weights or the images cannot be used; the message names them.
     """
     require_within_limits(config.to_plain())
+    architecture_of(config).require_image_size(config.model.image_size)
     if config.training.deterministic:
         use_deterministic_operations()  # Before anything is trained, pretrained weights too.
     source, ood, split = split_images(source, ood, sizes, config.data, say)

@@ -15,7 +15,8 @@ def graphs_forgotten() -> Iterator[None]:
     """Frees what networks made inside leave behind, once nothing else refers to them.
 
     TensorFlow registers each custom gradient of each traced graph for ever, and with it the graph and all weights that it
-    reads (tensorflow/tensorflow#97697): half a gigabyte for each AlexNet. There is no public way to take one back.
+    reads (tensorflow/tensorflow#97697): half a gigabyte for a network of 60 million
+    weights. There is no public way to take one back.
     """
     registered = ops.gradient_registry
     before = set(registered.list())

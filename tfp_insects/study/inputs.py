@@ -28,7 +28,7 @@ class Inputs(NamedTuple):
         validation: Validation batches in order, to be iterated again and again.
     """
 
-    model: tf_keras.Sequential
+    model: tf_keras.Model
     pipeline: TrainingPipeline | FeaturePipeline
     validation: Iterable[tuple[tf.Tensor, tf.Tensor]]
 
@@ -63,7 +63,7 @@ class InputMaker:
         self._directory = directory
         self._on_work = on_work
 
-    def make(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
+    def make(self, model: tf_keras.Model, training: Examples, validation: Examples) -> Inputs:
         """Images for a model that trains all layers; cached features if layers are frozen and nothing is augmented."""
         if num_frozen_layers(model) > 0 and self._augmentation.is_identity:
             return self._features(model, training, validation)
@@ -84,12 +84,12 @@ class InputMaker:
             examples, self._preprocessing, self._evaluation_batch_size, self._directory, self._on_work
         )
 
-    def _features(self, model: tf_keras.Sequential, training: Examples, validation: Examples) -> Inputs:
+    def _features(self, model: tf_keras.Model, training: Examples, validation: Examples) -> Inputs:
         pipeline = FeaturePipeline(self._store(model, training), self._batch_size, self._seed)
         held_out = self._store(model, validation).batches(FEATURES_AT_ONCE)
         return Inputs(without_frozen_layers(model), pipeline, held_out)
 
-    def _store(self, model: tf_keras.Sequential, examples: Examples) -> FeatureStore:
+    def _store(self, model: tf_keras.Model, examples: Examples) -> FeatureStore:
         max_bytes = int(self._config.model.max_feature_cache_megabytes) * MEGABYTE
         batches = self._told(frozen_features(model, self.evaluation(examples)))
         return FeatureStore(batches, examples.labels, max_bytes, self._directory)

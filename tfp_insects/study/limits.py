@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfp_insects.errors import InputError
-from tfp_insects.models.alexnet.table import MIN_IMAGE_SIZE
 
 
 class Limit(NamedTuple):
@@ -30,7 +29,7 @@ LIMITS: Mapping[str, Limit] = {
     "num_test_per_class": AT_LEAST_1,
     "num_validation_per_class": AT_LEAST_1,
     "max_n_per_class": AT_LEAST_0,
-    "image_size": Limit(f"a number of at least {MIN_IMAGE_SIZE}", lambda value: value >= MIN_IMAGE_SIZE),
+    "image_size": AT_LEAST_0,  # What a network can do with is known to the network.
     "width_multiplier": POSITIVE,
     "max_feature_cache_megabytes": AT_LEAST_0,
     "shift": SHARE,

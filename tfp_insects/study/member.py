@@ -20,7 +20,9 @@ from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
 from tfp_insects.models.config import LearningRateMultipliers
 from tfp_insects.models.initial_weights import start_at
+from tfp_insects.models.layer_groups import entries_in
 from tfp_insects.models.method import Method
+from tfp_insects.models.normalisation import settle_normalisations
 from tfp_insects.plain_path import PlainPath
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
@@ -66,7 +68,7 @@ class Task:
         """How many steps the training takes."""
         return count_steps(self.method, self.experiment.config, len(self.training))
 
-    def schedule(self) -> Schedule:
+    def schedule(self, model: tf_keras.Model) -> Schedule:
         """How long and how fast a network trains."""
         training, section = self.experiment.config.training, self.method.section(self.experiment.config)
         return Schedule(
@@ -75,13 +77,13 @@ class Task:
             warmup_epochs=training.warmup_epochs,
             kl_weight=getattr(section, "kl_weight", 0.0),
             kl_annealing_epochs=getattr(section, "kl_annealing_epochs", 0.0),
-            multipliers=self._multipliers(section.learning_rate_multipliers),
+            multipliers=self._multipliers(model, section.learning_rate_multipliers),
         )
 
-    def _multipliers(self, section: LearningRateMultipliers) -> LayerMultipliers:
+    def _multipliers(self, model: tf_keras.Model, section: LearningRateMultipliers) -> LayerMultipliers:
         architecture = architecture_of(self.experiment.config)
         by_group = {"features": section.features, "hidden": 1.0, "head": section.head}
-        layers = {name: by_group[architecture.group_of(name)] for name in architecture.layer_names}
+        layers = {path: by_group[architecture.group_of(path)] for path, _ in entries_in(model, architecture, "all")}
         return LayerMultipliers(layers, section.scale)
 
     @property
@@ -90,10 +92,15 @@ class Task:
         training = self.experiment.config.training
         return math.sqrt(self.steps.batch_size / training.batch_size) if training.scale_learning_rate else 1.0
 
-    def build(self, seed: int) -> tf_keras.Sequential:
+    @property
+    def starts_pretrained(self) -> bool:
+        """Whether networks start at pretrained weights."""
+        return bool(self.experiment.pretrained.weights) and self.method.uses_pretrained(self.experiment.config)
+
+    def build(self, seed: int) -> tf_keras.Model:
         """A network as it is before training."""
         config = self.experiment.config
-        weights = self.experiment.pretrained.weights if self.method.uses_pretrained(config) else None
+        weights = self.experiment.pretrained.weights if self.starts_pretrained else None
         model = build_model(
             self.method.name,
             config,
@@ -132,7 +139,7 @@ class Member:
         """One row for each epoch that is finished."""
         return read_history(self._directory / HISTORY_NAME)
 
-    def trained(self) -> tf_keras.Sequential:
+    def trained(self) -> tf_keras.Model:
         """Trains what is left and returns the network at its best epoch.
 
         Raises:
@@ -147,9 +154,11 @@ class Member:
             self._train(model)
         return model
 
-    def _train(self, model: tf_keras.Sequential) -> None:
+    def _train(self, model: tf_keras.Model) -> None:
         experiment, training = self._task.experiment, self._config.training
         validation = experiment.examples(experiment.split.validation)
+        if not self._task.starts_pretrained:
+            settle_normalisations(model, (images for images, _ in self.inputs.evaluation(self._task.training)))
         inputs = self.inputs.make(model, self._task.training, validation)
         state = TrainingState(model, make_optimiser(training.momentum, self._config.model.precision))
         checkpoints = Checkpoints(self._checkpoints, state, training.checkpoint_seconds)
@@ -158,7 +167,7 @@ class Member:
         validate = self._validator(inputs, validation.labels)
         with _tensorboard(self._directory / TENSORBOARD_NAME) as on_epoch:
             on_step = functools.partial(self._on_work, TRAINING)
-            run = Training(state, inputs, self._task.schedule(), validate, on_step, on_epoch)
+            run = Training(state, inputs, self._task.schedule(model), validate, on_step, on_epoch)
             run.run(history, checkpoints)
         if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
             on_images = functools.partial(self._on_work, COVARIANCE)

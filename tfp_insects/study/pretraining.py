@@ -22,8 +22,11 @@ from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Architecture, NetworkSpec
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.config import DEFAULT_ARCHITECTURE
+from tfp_insects.models.initial_weights import weights_of
 from tfp_insects.models.method_table import find_method
-from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained, save_weights, weights_fingerprint
+from tfp_insects.models.normalisation import settle_normalisations
+from tfp_insects.models.pretrained_files import load_pretrained, save_weights, weights_fingerprint
 from tfp_insects.plain import to_plain
 from tfp_insects.progress.work import OnWork, Part, ignore_work
 from tfp_insects.runs.config import RunConfig
@@ -59,8 +62,8 @@ def resolve_weights(
     """Finds the weights that `--weights` names.
 
     Args:
-        spec: `imagenet`, `none`, a path, or `auto`: torchvision's if they fit the width and can be had; else, on drawn
-            images, weights pretrained on drawn classes that the study does not use; else none.
+        spec: `imagenet`, `none`, a path, or `auto`: the design's own if they fit the width and can be had; else, on
+            drawn images, weights pretrained on drawn classes that the study does not use; else none.
         is_drawn: Whether the study's images are drawn.
         config: Of the study.
         cache_dir: Where weights are kept.
@@ -71,7 +74,7 @@ def resolve_weights(
         return Pretrained("none", None)
     architecture = architecture_of(config)
     if spec == "imagenet":
-        return _published(architecture, cache_dir)
+        return _published(config, cache_dir)
     if spec != "auto":
         path = Path(spec).expanduser()
         return Pretrained(path.name, load_pretrained(path, architecture))
@@ -101,11 +104,11 @@ def will_be_pretrained(spec: str, is_drawn: bool, config: RunConfig) -> bool:
 
 
 def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say, on_work: OnWork) -> Pretrained:
-    if config.model.width_multiplier == 1.0:
-        try:
-            return _published(architecture_of(config), cache_dir)
-        except InputError as error:
-            say(f"ImageNet's weights are not to be had: {error}")
+    try:
+        return _published(config, cache_dir)
+    except InputError as error:
+        if config.model.width_multiplier == 1.0:
+            say(f"Pretrained weights are not to be had: {error}")
     if is_drawn:
         say("Weights: pretrained on drawn classes that the study does not use.")
         return Pretrained("synthetic_pretraining", _drawn_weights(config, cache_dir, on_work))
@@ -113,9 +116,10 @@ def _resolve_auto(is_drawn: bool, config: RunConfig, cache_dir: Path, say: Say, 
     return Pretrained("none", None)
 
 
-def _published(architecture: Architecture, cache_dir: Path) -> Pretrained:
-    path = imagenet_weights(cache_dir, *architecture.pretrained_file)
-    return Pretrained("imagenet", load_pretrained(path, architecture))
+def _published(config: RunConfig, cache_dir: Path) -> Pretrained:
+    architecture = architecture_of(config)
+    weights = architecture.published_weights(cache_dir, config.model.width_multiplier)
+    return Pretrained(architecture.published_name, weights)
 
 
 def _drawn_weights_path(config: RunConfig, cache_dir: Path) -> Path:
@@ -135,7 +139,10 @@ def _drawn_weights(config: RunConfig, cache_dir: Path, on_work: OnWork) -> dict[
 
 def _pretraining_settings(config: RunConfig) -> dict[str, Any]:
     """All fields that pretraining uses, which make the name of its file in the cache."""
+    name = config.model.architecture
     return {
+        # Files of the time when it could be no other keep their names.
+        **({} if name == DEFAULT_ARCHITECTURE else {"architecture": name}),
         **{name: getattr(config.model, name) for name in ("image_size", "width_multiplier", "precision")},
         **{name: getattr(config.training, name) for name in ("batch_size", "momentum")},
         **to_plain(config.pretraining),
@@ -156,7 +163,7 @@ def _pretrain(
     augmentation = Augmentation(**settings["augmentation"])
     pipeline = TrainingPipeline(
         examples,
-        Preprocessing(image_size, *architecture.statistics),
+        Preprocessing(image_size, *architecture.input_statistics),
         augmentation,
         settings["batch_size"],
         PRETRAINING_SEED,
@@ -164,12 +171,8 @@ def _pretrain(
         on_work,
     )
     _train(model, pipeline, settings, on_work)
-    return {
-        f"{layer.name}/{kind}": np.asarray(weight, np.float32)
-        for layer in model.layers
-        if hasattr(layer, "kernel")
-        for kind, weight in zip(("kernel", "bias"), layer.get_weights(), strict=True)
-    }
+    settle_normalisations(model, (images for images, _ in pipeline.epoch(0)))
+    return weights_of(model)
 
 
 def _train(model: tf_keras.Model, pipeline: TrainingPipeline, settings: Mapping[str, Any], on_work: OnWork) -> None:

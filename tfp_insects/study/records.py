@@ -56,6 +56,8 @@ def make_record(
     num_last_layer_samples: int = 1,
     ood: OutOfDistribution | None = None,
     temperature: float | None = None,
+    architecture: str = "",
+    layers: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -72,6 +74,8 @@ def make_record(
         predict_seconds: Time that the test predictions took, all draws of all networks.
         ood: Predictions for out-of-distribution images, or none.
         temperature: By which logits were divided; none where none was fitted.
+        architecture: What pages call the network design.
+        layers: What became of its layers, see `count_layers`.
     """
     history = joint_history(histories)
     best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
@@ -91,6 +95,8 @@ def make_record(
         "seconds_to_best_epoch": sum(map(seconds_to_best_epoch, histories)),
         "seconds_per_step": float(np.median([row.seconds for row in history])) / steps_per_epoch,
         "predict_seconds": predict_seconds,
+        "architecture": architecture,
+        "layers": dict(layers or {}),
         "num_parameters": num_parameters,
         "precision": identity["config"]["model"]["precision"],
         "hardware": hardware(),

@@ -10,6 +10,7 @@ import numpy as np
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
+from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress.stopwatch import Stopwatch
 from tfp_insects.progress.work import OnWork, ignore_work
@@ -191,6 +192,8 @@ class OneRun:
             num_last_layer_samples=predicted.num_last_layer_samples,
             ood=ood,
             temperature=predicted.temperature,
+            architecture=architecture_of(experiment.config).label,
+            layers=predicted.layers,
         )
 
 

@@ -4,7 +4,7 @@ import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tfp_insects.progress.work import OnWork
 from tfp_insects.runs.layout import OOD_NAME, TEST_NAME, VALIDATION_NAME
 from tfp_insects.runs.predictions import Predictions, write_predictions
 from tfp_insects.study.graphs import graphs_forgotten
+from tfp_insects.study.layer_counts import count_layers
 from tfp_insects.study.member import VALIDATION_SEED, Member, Task
 from tfp_insects.study.parameters import count_parameters
 from tfp_insects.study.predicting import Chosen, choose_predictor
@@ -41,6 +42,7 @@ class Predicted(NamedTuple):
         num_parameters: Numbers that its networks predict with, see `count_parameters`.
         method: What predicted, see `PredictionConfig`.
         num_last_layer_samples: See `Draws`.
+        layers: See `count_layers`; of one network.
     """
 
     probabilities: Mapping[str, np.ndarray]
@@ -49,6 +51,7 @@ class Predicted(NamedTuple):
     num_parameters: int
     method: str
     num_last_layer_samples: int
+    layers: Mapping[str, Any]
 
 
 def parts_of(task: Task) -> dict[str, Part]:
@@ -75,7 +78,7 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
     num_parameters = 0
     for member in members:
         with graphs_forgotten():
-            answers, member_parameters, chosen = _answers_of(member, parts, task, on_work)
+            answers, member_parameters, chosen, layers = _answers_of(member, parts, task, on_work)
             method, num_last = chosen.method, chosen.draws.num_last_layer_samples
             del chosen  # It holds the network.
         num_parameters += member_parameters
@@ -84,10 +87,10 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
             seconds[name] += own_seconds
     joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
     if not task.method.fits_temperature:
-        return Predicted(joint, seconds, None, num_parameters, method, num_last)
+        return Predicted(joint, seconds, None, num_parameters, method, num_last, layers)
     temperature = fit_to_predictions(joint[VALIDATION_NAME], parts[VALIDATION_NAME].examples.labels)
     scaled = {name: scale_predictions(array, temperature).astype(np.float32) for name, array in joint.items()}
-    return Predicted(scaled, seconds, temperature, num_parameters, method, num_last)
+    return Predicted(scaled, seconds, temperature, num_parameters, method, num_last, layers)
 
 
 def write_parts(
@@ -102,8 +105,8 @@ def write_parts(
 
 def _answers_of(
     member: Member, parts: Mapping[str, Part], task: Task, on_work: OnWork
-) -> tuple[dict[str, tuple[np.ndarray, float]], int, Chosen]:
-    """One network's draws for each part with their time, the number of its parameters, and what predicted."""
+) -> tuple[dict[str, tuple[np.ndarray, float]], int, Chosen, dict[str, Any]]:
+    """One network's draws for each part with their time, the number of its parameters, what predicted, and its layers."""
     model = member.trained()
     chosen = choose_predictor(model, task.experiment.config.prediction)
     numbers = chosen.draws.num_samples, chosen.draws.num_last_layer_samples
@@ -118,4 +121,4 @@ def _answers_of(
             functools.partial(on_work, part.phase),
         )
         answers[name] = probabilities, time.perf_counter() - started
-    return answers, count_parameters(model), chosen
+    return answers, count_parameters(model), chosen, count_layers(model)

@@ -57,7 +57,7 @@ class TrainingInputs(Protocol):
     """The model to run, which is the state's or the part of it behind frozen layers, and what it trains on."""
 
     @property
-    def model(self) -> tf_keras.Sequential:
+    def model(self) -> tf_keras.Model:
         """Maps the pipeline's batches to logits."""
 
     @property

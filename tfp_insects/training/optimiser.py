@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.conversion import list_layers
+from tfp_insects.bayes.divergence import all_layers
 from tfp_insects.bayes.elbo import loss_and_logits
 
 TrainStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -16,7 +18,7 @@ class LayerMultipliers:
     """Multipliers of the schedule's learning rate.
 
     Attributes:
-        layers: By the name of a layer; 1 where it is not named.
+        layers: By the path of a layer, `base/dense` in a nested model; 1 where it is not named.
         scale: Of the posterior's scales (`kernel_log_ratio`), in whatever layer.
     """
 
@@ -28,7 +30,7 @@ def make_optimiser(momentum: float, precision: str) -> tf_keras.optimizers.legac
     """SGD with momentum; under `mixed_float16` with a dynamic loss scale.
 
     Keras' older SGD updates a weight and its momentum in one fused operation on CPU and GPU. The newer one takes several
-    passes over all weights, which is a fifth of AlexNet's step on a CPU.
+    passes over all weights, which is a fifth of a step of 60 million weights on a CPU.
     """
     # A variable made now: the one that Keras makes in the first step would be restored after the schedule has set it.
     learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
@@ -75,13 +77,7 @@ def make_train_step(
 
 
 def _multiplier(model: tf_keras.Model, variable: tf.Variable, multipliers: LayerMultipliers) -> float:
-    layers = [part for part in model.submodules if isinstance(part, tf_keras.layers.Layer)]
-    # A layer's weights are those of the models that hold it, too: its own list is the shortest.
-    owner = min((layer for layer in layers if _has(layer, variable)), key=lambda layer: len(layer.weights))
-    return (
-        multipliers.scale if variable is getattr(owner, "log_ratio", None) else multipliers.layers.get(owner.name, 1.0)
-    )
-
-
-def _has(layer: tf_keras.layers.Layer, variable: tf.Variable) -> bool:
-    return any(variable is weight for weight in layer.weights)
+    path, layer = next(entry for entry in list_layers(model) if any(variable is one for one in entry.layer.weights))
+    if any(variable is getattr(part, "log_ratio", None) for part in all_layers(layer)):
+        return multipliers.scale
+    return multipliers.layers.get(path, 1.0)

@@ -8,11 +8,12 @@ import tf_keras
 from tfp_insects.bayes.priors import Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import table as alexnet
-from tfp_insects.models.architecture import SCOPES, NetworkSpec
+from tfp_insects.models.architecture import SCOPES, NetworkSpec, groups_of
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
 from tfp_insects.models.cnn import build_cnn
 from tfp_insects.models.initial_weights import start_at
+from tfp_insects.models.layer_groups import bayesian_entries, entries_in
 
 NARROW = NetworkSpec(ALEXNET, num_classes=4, image_size=63, width_multiplier=0.05)
 NAMES = [f"features_{i}" for i in (0, 3, 6, 8, 10)] + [f"classifier_{i}" for i in (1, 4, 6)]
@@ -104,7 +105,7 @@ def test_width_multiplier_scales_every_layer_but_the_last() -> None:
     model = build_cnn(NetworkSpec(ALEXNET, 7, 63, width_multiplier=0.125), seed=0)
     widths = [model.get_layer(name).bias.shape[0] for name in NAMES]
     assert widths == [8, 24, 48, 32, 32, 512, 512, 7]
-    assert NetworkSpec(ALEXNET, 7, width_multiplier=1e-6).width(64) == 1
+    assert NetworkSpec(ALEXNET, 7, 227, width_multiplier=1e-6).width(64) == 1
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -120,12 +121,14 @@ def test_twins_have_the_same_layers_but_for_dropout(scope: str) -> None:
 
 @pytest.mark.parametrize(("scope", "expected"), [("all", NAMES), ("classifier", NAMES[5:]), ("head", ["classifier_6"])])
 def test_scopes(scope: str, expected: list[str]) -> None:
-    assert list(ALEXNET.layers_in(scope)) == expected
+    model = build_cnn(NARROW, seed=0)
+    assert [path for path, _ in entries_in(model, ALEXNET, scope)] == expected
+    assert [path for path, _ in bayesian_entries(model, ALEXNET, scope)] == expected
 
 
 def test_an_unknown_scope_is_refused_with_what_there_is() -> None:
     with pytest.raises(InputError, match="layers='tail' is unknown; expected one of all, classifier, head"):
-        ALEXNET.layers_in("tail")
+        groups_of("tail")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_an_unknown_scope_is_refused_with_what_there_is() -> None:
 )
 def test_bad_architectures_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        NetworkSpec(ALEXNET, 4, **fields)
+        NetworkSpec(ALEXNET, 4, **{"image_size": 63, **fields})
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])

@@ -40,7 +40,7 @@ def test_errors_name_the_file(checkpoints: Any, tmp_path: Path) -> None:
             load_pretrained(path, ALEXNET)
 
 
-@pytest.mark.parametrize("name", ["weights.h5", "weights.keras", "weights", "weights.pkl"])
+@pytest.mark.parametrize("name", ["weights.hdf", "weights.keras", "weights", "weights.pkl"])
 def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(
         InputError, match=rf"{name}: expected weights in a file ending in \.pth, \.pt, \.tar, .* or \.npz"

@@ -1,4 +1,4 @@
-"""Trains AlexNet and its Bayesian twin on few images of each class, and compares them.
+"""Trains a network and its Bayesian twin on few images of each class, and compares them.
 
 tfp-insects run --model=bnn --n_per_class=500
 """
@@ -11,18 +11,26 @@ from absl import flags
 from ml_collections import config_flags
 
 from tfp_insects.cli.app import define_config_file
-from tfp_insects.cli.config_files import config_names, find_config, load_config
+from tfp_insects.cli.config_files import config_names, find_config, load_config, with_overrides
+from tfp_insects.models.architecture_table import architecture_names
+from tfp_insects.models.config import DEFAULT_ARCHITECTURE
 from tfp_insects.models.method_table import method_names
 
 MODEL = flags.DEFINE_list("model", ["cnn", "bnn"], f"one or more of {', '.join(method_names())}")
 N_PER_CLASS = flags.DEFINE_list("n_per_class", ["5"], "training images of each class; one or more numbers")
+ARCHITECTURE = flags.DEFINE_string(
+    "architecture",
+    None,
+    f"the network: one of {', '.join(architecture_names())}, or a model of your own, saved by tf_keras as .keras, .h5 or "
+    f"SavedModel; short for --config.model.architecture. Default: {DEFAULT_ARCHITECTURE}",
+)
 DATA = flags.DEFINE_string(
     "data",
     "auto",
     "auto (Insect Detect if it is prepared, else drawn insects), insect_detect, synthetic, "
     "or a zip or folder of class folders",
 )
-WEIGHTS = flags.DEFINE_string("weights", "auto", "auto, imagenet, none, or a .pth or .npz file")
+WEIGHTS = flags.DEFINE_string("weights", "auto", "auto, imagenet, none, or a .pth, .npz or .h5 file")
 OOD_DATA = flags.DEFINE_string(
     "ood_data", "", "a zip or folder of class folders of other things: are they told from those of known classes?"
 )
@@ -42,13 +50,16 @@ CONFIG = define_config_file(
 
 
 def config_for(is_drawn: bool) -> Mapping[str, Any]:
-    """The configuration asked for; without a --config, drawn images get `drawn` with the same overrides."""
+    """The configuration asked for; without a --config, drawn images get `drawn` with the same overrides.
+
+    What suits the network stands over the configuration and under the overrides.
+    """
     flag = flags.FLAGS["config"]
-    if not (is_drawn and flag.using_default_value):
-        return CONFIG.value.to_dict()
-    config = load_config("drawn")
-    config.update_from_flattened_dict(config_flags.get_override_values(flag))
-    return config.to_dict()
+    config = load_config("drawn") if is_drawn and flag.using_default_value else CONFIG.value
+    overrides = dict(config_flags.get_override_values(flag))
+    if ARCHITECTURE.value is not None:
+        overrides["model.architecture"] = ARCHITECTURE.value
+    return with_overrides(config, overrides).to_dict()
 
 
 def main() -> None:

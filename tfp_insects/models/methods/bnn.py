@@ -24,7 +24,7 @@ class Bnn(Method):
     is_bayesian = True
     is_exportable = True
 
-    def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
+    def build(self, blueprint: Blueprint) -> tf_keras.Model:
         """Builds the network."""
         from tfp_insects.models.bnn import build_bnn
 

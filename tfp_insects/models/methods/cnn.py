@@ -20,7 +20,7 @@ class Cnn(Method):
     order = 0
     is_exportable = True
 
-    def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
+    def build(self, blueprint: Blueprint) -> tf_keras.Model:
         """Builds the network."""
         from tfp_insects.models.cnn import build_cnn
 

@@ -28,7 +28,7 @@ class CnnL2sp(Method):
         """Its own, and the BNN's for the priors."""
         return (self.name, "bnn")
 
-    def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
+    def build(self, blueprint: Blueprint) -> tf_keras.Model:
         """Builds the network."""
         from tfp_insects.models.l2sp import build_l2sp
 

@@ -19,7 +19,7 @@ class McDropout(Method):
     order = 6
     runs_all_seeds = False
 
-    def build(self, blueprint: Blueprint) -> tf_keras.Sequential:
+    def build(self, blueprint: Blueprint) -> tf_keras.Model:
         """Builds the network."""
         from tfp_insects.bayes.dropout import MonteCarloDropout
         from tfp_insects.models.cnn import build_cnn
