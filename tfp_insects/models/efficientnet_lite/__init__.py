@@ -1,0 +1,1 @@
+"""EfficientNet-Lite0: its layers, and the layout of its weights."""
