@@ -15,7 +15,7 @@ from tfp_insects.errors import InputError
 
 SIZE = flags.DEFINE_integer("size", 1, "how large", lower_bound=1)
 FIELDS = flags.DEFINE_list("fields", [], "fields of the error")
-KINDS = ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "KeyError", "MemoryError", "ResourceExhaustedError"]
+KINDS = ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "print", "KeyError", "MemoryError", "ResourceExhaustedError"]
 RAISES = flags.DEFINE_enum("raises", "", KINDS, "what to raise")
 CONFIG = cli.define_config_file("config", {config!r}, "the config")
 
@@ -26,6 +26,8 @@ def main(argv):
     logging.getLogger("tensorflow").warning("5 calls triggered tf.function retracing")
     if RAISES.value == "KeyError":
         raise KeyError("a defect")
+    if RAISES.value == "print":
+        print(chr(0xDCE9), chr(0x8681))
     if RAISES.value.startswith("SIG"):
         os.kill(os.getpid(), getattr(signal, RAISES.value))
     if RAISES.value == "MemoryError":
@@ -102,6 +104,13 @@ def test_an_input_error_is_one_line_and_exit_code_1(folder):
 def test_an_input_error_says_how_its_fields_are_set_on_the_command_line(folder, fields, hint):
     done = run(folder, "--raises=InputError", f"--fields={fields}")
     assert done.stderr.endswith(f"\nerror: data=nix: no such file{hint}\n")
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "\\udce9 蚁"), ("ascii", "\\udce9 \\u8681")])
+def test_what_cannot_be_shown_is_escaped(folder, monkeypatch, encoding, shown):
+    monkeypatch.setenv("PYTHONIOENCODING", f"{encoding}:strict")
+    done = run(folder, "--raises=print")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, shown)
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGHUP", 129), ("SIGTERM", 143)])

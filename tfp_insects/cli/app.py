@@ -1,6 +1,7 @@
 """What every command shares: flags parsed, user mistakes told in one line, TensorFlow kept quiet."""
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -75,6 +76,7 @@ def run_main(main: Callable[[list[str]], None], needs_tensorflow: bool = True) -
         try:
             with interruptible():
                 _set_up_logging()
+                _let_any_name_be_printed()
                 if needs_tensorflow:
                     import_tensorflow_quietly()
                     without_autograph(main)(argv)
@@ -162,6 +164,12 @@ def _set_up_logging() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     absl_logging.get_absl_handler().setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)
+
+
+def _let_any_name_be_printed() -> None:
+    """What a terminal or pipe cannot show (bytes of file names, letters outside its encoding) becomes an escape, no error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _is_no_false_alarm(record: logging.LogRecord) -> bool:

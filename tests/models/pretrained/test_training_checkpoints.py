@@ -70,6 +70,7 @@ def test_wrappers_may_be_in_each_other(write: Write) -> None:
         ("features.module.0.weight", "features.0.weight"),
         ("model.fc.weight", "fc.weight"),
         ("net.fc.weight", "fc.weight"),
+        ("backbone.fc.weight", "fc.weight"),
         ("_orig_mod.fc.weight", "fc.weight"),
         ("module.model._orig_mod.fc.weight", "fc.weight"),
         ("model.module.features.module.0.weight", "features.0.weight"),
@@ -89,6 +90,11 @@ def test_names_that_would_be_one_without_wrappers_are_kept(write: Write) -> None
     assert_is(
         write(lambda tensor: {"fc.weight": tensor(), "module.fc.weight": tensor()}), "fc.weight", "module.fc.weight"
     )
+
+
+def test_tensors_of_the_wrapper_itself_are_left_out(write: Write) -> None:
+    """As torch.optim.swa_utils.AveragedModel counts what it has averaged."""
+    assert_is(write(lambda tensor: {"module.fc.weight": tensor(), "n_averaged": tensor()}), "fc.weight")
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -14,7 +14,7 @@ from tfp_insects.models.torch_files.stored_tensors import StoredTensor
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module")
 # DataParallel and torch.compile put theirs anywhere; attributes that hold a script's or Lightning's model come first.
 _WRAPPED_ANYWHERE = ("module", "_orig_mod")
-_WRAPPED_FIRST = ("model", "net", "network")
+_WRAPPED_FIRST = ("model", "net", "network", "backbone")
 MAX_DEPTH = 20  # modules in each other
 MAX_LISTED = 12
 
@@ -70,6 +70,9 @@ def _dict(value: Any) -> Mapping[str | int, Any]:
 
 def _without_wrappers(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
     """Takes wrappers out of names; tensors outside the model, such as a loss's class weights, are left out with them."""
+    for wrapper in _WRAPPED_ANYWHERE:  # What is beside a whole model is of its wrapper, as AveragedModel's n_averaged.
+        wrapped = {name: tensor for name, tensor in tensors.items() if name.startswith(f"{wrapper}.")}
+        tensors = wrapped or tensors
     plain = {".".join(part for part in name.split(".") if part not in _WRAPPED_ANYWHERE): name for name in tensors}
     if len(plain) < len(tensors):  # Without wrappers two names are one.
         return dict(tensors)
