@@ -38,7 +38,7 @@ def test_metrics_stand_in_their_order() -> None:
         "mean_expected_entropy",
         "mean_mutual_information",
     ]
-    assert [metric.name for metric in table_metrics()] == ["accuracy", "nll", "brier", "ece", "aurc"]
+    assert [metric.name for metric in table_metrics()] == ["accuracy", "nll", "brier", "ece", "aurc", "coverage_at_5_risk"]
     assert [metric.name for metric in ood_metrics()] == [
         "auroc_predictive_entropy",
         "fpr95_predictive_entropy",
