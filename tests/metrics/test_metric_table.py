@@ -37,6 +37,14 @@ def test_metrics_stand_in_their_order() -> None:
         "mean_predictive_entropy",
         "mean_expected_entropy",
         "mean_mutual_information",
+        "thr_size_90",
+        "thr_coverage_90",
+        "thr_size_95",
+        "thr_coverage_95",
+        "aps_size_90",
+        "aps_coverage_90",
+        "aps_size_95",
+        "aps_coverage_95",
     ]
     assert [metric.name for metric in table_metrics()] == ["accuracy", "nll", "brier", "ece", "aurc", "coverage_at_5_risk"]
     assert [metric.name for metric in ood_metrics()] == [

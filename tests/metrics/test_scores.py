@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections.abc import Callable
 
@@ -126,6 +127,9 @@ def test_summary_holds_each_metric_under_its_name() -> None:
     assert summary.pop("aurc") == pytest.approx((0 + 1 / 2 + 1 / 3) / 3)
     assert summary.pop("accuracy_at_80_coverage") == pytest.approx(2 / 3)
     assert summary.pop("coverage_at_5_risk") == pytest.approx(1 / 3)
+    # Three images are too few for any bound: all sets hold both classes.
+    for kind, level in itertools.product(("thr", "aps"), (90, 95)):
+        assert (summary.pop(f"{kind}_coverage_{level}"), summary.pop(f"{kind}_size_{level}")) == (1.0, 2.0)
     assert summary == {
         "accuracy": metrics.accuracy(DRAWS, LABELS),
         "macro_accuracy": metrics.macro_accuracy(DRAWS, LABELS),

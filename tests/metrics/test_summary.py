@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfp_insects.metrics import bootstrap as statistics
-from tfp_insects.metrics import calibration, out_of_distribution, selective
+from tfp_insects.metrics import calibration, conformal, out_of_distribution, selective
 from tfp_insects.metrics import scores as metrics
 from tfp_insects.metrics.summary import (
     metric_intervals,
@@ -34,6 +34,21 @@ def mostly_right_labels(draws: np.ndarray, seed: int) -> np.ndarray:
     return np.where(rng.random(len(predicted)) < 0.2, rng.integers(4, size=len(predicted)), predicted)
 
 
+def sets_with_the_others_as_calibration(averaged: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Returns coverage and size, one image after the other."""
+    found = {}
+    for kind, scores in (("thr", conformal.thr_scores(averaged)), ("aps", conformal.aps_scores(averaged))):
+        for level in (90, 95):
+            sets = np.zeros_like(scores, dtype=bool)
+            for i in range(len(labels)):
+                others = np.arange(len(labels)) != i
+                threshold = conformal.conformal_threshold(scores[others], labels[others], level / 100)
+                sets[i] = scores[i] <= threshold
+            found[f"{kind}_coverage_{level}"] = conformal.set_coverage(sets, labels)
+            found[f"{kind}_size_{level}"] = conformal.mean_set_size(sets)
+    return found
+
+
 LABELS = mostly_right_labels(random_draws(60, seed=0), seed=9)
 
 
@@ -55,6 +70,7 @@ def test_the_summary_holds_each_metric_as_it_is_written_out() -> None:
             "mean_predictive_entropy": metrics.predictive_entropy(draws).mean(),
             "mean_expected_entropy": metrics.expected_entropy(draws).mean(),
             "mean_mutual_information": metrics.mutual_information(draws).mean(),
+            **sets_with_the_others_as_calibration(averaged, LABELS),
         },
         rel=1e-12,
     )

@@ -94,7 +94,8 @@ def test_each_of_several_networks_has_its_own_best_epoch() -> None:
 
 def test_every_metric_has_an_interval() -> None:
     found = record()
-    assert set(found["intervals"]) == {
+    sets = {f"{kind}_{what}_{level}" for kind in ("thr", "aps") for what in ("size", "coverage") for level in (90, 95)}
+    assert set(found["intervals"]) == sets | {
         "accuracy",
         "macro_accuracy",
         "nll",

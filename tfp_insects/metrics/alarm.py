@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from tfp_insects.metrics.arrays import checked_scores
+from tfp_insects.metrics.conformal import conformal_rank
 
 
 def alarm_threshold(scores: npt.ArrayLike, false_alarm_rate: float) -> float:
@@ -68,5 +69,4 @@ def fewest_for_alarm(false_alarm_rate: float) -> int:
 def _rank(num_examples: int, false_alarm_rate: float) -> int:
     if not 0.0 < false_alarm_rate < 1.0:
         raise ValueError(f"false_alarm_rate: expected above 0 and below 1, got {false_alarm_rate}")
-    # 0.95 x 20 is 19.000000000000004 in binary in some orders: without the margin that would take 20.
-    return math.ceil((1.0 - false_alarm_rate) * (num_examples + 1) - 1e-9)
+    return conformal_rank(num_examples, 1.0 - false_alarm_rate)
