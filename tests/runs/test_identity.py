@@ -79,6 +79,7 @@ def test_a_run_is_touched_by_its_own_sections_and_by_no_other(model: str) -> Non
         "bnn_classifier": {"bnn"},
         "cnn_temperature": {"cnn"},
         "cnn_l2sp": {"cnn_l2sp", "bnn"},
+        "laplace": {"cnn"},
         "mc_dropout": {"mc_dropout"},
         "ensemble": {"ensemble"},
     }[model]

@@ -35,6 +35,7 @@ NUM_DRAWS = {
     "bnn_classifier": 6,
     "cnn_temperature": 1,
     "cnn_l2sp": 1,
+    "laplace": 6,
     "mc_dropout": 6,
     "ensemble": 2,
 }

@@ -18,7 +18,7 @@ the images determine, K sum_i scale² lambda_i / (1 + scale² lambda_i) (MacKay 
 second rises, so there is one maximum. The kernel is not trained anew for another scale: it is the one of early stopping.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -64,12 +64,17 @@ def last_layer_factor(model: tf_keras.Model) -> tf.Variable:
     return bayesian_layers(model)[-1].covariance_factor
 
 
-def fit_last_layer_posterior(model: tf_keras.Model, batches: Iterable[tuple[Any, Any]]) -> float:
+def fit_last_layer_posterior(
+    model: tf_keras.Model,
+    batches: Iterable[tuple[Any, Any]],
+    on_images: Callable[[float], object] = lambda number: None,
+) -> float:
     """Finds the posterior of the last layer from the training images.
 
     Args:
         model: From `with_last_layer_posterior`.
         batches: Training images as predictions see them, and labels, which are not read.
+        on_images: See `MonteCarloPredictor.predict`.
 
     Returns:
         The prior's scale that was chosen.
@@ -77,7 +82,7 @@ def fit_last_layer_posterior(model: tf_keras.Model, batches: Iterable[tuple[Any,
     head = bayesian_layers(model)[-1]
     trunk = tf_keras.Model(model.inputs, input_tensor(model, head))
     predictor = MonteCarloPredictor(trunk, activation=lambda outputs: tf.cast(outputs, tf.float32))
-    features = predictor.predict(batches, num_samples=1, seed=0)
+    features = predictor.predict(batches, num_samples=1, seed=0, on_images=on_images)
     scale = most_likely_scale(head.loc.numpy(), curvature_eigenvalues(features[0]))
     head.covariance_factor.assign(posterior_factor(features, scale))
     return scale

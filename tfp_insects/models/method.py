@@ -94,6 +94,8 @@ class Method(abc.ABC):
         is_exportable: Whether one network, with or without a posterior, is all of it, so that `serving` can export it.
         runs_all_seeds: Whether the benchmark repeats it with every seed; the dearer baselines are run with the first alone.
         fits_temperature: Whether a temperature is fitted on validation data and divides the logits of all predictions.
+        has_last_layer_posterior: Whether its last layer gets a posterior once it is trained, from the training images, which
+            is kept beside the weights.
         twin_rank: Among twins, the lower stands for the twin where that was not run.
         trains_like: Name of a method that trains in the same way from the same seed, if any: its run is not repeated.
     """
@@ -109,6 +111,7 @@ class Method(abc.ABC):
     is_exportable: ClassVar[bool] = False
     runs_all_seeds: ClassVar[bool] = True
     fits_temperature: ClassVar[bool] = False
+    has_last_layer_posterior: ClassVar[bool] = False
     twin_rank: ClassVar[int] = 0
     trains_like: ClassVar[str | None] = None
 

@@ -13,5 +13,6 @@ THUMBNAILS_NAME = "test_images.zip"
 TENSORBOARD_NAME = "tensorboard"
 CHECKPOINTS_NAME = "checkpoints"
 WEIGHTS_PATH = f"{CHECKPOINTS_NAME}/{WEIGHTS_NAME}"  # There when the network's training is finished.
+POSTERIOR_NAME = "last_layer_posterior.npz"  # Of a network whose last layer got one after its training.
 NEXT_NAME = ".next"  # Files on their way to replace others, see `replacing`.
 MEMBER_NAME = "member-{}"  # Of several networks, the directory of each.

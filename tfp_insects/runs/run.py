@@ -17,11 +17,13 @@ from tfp_insects.models.build import build_model
 from tfp_insects.models.method_table import find_method
 from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.identity import read_identity, require_known_format
+from tfp_insects.runs.last_layer_posterior import read_last_layer_posterior
 from tfp_insects.runs.layout import (
     CONFIG_NAME,
     HISTORY_NAME,
     MEMBER_NAME,
     OOD_NAME,
+    POSTERIOR_NAME,
     RECORD_NAME,
     TEST_NAME,
     VALIDATION_NAME,
@@ -218,6 +220,8 @@ class Run:
             is_pretrained=is_pretrained,
         )
         load_weights(model, self.directory / WEIGHTS_PATH)
+        if find_method(self.model).has_last_layer_posterior:
+            return read_last_layer_posterior(model, self.directory / POSTERIOR_NAME)
         return model
 
     def _require_same_architecture(self) -> None:

@@ -85,13 +85,13 @@ def make_model_card(run: Run, draws: Draws, terms: Terms) -> dict[str, Any]:
 
 
 def _training(run: Run) -> dict[str, Any]:
-    identity, config = run.config, run.settings
+    identity, config, method = run.config, run.settings, find_method(run.model)
     names = ("data", "data_fingerprint", "drawn", "n_per_class", "num_train_examples", "seed", "weights")
     return {
         "run": run.directory.resolve().name,
         **{name: identity[name] for name in names},
         "weights_fingerprint": identity["weights_fingerprint"],
-        "bayesian_layers": find_method(identity["model"]).bayesian_layers(config) or "none",
+        "bayesian_layers": method.bayesian_layers(config) or ("head" if method.has_last_layer_posterior else "none"),
         "width_multiplier": config.model.width_multiplier,
         "precision": config.model.precision,
         "best_epoch": run.record["best_epoch"],

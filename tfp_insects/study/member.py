@@ -25,7 +25,8 @@ from tfp_insects.models.method import Method
 from tfp_insects.models.normalisation import settle_normalisations
 from tfp_insects.plain_path import PlainPath
 from tfp_insects.progress.work import OnWork, ignore_work
-from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
+from tfp_insects.runs.last_layer_posterior import read_last_layer_posterior, write_last_layer_posterior
+from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, POSTERIOR_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.predicting import validation_predictor
@@ -151,8 +152,16 @@ class Member:
             load_weights(model, self.weights_path)
             remove_all_but_weights(self._checkpoints)
         else:
+            (self._directory / POSTERIOR_NAME).unlink(missing_ok=True)  # Of weights that are gone.
             self._train(model)
-        return model
+        return self._with_posterior(model) if self._task.method.has_last_layer_posterior else model
+
+    def _with_posterior(self, model: tf_keras.Model) -> tf_keras.Model:
+        path = self._directory / POSTERIOR_NAME
+        if not path.exists():
+            images = self.inputs.evaluation(self._task.training)
+            write_last_layer_posterior(model, images, path, functools.partial(self._on_work, COVARIANCE))
+        return read_last_layer_posterior(model, path)
 
     def _train(self, model: tf_keras.Model) -> None:
         experiment, training = self._task.experiment, self._config.training

@@ -86,7 +86,8 @@ def keeps_features(config: RunConfig) -> bool:
 def _training_parts(method: Method, config: RunConfig, steps: Steps, num_training: int, sizes: Sizes) -> list[Part]:
     network, factor = network_key(method, config), BAYESIAN_FACTOR if method.is_bayesian else 1.0
     epochs, num_networks = config.training.epochs, len(method.member_seeds(config, seed=0))
-    num_covariance = num_training if fits_covariance(method, config) else 0
+    has_covariance = method.has_last_layer_posterior or fits_covariance(method, config)
+    num_covariance = num_training if has_covariance else 0
     num_read = num_training + sizes.validation + num_covariance + sum(sizes)
     num_kept = num_training + sizes.validation if keeps_features(config) else 0
     validated = num_networks * epochs * sizes.validation

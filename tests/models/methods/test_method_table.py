@@ -31,6 +31,7 @@ def test_names_are_those_of_the_flag() -> None:
         "bnn_classifier",
         "cnn_temperature",
         "cnn_l2sp",
+        "laplace",
         "mc_dropout",
         "ensemble",
     )
@@ -64,10 +65,16 @@ def test_a_variant_stands_for_the_twin_where_that_is_missing() -> None:
     assert find_twin(["cnn", "ensemble"]) is None
 
 
-def test_only_the_temperature_method_fits_one_and_trains_like_another(config: RunConfig) -> None:
+def test_only_the_temperature_method_fits_one() -> None:
     assert [method.name for method in methods() if method.fits_temperature] == ["cnn_temperature"]
-    assert {method.name: method.trains_like for method in methods() if method.trains_like} == {"cnn_temperature": "cnn"}
-    method, other = find_method("cnn_temperature"), find_method("cnn")
+    assert [method.name for method in methods() if method.has_last_layer_posterior] == ["laplace"]
+
+
+@pytest.mark.parametrize("name", ["cnn_temperature", "laplace"])
+def test_what_trains_like_the_cnn_is_built_and_configured_like_it(name: str, config: RunConfig) -> None:
+    assert {method.name for method in methods() if method.trains_like} == {"cnn_temperature", "laplace"}
+    method, other = find_method(name), find_method("cnn")
+    assert method.trains_like == "cnn"
     assert method.section(config) is other.section(config)
     assert type(method).build is type(other).build
     assert method.member_seeds(config, 2) == other.member_seeds(config, 2) == [2]
