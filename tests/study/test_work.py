@@ -57,7 +57,7 @@ def experiment(
     return dataclasses.replace(found, pretrained=Pretrained("some", any_weights(config, num_classes=4)))
 
 
-@pytest.mark.parametrize("model", ["cnn", "bnn", "ensemble"])
+@pytest.mark.parametrize("model", ["cnn", "bnn", "laplace", "ensemble"])
 def test_a_run_tells_of_all_that_was_planned_and_of_nothing_else(
     model: str, experiment: Experiment, tmp_path: Path
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_run_tells_of_all_that_was_planned_and_of_nothing_else(
     log = Log(meter, key.name)
     record = OneRun(key, experiment, tmp_path, log).run()
     assert log.units == pytest.approx({part.phase: part.units for part in parts})
-    assert ("covariance" in log.units) == (model == "bnn")
+    assert ("covariance" in log.units) == (model in ("bnn", "laplace"))
     assert {"features", "predicting validation images", "predicting test images", "predicting unknown images"} <= set(
         log.units
     )

@@ -84,7 +84,7 @@ def fit_last_layer_posterior(
     predictor = MonteCarloPredictor(trunk, activation=lambda outputs: tf.cast(outputs, tf.float32))
     features = predictor.predict(batches, num_samples=1, seed=0, on_images=on_images)
     scale = most_likely_scale(head.loc.numpy(), curvature_eigenvalues(features[0]))
-    head.covariance_factor.assign(posterior_factor(features, scale))
+    last_layer_factor(model).assign(posterior_factor(features, scale))
     return scale
 
 
