@@ -7,9 +7,10 @@ from tfp_insects.compare.answers import WHOLE_RUN
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.decision_shares import Shares, shares_of
 from tfp_insects.compare.learning_curve import images_needed
-from tfp_insects.compare.pair import Pair
+from tfp_insects.compare.pair import Difference, Pair
 from tfp_insects.compare.verdict import Decision, Measured, decide
 from tfp_insects.metrics.bootstrap import Resampled
+from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import compared_metrics
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.sentences import images_sentence
@@ -52,6 +53,7 @@ def make_verdict(study: RunSet, comparison: Comparison, pair: Pair) -> Verdict:
         ("Time", whole_time_sentence(pair, size)),
         ("More images instead", more_images_sentence(comparison, pair)),
         ("Differences", differences_sentence(decision, pair)),
+        ("Fewer images", smaller_sizes_sentence(pair)),
     ]
     headline = headline_words(decision, pair, size, len(seeds))
     return Verdict(headline, [one for one in lines if one[1]], rule_sentence(decision, size))
@@ -61,10 +63,10 @@ def measured(pair: Pair, size: int, shares: Shares | None) -> list[Measured]:
     """All differences that count: those that tables show, and those of the shares that one decides by."""
     differences = pair.differences(size)
     found = [
-        Measured(metric.label, one.interval, one.p_value, metric.better == "high", metric.unit, metric.scale, metric.decimals)
+        _of_metric(metric, differences[metric.name])
         for metric in compared_metrics()
-        if metric.better != "neither" and (one := differences.get(metric.name)) is not None
-    ]  # fmt: skip
+        if metric.better != "neither" and metric.name in differences
+    ]
     if shares is None:
         return found
     kinds = (
@@ -169,6 +171,29 @@ def differences_sentence(decision: Decision, pair: Pair) -> str:
     parts = [f"{one.label} is {_size(one)}" for one in shown]
     found = f"{label_of(pair.model)} minus {label_of(pair.reference)}: {'; '.join(parts)}. " if shown else ""
     return f"{found}Not shown to differ: {_labels(decision.unclear)}." if decision.unclear else found.strip()
+
+
+def smaller_sizes_sentence(pair: Pair) -> str:
+    """What is shown at smaller sizes than the one of the verdict, by 95 % intervals; empty with one size."""
+    found = []
+    for size in pair.sizes[:-1]:
+        one = decide(measured(pair, size, None))
+        shown = ((pair.model, one.model_better), (pair.reference, one.reference_better))
+        parts = [f"the {label_of(name)} is better in {_labels(better)}" for name, better in shown if better]
+        found.append(f"With {images_a_class(size)} {enumerate_words(parts) if parts else 'no difference is shown'}.")
+    return " ".join(found)
+
+
+def _of_metric(metric: Metric, difference: Difference) -> Measured:
+    return Measured(
+        label=metric.plain_label,
+        interval=difference.interval,
+        p_value=difference.p_value,
+        is_high_good=metric.better == "high",
+        unit=metric.unit,
+        scale=metric.scale,
+        decimals=metric.decimals,
+    )
 
 
 def _share(label: str, difference: Resampled, is_high_good: bool) -> Measured:
