@@ -1,5 +1,7 @@
 """The one error that a person using the project can mend."""
 
+from collections.abc import Mapping
+
 
 class InputError(ValueError):
     """Bad input: a file, field or value that the user gave.
@@ -11,14 +13,19 @@ class InputError(ValueError):
         fields: What the user can set to another value, by the names that they have in code: parts of the configuration such
             as `data.num_test_per_class`, or arguments such as `weights`. The command line adds how they are set there. Empty
             where nothing can be set, as for a damaged file.
+        values: Values of such fields with which the same would work. The command line adds them as flags.
     """
 
-    def __init__(self, message: str, *, field: str | tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, field: str | tuple[str, ...] = (), values: Mapping[str, object] | None = None
+    ) -> None:
         """Makes an error.
 
         Args:
             message: What the user reads.
             field: Name of the field that can be set to another value, or names of several.
+            values: Values that would work, by field, where they are known.
         """
         super().__init__(message)
+        self.values = dict(values or {})
         self.fields = (field,) if isinstance(field, str) else field

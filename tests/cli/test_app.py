@@ -15,6 +15,7 @@ from tfp_insects.errors import InputError
 
 SIZE = flags.DEFINE_integer("size", 1, "how large", lower_bound=1)
 FIELDS = flags.DEFINE_list("fields", [], "fields of the error")
+VALUES = flags.DEFINE_list("values", [], "fields with values that would do")
 KINDS = ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "print", "KeyError", "MemoryError", "ResourceExhaustedError"]
 RAISES = flags.DEFINE_enum("raises", "", KINDS, "what to raise")
 CONFIG = cli.define_config_file("config", {config!r}, "the config")
@@ -36,7 +37,8 @@ def main(argv):
         import tensorflow as tf
         raise tf.errors.ResourceExhaustedError("OOM when allocating")
     if RAISES.value == "InputError":
-        raise InputError("data=nix: no such file", field=tuple(FIELDS.value))
+        values = dict(zip(VALUES.value[::2], VALUES.value[1::2]))
+        raise InputError("data=nix: no such file", field=tuple(FIELDS.value), values=values)
     print(argv[1:], SIZE.value, CONFIG.value.data.num_test_per_class)
 
 
@@ -103,6 +105,12 @@ def test_an_input_error_is_one_line_and_exit_code_1(folder):
 )
 def test_an_input_error_says_how_its_fields_are_set_on_the_command_line(folder, fields, hint):
     done = run(folder, "--raises=InputError", f"--fields={fields}")
+    assert done.stderr.endswith(f"\nerror: data=nix: no such file{hint}\n")
+
+
+def test_values_that_would_do_are_said_as_flags(folder):
+    done = run(folder, "--raises=InputError", "--fields=size", "--values=size,2,data.num_test_per_class,9,nix.field,1")
+    hint = " (this would do: --size=2 --config.data.num_test_per_class=9)"
     assert done.stderr.endswith(f"\nerror: data=nix: no such file{hint}\n")
 
 

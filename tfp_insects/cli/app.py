@@ -105,8 +105,11 @@ def stop(message: str, code: int) -> NoReturn:
 
 
 def _with_flags(error: InputError) -> str:
-    """The error's message, and the flags that set its fields where it does not name them itself."""
+    """The error's message, with values that would work as flags, or else the flags that set its fields."""
     message = str(error)
+    working = [f"{flag}={value}" for field, value in error.values.items() if (flag := _flag_of_field(field))]
+    if working:
+        return f"{message} (this would do: {' '.join(working)})"
     known = [flag for field in error.fields if (flag := _flag_of_field(field))]
     found = [flag for flag in known if not re.search(rf"{re.escape(flag)}\b", message)]
     return f"{message} (set with {' or '.join(found)})" if found else message

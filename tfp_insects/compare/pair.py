@@ -20,11 +20,13 @@ class Difference:
         metric: The metric's name.
         interval: The difference.
         num_seeds: Seeds that both have.
+        p_value: Of no difference, see `Resampled.p_value`.
     """
 
     metric: str
     interval: Interval
     num_seeds: int
+    p_value: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +129,9 @@ class Pair:
 
 
 def _difference(name: str, resampled: Resampled, num_seeds: int) -> Difference:
-    return Difference(name, find_metric(name).difference_interval(resampled), num_seeds)
+    metric = find_metric(name)
+    p_value = resampled.p_value(metric.interval_method)
+    return Difference(name, metric.difference_interval(resampled), num_seeds, p_value)
 
 
 def _time_ratio(seconds: Sequence[tuple[float, float]]) -> TimeRatio:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfp_insects.data.grouping import POOL, TEST, VALIDATION, assign_units, find_units, seeded_order
 from tfp_insects.data.source import ImageSource, select
+from tfp_insects.data.split_advice import Numbers, numbers_that_fit
 from tfp_insects.errors import InputError
 
 NUM_NAMED = 12  # dropped classes that the error names
@@ -78,7 +79,7 @@ def make_split(
         return _given_split(source, units, needed, split_seed)
     kept, parts, dropped = _assign(source, units, needed)
     if len(kept) < 2:
-        raise InputError(_describe_too_few(source, needed, kept, dropped), field=FIELDS)
+        raise _too_few(source, units, needed, kept, dropped)
 
     labels = _labels(source, kept)
     return Split(
@@ -102,9 +103,10 @@ def _given_split(source: ImageSource, units: np.ndarray, needed: np.ndarray, spl
             f"{source.name}: every training image of the given split is in its test or validation part too, so that none is "
             "left to train on. Put other images into one of them, or remove the other parts: they are cut from train then"
         )
-    kept, parts, dropped = _assign(select(source, pool), units[pool], still_needed)
+    training = select(source, pool)
+    kept, parts, dropped = _assign(training, units[pool], still_needed)
     if len(kept) < 2:
-        raise InputError(_describe_too_few(source, still_needed, kept, dropped), field=FIELDS)
+        raise _too_few(training, units[pool], still_needed, kept, dropped)
     labels = _labels(source, kept)
     cut = np.full(len(units), _UNUSED)
     cut[pool] = parts[units[pool]]
@@ -246,13 +248,32 @@ def _first_of_each_class(indices: np.ndarray, labels: np.ndarray, num_per_class:
     return np.sort(np.concatenate(kept))
 
 
-def _describe_too_few(source: ImageSource, needed: np.ndarray, kept: np.ndarray, dropped: dict[str, int]) -> str:
+def _too_few(
+    source: ImageSource, units: np.ndarray, needed: np.ndarray, kept: np.ndarray, dropped: dict[str, int]
+) -> InputError:
+    """The error of a source with too few images, and numbers with which it would do."""
     left = ", ".join(f"{name} {count}" for name, count in list(dropped.items())[:NUM_NAMED])
     more = f" and {len(dropped) - NUM_NAMED} classes more" if len(dropped) > NUM_NAMED else ""
     whole = " Images of one capture group stay together." if source.groups else ""
-    return (
+    asked = Numbers(*needed[[POOL, TEST, VALIDATION]].tolist())
+    found = numbers_that_fit(
+        np.bincount(source.labels, minlength=len(source.class_names)).tolist(),
+        asked,
+        lambda numbers: len(_assign(source, units, np.array(numbers))[0]),
+    )
+    values = {name: new for name, new, old in zip(FIELDS, found[0], asked, strict=True) if new != old} if found else {}
+    would_do = (
+        f" {', '.join(f'{name}={value}' for name, value in values.items())} would do for {found[1]} of "
+        f"{len(source.class_names)} classes."
+        if found
+        else ""
+    )
+    return InputError(
         f"{source.name}: {len(kept)} of {len(source.class_names)} classes are large enough, at least two are needed. "
         f"Each class needs {needed[TEST]} test images, {needed[VALIDATION]} validation images and {needed[POOL]} for "
-        f"training; left for training are: {left}{more}.{whole} Ask for fewer training images (n_per_class), or for fewer "
-        "test and validation images (data.num_test_per_class, data.num_validation_per_class), or add images of each class."
+        f"training; left for training are: {left}{more}.{whole}{would_do} Ask for fewer training images (n_per_class), or "
+        "for fewer test and validation images (data.num_test_per_class, data.num_validation_per_class), or add images of "
+        "each class",
+        field=FIELDS,
+        values=values,
     )

@@ -29,7 +29,7 @@ def alarm_threshold(scores: npt.ArrayLike, false_alarm_rate: float) -> float:
         ValueError: scores that are not one-dimensional, empty or not finite, or a rate outside (0, 1).
     """
     known = np.sort(checked_scores(scores, "scores"))
-    rank = _rank(known.size, false_alarm_rate)
+    rank = alarm_rank(known.size, false_alarm_rate)
     return float(known[rank - 1]) if rank <= known.size else math.inf
 
 
@@ -47,7 +47,7 @@ def false_alarm_interval(num_examples: int, false_alarm_rate: float, level: floa
     Raises:
         ValueError: a rate outside (0, 1).
     """
-    rank = _rank(num_examples, false_alarm_rate)
+    rank = alarm_rank(num_examples, false_alarm_rate)
     if rank > num_examples:
         return 0.0, 0.0
     low, high = stats.beta.interval(level, num_examples + 1 - rank, rank)
@@ -61,12 +61,17 @@ def fewest_for_alarm(false_alarm_rate: float) -> int:
         ValueError: a rate outside (0, 1).
     """
     num = max(1, math.floor(1.0 / false_alarm_rate) - 1) if 0.0 < false_alarm_rate < 1.0 else 1
-    while _rank(num, false_alarm_rate) > num:
+    while alarm_rank(num, false_alarm_rate) > num:
         num += 1
     return num
 
 
-def _rank(num_examples: int, false_alarm_rate: float) -> int:
+def alarm_rank(num_examples: int, false_alarm_rate: float) -> int:
+    """Returns k: an `alarm_threshold` is the k-th lowest score; above `num_examples` where there is none.
+
+    Raises:
+        ValueError: a rate outside (0, 1).
+    """
     if not 0.0 < false_alarm_rate < 1.0:
         raise ValueError(f"false_alarm_rate: expected above 0 and below 1, got {false_alarm_rate}")
     return conformal_rank(num_examples, 1.0 - false_alarm_rate)

@@ -37,6 +37,12 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def sign(self) -> int:
+        """1 or -1 where a difference is shown: estimate and interval lie on one side of zero; else 0."""
+        values = (self.low, self.estimate, self.high)
+        return 1 if min(values) > 0.0 else -1 if max(values) < 0.0 else 0
+
     def at_least(self, minimum: float) -> "Interval":
         """Cuts the ends off where no such figure can be: a basic interval can reach there."""
         return Interval(self.estimate, max(self.low, minimum), max(self.high, minimum))
@@ -91,6 +97,16 @@ class Resampled:
                 return Interval(estimate, 2.0 * estimate - high, 2.0 * estimate - low)
             case _:
                 assert_never(method)
+
+    def p_value(self, method: Method = "percentile") -> float:
+        """Returns twice the share of resamples on the other side of zero, the interval of `method` turned around.
+
+        It is the level at which the interval would just reach zero (Davison & Hinkley 1997, section 4.2.6), and never below
+        what so many resamples can tell.
+        """
+        values = self.values if method == "percentile" else 2.0 * self.estimate - self.values
+        least = min(int(np.sum(values <= 0.0)), int(np.sum(values >= 0.0)))
+        return min(1.0, 2.0 * (1 + least) / (1 + values.size))
 
 
 def combined(function: Callable[[FloatArray], FloatArray], figures: Sequence[Resampled]) -> Resampled:

@@ -25,6 +25,7 @@ class Metric:
         label: What pages call it within a sentence.
         description: What it is, in one line without a full stop.
         short: Heading of a narrow column; the label by default.
+        plain: What it is to somebody who has to choose a model, before its label in brackets; the label alone by default.
         unit: Unit after scaling.
         scale: Factor from the record's unit to the one shown.
         decimals: Digits after the point, where it is shown.
@@ -41,6 +42,7 @@ class Metric:
     label: str
     description: str
     short: str = ""
+    plain: str = ""
     unit: str = ""
     scale: float = 1.0
     decimals: int = 3
@@ -55,6 +57,11 @@ class Metric:
     def title(self) -> str:
         """What pages call it where it stands first."""
         return self.label[:1].upper() + self.label[1:]
+
+    @property
+    def plain_label(self) -> str:
+        """What it is called where a choice is made."""
+        return f"{self.plain} ({self.label})" if self.plain else self.label
 
     @property
     def heading(self) -> str:

@@ -34,6 +34,11 @@ def table_metrics() -> tuple[LabelledMetric, ...]:
     return tuple(metric for metric in labelled_metrics() if metric.is_in_tables)
 
 
+def compared_metrics() -> tuple[Metric, ...]:
+    """Metrics whose differences between two models are shown, those of images of no known class last."""
+    return tuple(one for one in (*table_metrics(), *ood_metrics()) if one.is_in_tables)
+
+
 def find_metric(name: str) -> Metric:
     """Finds a metric by its name.
 

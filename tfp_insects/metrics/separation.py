@@ -15,6 +15,7 @@ def auroc_of(score: OodScore) -> OodMetric:
         name=f"auroc_{score.name}",
         label=f"AUROC, {score.label}",
         short="AUROC",
+        plain="telling strangers from known classes",
         description=f"how likely an image of no known class has a higher {score.label} than a test image; 0.5 is chance",
         better="high",
         shown="tables" if score.is_in_tables else "files",

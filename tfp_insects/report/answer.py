@@ -15,6 +15,7 @@ from tfp_insects.report.sentences import (
     time_sentence,
     time_summary,
 )
+from tfp_insects.report.verdict_words import Verdict, make_verdict
 from tfp_insects.runs.run_set import RunSet
 
 
@@ -28,6 +29,7 @@ class Answer:
         sizes: How the twins differ at each size, where there are several.
         needed: Images that the second twin needs; empty where that cannot be said.
         caveats: What the intervals hold.
+        verdict: What to use; none without both twins.
     """
 
     quality: Sequence[str]
@@ -35,6 +37,7 @@ class Answer:
     sizes: Sequence[str]
     needed: Sequence[ImagesNeeded]
     caveats: Sequence[str]
+    verdict: Verdict | None = None
 
 
 def make_answer(study: RunSet, comparison: Comparison, pair: Pair | None) -> Answer:
@@ -44,6 +47,9 @@ def make_answer(study: RunSet, comparison: Comparison, pair: Pair | None) -> Ans
         study: The runs.
         comparison: Their figures.
         pair: The twins; none where they were not run at a common size and seed.
+
+    Raises:
+        InputError: A file of predictions cannot be read.
     """
     doublings = [found for model in study.models if (found := next_doubling(comparison, model)) is not None]
     if pair is None:
@@ -58,6 +64,7 @@ def make_answer(study: RunSet, comparison: Comparison, pair: Pair | None) -> Ans
         sizes=[quality_sentence(pair, size) for size in pair.sizes] if several else [],
         needed=needed,
         caveats=caveats(study),
+        verdict=make_verdict(study, comparison, pair),
     )
 
 

@@ -34,7 +34,7 @@ def write_report(
 
     Args:
         workdir: Where the runs are.
-        console: Gets a line with the page's path.
+        console: Gets the verdict, and a line with the page's path.
         seeds: Those of the runs that it shows; all of them if none is named.
         on_share: Called with the shares of this work that are done, one after the other; their sum is 1.
 
@@ -57,6 +57,8 @@ def write_report(
             temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise InputError(f"{directory}: cannot be written ({error.strerror})") from error
+    if content.answer.verdict is not None:
+        console.print(plain(content.answer.verdict.headline), soft_wrap=True)
     console.print(plain(f"Report: {path}"), soft_wrap=True)
     return path
 

@@ -12,7 +12,7 @@ from tfp_insects.compare.learning_curve import ImagesNeeded
 from tfp_insects.compare.pair import Pair, TimeRatio
 from tfp_insects.metrics.bootstrap import Interval
 from tfp_insects.metrics.metric import Metric, OodMetric
-from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics, ood_scores, table_metrics
+from tfp_insects.metrics.metric_table import compared_metrics, labelled_metrics, ood_metrics, ood_scores, table_metrics
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.sentences import needed_interval_words, needed_words
 from tfp_insects.report.weights import LayerWeights
@@ -57,8 +57,7 @@ class Table(NamedTuple):
 def differences_table(pair: Pair) -> Table:
     """Second minus first twin: a row a size, a column a metric; then times and McNemar's test."""
     found = {size: pair.differences(size) for size in pair.sizes}
-    metrics: list[Metric] = [*table_metrics(), *ood_metrics()]
-    metrics = [one for one in metrics if one.is_in_tables and any(one.name in found[size] for size in found)]
+    metrics = [one for one in compared_metrics() if any(one.name in found[size] for size in found)]
     ratios = {size: pair.time_ratios(size) for size in pair.sizes}
     times = {name: words for name, words in TIME_RATIOS.items() if all(name in ratios[size] for size in ratios)}
     rows = []

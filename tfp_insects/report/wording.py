@@ -27,8 +27,7 @@ def interval_words(low: float, high: float, scale: float, decimals: int) -> str:
 
 def shown_sign(interval: Interval) -> int:
     """1 or -1 where a difference is shown: estimate and interval lie on one side of zero; else 0."""
-    values = (interval.low, interval.estimate, interval.high)
-    return 1 if min(values) > 0.0 else -1 if max(values) < 0.0 else 0
+    return interval.sign
 
 
 def seconds(value: float) -> str:

@@ -8,6 +8,7 @@ from tfp_insects.metrics.selective import resampled_aurc
 METRIC = LabelledMetric(
     name="aurc",
     label="AURC",
+    plain="knowing which answers are wrong",
     description="area under the risk-coverage curve: mean error rate when the least sure answers are left out step by step",
     unit="points",
     scale=100.0,

@@ -8,6 +8,7 @@ METRIC = LabelledMetric(
     name="brier",
     label="Brier score",
     short="Brier",
+    plain="probabilities near the truth",
     description="squared distance between probabilities and truth, 0 to 2",
     better="low",
     order=40,

@@ -8,6 +8,7 @@ from tfp_insects.metrics.metric import LabelledMetric
 METRIC = LabelledMetric(
     name="ece",
     label="ECE",
+    plain="honest confidence",
     description="expected calibration error: mean gap between confidence and accuracy, which chance makes larger with few "
     "images; its interval, and its mark in pictures, are corrected for that",
     unit="points",

@@ -7,6 +7,7 @@ from tfp_insects.metrics.scores import example_negative_log_likelihood
 METRIC = LabelledMetric(
     name="nll",
     label="NLL",
+    plain="probabilities that fit",
     description="negative log-likelihood, in nats: how surprised the model is by the true class; sure and wrong costs most",
     unit="nats",
     better="low",

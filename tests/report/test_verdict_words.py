@@ -1,0 +1,145 @@
+"""The verdict, recomputed from the files of the runs."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fixtures.page_text import read
+from rich.console import Console
+
+from tfp_insects.compare.calibration import calibration_of
+from tfp_insects.compare.pair import TimeRatio
+from tfp_insects.compare.promise import Terms, make_promise
+from tfp_insects.compare.verdict import Measured, decide
+from tfp_insects.metrics.bootstrap import Interval
+from tfp_insects.report.page import write_report
+from tfp_insects.report.verdict_words import headline_words
+from tfp_insects.runs.reading import load_runs
+
+MINUS = "\N{MINUS SIGN}"
+SEEDS = (0, 1)
+
+
+@pytest.fixture(scope="module")
+def words(grid_page):
+    return " ".join(read(grid_page).words.split()).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.fixture(scope="module")
+def calibrations(grid_workdir):
+    runs = [run for run in load_runs(grid_workdir, None).runs if run.n_per_class == 40]
+    return {(run.model, run.seed): calibration_of(run.validation, run.test, run.ood) for run in runs}
+
+
+@pytest.fixture(scope="module")
+def records(grid_workdir):
+    found = (json.loads(path.read_text()) for path in grid_workdir.glob("*-n40-*/record.json"))
+    return {(record["model"], record["seed"]): record for record in found}
+
+
+def test_images_answered_alone_are_those_of_the_promise(words, calibrations):
+    risk = int(re.search(r"With at most (\d+) % errors \(95 % confidence\), of 100 images", words)[1]) / 100
+    found = re.search(
+        r"the CNN answers (\d+) \((\d+) to (\d+)\) and the BNN answers (\d+) \((\d+) to (\d+)\) alone", words
+    )
+    for model, shown in (("cnn", found.groups()[:3]), ("bnn", found.groups()[3:])):
+        promises = [make_promise(calibrations[model, seed], Terms(risk)).acceptance.coverage for seed in SEEDS]
+        share, low, high = map(int, shown)
+        assert share == pytest.approx(100 * np.mean(promises), abs=0.5001)
+        assert low <= share <= high
+
+    def possible(risk):
+        return [make_promise(one, Terms(risk)).acceptance.is_possible for one in calibrations.values()]
+
+    assert all(possible(risk)) if risk > 0.05 else any(possible(0.05))
+    if risk > 0.05:
+        assert not any(possible(0.05))
+        assert not all(possible(risk - 0.01))
+        assert "That is the lowest risk that both can keep." in words
+
+
+def test_strangers_are_those_that_pass_the_alarms(words, calibrations, records):
+    found = re.search(
+        r"Of 100 images of no known class (\d+) \(\d+ to \d+\) pass the CNN and (\d+) \(\d+ to \d+\) pass", words
+    )
+    for model, shown in zip(("cnn", "bnn"), found.groups(), strict=True):
+        alarms = [make_promise(calibrations[model, seed], Terms()).alarm for seed in SEEDS]
+        assert int(shown) == pytest.approx(
+            100 * np.mean([one.num_passed / one.num_judged for one in alarms]), abs=0.5001
+        )
+    auroc = re.search(
+        r"AUROC by predictive entropy: ([\d.]+) \(.*?\) for the CNN and ([\d.]+) \(.*?\) for the BNN", words
+    )
+    for model, shown in zip(("cnn", "bnn"), auroc.groups(), strict=True):
+        mean = np.mean([records[model, seed]["auroc_predictive_entropy"] for seed in SEEDS])
+        assert float(shown) == pytest.approx(mean, abs=5.1e-4)
+
+
+def test_the_whole_run_is_timed(words, records):
+    whole = [
+        np.mean([records[m, s]["train_seconds"] + records[m, s]["predict_seconds"] for s in SEEDS])
+        for m in ("bnn", "cnn")
+    ]
+    assert f"Training and answering take the BNN {whole[0] / whole[1]:.1f} times as long as the CNN" in words
+
+
+def test_the_differences_are_those_of_the_records_and_their_intervals_decide(words, records):
+    text = re.search(r"BNN minus CNN: (.*?)\. Not shown to differ: ([^.]*)\.", words)
+    gap = np.mean([records["bnn", seed]["nll"] - records["cnn", seed]["nll"] for seed in SEEDS])
+    for label, value, low, high in re.findall(
+        rf"([^;]+) is \+?({MINUS}?[\d.]+)(?: points)? \(({MINUS}?[\d.]+) to ({MINUS}?[\d.]+)\)", text[1]
+    ):
+        ends = [float(end.replace(MINUS, "-")) for end in (low, high)]
+        assert ends[0] > 0 or ends[1] < 0, label
+        if "NLL" in label:
+            assert float(value.replace(MINUS, "-")) == pytest.approx(gap, abs=5.1e-4)
+    assert "The rule: a model is advised if, with the most training images (40 images a class)" in words
+
+
+def test_more_images_are_read_from_the_curve(words):
+    assert re.search(r"To be as accurate as the BNN with 10 images a class \([\d.]+ %\), the CNN needs [\d.]+", words)
+
+
+def test_one_size_says_that_images_cannot_be_traded_and_one_seed_that_it_may_be_luck(tmp_path, make_run):
+    for model in ("cnn", "bnn"):
+        make_run(tmp_path, model, 5, 0, num_examples=60, has_images=False)
+    console = Console(record=True, width=400, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    words = read(write_report(tmp_path, console)).words
+    assert "cannot be said: that takes several sizes." in words
+    assert "This rests on one training of each: another one may say otherwise." in words
+    assert "an estimate, no promise." in words
+    headline = re.search(r"[^.]*\.[^.]*(?=This rests)", console.export_text())
+    assert headline is not None  # The same stands on the terminal.
+
+
+def headline(*measured: Measured) -> str:
+    ratios = {"run_seconds": TimeRatio(20.0, 10.0, 2.0, 2.0, 2)}
+    pair = SimpleNamespace(model="bnn", reference="cnn", time_ratios=lambda size: ratios)
+    return headline_words(decide(measured), pair, 5, 2)
+
+
+def measure(label: str, low: float, high: float, p_value: float) -> Measured:
+    return Measured(label, Interval((low + high) / 2, low, high), p_value, is_high_good=True)
+
+
+def test_headlines():
+    more, less = measure("AUROC", 0.06, 0.12, 0.001), measure("accuracy", -0.03, -0.01, 0.001)
+    perhaps, unclear = measure("AURC", 0.01, 0.03, 0.04), measure("ECE", -1.0, 1.0, 0.9)
+    assert (
+        headline(more, unclear)
+        == "Use the BNN: with 5 images a class it is better in AUROC, and shown to be worse in nothing."
+    )
+    assert (
+        headline(less)
+        == "Use the CNN: with 5 images a class it is better in accuracy, and shown to be worse in nothing."
+    )
+    assert headline(more, less).endswith("the BNN is better in AUROC, the CNN in accuracy.")
+    assert headline(perhaps, unclear) == (
+        "No advice: with 5 images a class the BNN seems better in AURC, but among 2 measures that may be luck. "
+        "The CNN takes less time."
+    )
+    assert headline(unclear) == (
+        "No difference between BNN and CNN is shown with 5 images a class, in any of 1 measures. The CNN takes less time."
+    )

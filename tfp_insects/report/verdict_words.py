@@ -1,0 +1,228 @@
+"""The verdict in words: what a person has to know to choose, each figure with its interval, and the rule."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from tfp_insects.compare.answers import WHOLE_RUN
+from tfp_insects.compare.comparison import Comparison
+from tfp_insects.compare.decision_shares import Shares, shares_of
+from tfp_insects.compare.learning_curve import images_needed
+from tfp_insects.compare.pair import Difference, Pair
+from tfp_insects.compare.verdict import Decision, Measured, decide
+from tfp_insects.metrics.bootstrap import Resampled
+from tfp_insects.metrics.metric import Metric
+from tfp_insects.metrics.metric_table import compared_metrics
+from tfp_insects.models.method_table import label_of
+from tfp_insects.report.sentences import images_sentence
+from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, seconds, times_as
+from tfp_insects.runs.run_set import RunSet
+
+AUROC = "auroc_predictive_entropy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What opens the page.
+
+    Attributes:
+        headline: What to use, in one or two sentences.
+        lines: What one decides by, with intervals: name and sentence.
+        rule: The rule of the headline, in one sentence; empty without one.
+    """
+
+    headline: str
+    lines: Sequence[tuple[str, str]]
+    rule: str = ""
+
+
+def make_verdict(study: RunSet, comparison: Comparison, pair: Pair) -> Verdict:
+    """Puts the choice between the twins into words, at the largest size that both have.
+
+    Raises:
+        InputError: A file of predictions cannot be read.
+    """
+    size = pair.sizes[-1]
+    seeds = pair.seeds(size)
+    models = (pair.reference, pair.model)
+    runs = [run for name in models for run in study.runs if (run.model, run.n_per_class) == (name, size)]
+    shares = shares_of([run for run in runs if run.seed in seeds])
+    decision = decide(measured(pair, size, shares))
+    lines = [
+        ("Left to the model", alone_sentence(shares, comparison, models, size)),
+        ("Strangers", strangers_sentence(shares, comparison, pair, size)),
+        ("Time", whole_time_sentence(pair, size)),
+        ("More images instead", more_images_sentence(comparison, pair)),
+        ("Differences", differences_sentence(decision, pair)),
+        ("Fewer images", smaller_sizes_sentence(pair)),
+    ]
+    headline = headline_words(decision, pair, size, len(seeds))
+    return Verdict(headline, [one for one in lines if one[1]], rule_sentence(decision, size))
+
+
+def measured(pair: Pair, size: int, shares: Shares | None) -> list[Measured]:
+    """All differences that count: those that tables show, and those of the shares that one decides by."""
+    differences = pair.differences(size)
+    found = [
+        _of_metric(metric, differences[metric.name])
+        for metric in compared_metrics()
+        if metric.better != "neither" and metric.name in differences
+    ]
+    if shares is None:
+        return found
+    kinds = (
+        ("share of images answered alone", shares.alone, True),
+        ("share of strangers that slip through", shares.passing, False),
+    )
+    return found + [_share(label, of[pair.model] - of[pair.reference], high) for label, of, high in kinds if of]
+
+
+def headline_words(decision: Decision, pair: Pair, size: int, num_seeds: int) -> str:
+    """What to use; with one seed, that it may be luck."""
+    first, second, where = label_of(pair.reference), label_of(pair.model), f"with {images_a_class(size)}"
+    ours, theirs = _labels(decision.model_better), _labels(decision.reference_better)
+    ratio = pair.time_ratios(size).get(WHOLE_RUN)
+    cheaper = f" The {first if ratio.ratio > 1 else second} takes less time." if ratio and ratio.ratio != 1 else ""
+    words = {
+        "model": f"Use the {second}: {where} it is better in {ours}, and shown to be worse in nothing.",
+        "reference": f"Use the {first}: {where} it is better in {theirs}, and shown to be worse in nothing.",
+        "both": f"It depends on what counts: {where} the {second} is better in {ours}, the {first} in {theirs}.",
+        "unsure": f"No advice: {where} {_seems(second, ours, first, theirs)}, but among {decision.num_measures} "
+        f"measures that may be luck.{cheaper}",
+        "none": f"No difference between {second} and {first} is shown {where}, in any of {decision.num_measures} "
+        f"measures.{cheaper}",
+    }[decision.choice]
+    one_seed = " This rests on one training of each: another one may say otherwise." if num_seeds == 1 else ""
+    return f"{words}{one_seed}"
+
+
+def rule_sentence(decision: Decision, size: int) -> str:
+    """The rule of `compare.verdict`."""
+    return (
+        f"The rule: a model is advised if, with the most training images ({images_a_class(size)}), it is better in at least "
+        f"one of {decision.num_measures} measures after Holm's correction for having looked at {decision.num_measures}, and "
+        "the other is better in none (95 % intervals that exclude zero)."
+    )
+
+
+def alone_sentence(shares: Shares | None, comparison: Comparison, models: Sequence[str], size: int) -> str:
+    """How many of 100 images each model answers alone."""
+    if shares is None:
+        figures = [comparison.figure(model, size, "coverage_at_5_risk").interval for model in models]
+        parts = [
+            f"the {label_of(model)} {number(100 * one.estimate, 0)} ({interval_words(one.low, one.high, 100.0, 0)})"
+            for model, one in zip(models, figures, strict=True)
+        ]
+        return (
+            f"With 5 % errors, of 100 images {enumerate_words(parts)} could be answered alone: an estimate, no promise."
+        )
+    if shares.risk is None:
+        return "No share of the images can be left to either model with any promise: there are too few test images."
+    start = f"With at most {number(100 * shares.risk, 0)} % errors (95 % confidence)"
+    lowest = " That is the lowest risk that both can keep." if shares.risk > 0.05 else ""
+    return f"{start}, of 100 images of known classes {_of_hundred(shares.alone)} alone.{lowest}"
+
+
+def strangers_sentence(shares: Shares | None, comparison: Comparison, pair: Pair, size: int) -> str:
+    """How many images of no known class slip through, and the AUROC; empty where none were given."""
+    models = (pair.reference, pair.model)
+    found = [
+        f"{number(one.estimate, 3)} ({interval_words(one.low, one.high, 1.0, 3)}) for the {label_of(model)}"
+        for model in models
+        if comparison.seeds(model, size, AUROC)
+        for one in [comparison.figure(model, size, AUROC).interval]
+    ]
+    if not found:
+        return ""
+    auroc = f"AUROC by predictive entropy: {enumerate_words(found)}."
+    if shares is None or not shares.passing:
+        return auroc
+    rate = number(100 * shares.false_alarm_rate, 0)
+    parts = [f"{_hundredths(one)} pass the {label_of(model)}" for model, one in shares.passing.items()]
+    return f"Of 100 images of no known class {enumerate_words(parts)}, at {rate} % false alarms. {auroc}"
+
+
+def whole_time_sentence(pair: Pair, size: int) -> str:
+    """How much longer training and answering take together."""
+    ratio = pair.time_ratios(size).get(WHOLE_RUN)
+    if ratio is None:
+        return ""
+    spread = (
+        f"; {number(ratio.lowest, 1)} to {number(ratio.highest, 1)} over {ratio.num_seeds} seeds"
+        if ratio.num_seeds > 1
+        else "; one run of each, so no interval"
+    )
+    return (
+        f"Training and answering take the {label_of(pair.model)} {times_as(ratio.ratio)} as long as the "
+        f"{label_of(pair.reference)} ({seconds(ratio.seconds)} against {seconds(ratio.reference_seconds)}{spread})."
+    )
+
+
+def more_images_sentence(comparison: Comparison, pair: Pair) -> str:
+    """How many images the first twin needs to be as accurate as the second, where several sizes were run."""
+    needed = images_needed(comparison, Pair(comparison, pair.reference, pair.model))
+    if not needed:
+        return "How many more labelled images would buy the same accuracy cannot be said: that takes several sizes."
+    return images_sentence(Pair(comparison, pair.reference, pair.model), needed[-2])
+
+
+def differences_sentence(decision: Decision, pair: Pair) -> str:
+    """Each difference that is shown, with its interval, and in one sentence what is not."""
+    shown = [*decision.model_better, *decision.reference_better]
+    parts = [f"{one.label} is {_size(one)}" for one in shown]
+    found = f"{label_of(pair.model)} minus {label_of(pair.reference)}: {'; '.join(parts)}. " if shown else ""
+    return f"{found}Not shown to differ: {_labels(decision.unclear)}." if decision.unclear else found.strip()
+
+
+def smaller_sizes_sentence(pair: Pair) -> str:
+    """What is shown at smaller sizes than the one of the verdict, by 95 % intervals; empty with one size."""
+    found = []
+    for size in pair.sizes[:-1]:
+        one = decide(measured(pair, size, None))
+        shown = ((pair.model, one.model_better), (pair.reference, one.reference_better))
+        parts = [f"the {label_of(name)} is better in {_labels(better)}" for name, better in shown if better]
+        found.append(f"With {images_a_class(size)} {enumerate_words(parts) if parts else 'no difference is shown'}.")
+    return " ".join(found)
+
+
+def _of_metric(metric: Metric, difference: Difference) -> Measured:
+    return Measured(
+        label=metric.plain_label,
+        interval=difference.interval,
+        p_value=difference.p_value,
+        is_high_good=metric.better == "high",
+        unit=metric.unit,
+        scale=metric.scale,
+        decimals=metric.decimals,
+    )
+
+
+def _share(label: str, difference: Resampled, is_high_good: bool) -> Measured:
+    return Measured(label, difference.interval(), difference.p_value(), is_high_good, "points", 100.0, 1)
+
+
+def _of_hundred(alone: Mapping[str, Resampled]) -> str:
+    return enumerate_words([f"the {label_of(model)} answers {_hundredths(one)}" for model, one in alone.items()])
+
+
+def _hundredths(share: Resampled) -> str:
+    interval = share.interval()
+    return f"{number(100 * interval.estimate, 0)} ({interval_words(interval.low, interval.high, 100.0, 0)})"
+
+
+def _seems(second: str, ours: str, first: str, theirs: str) -> str:
+    parts = [f"the {name} seems better in {labels}" for name, labels in ((second, ours), (first, theirs)) if labels]
+    return enumerate_words(parts)
+
+
+def _labels(measures: Sequence[Measured]) -> str:
+    return enumerate_words([one.label for one in measures]) if measures else ""
+
+
+def _size(one: Measured) -> str:
+    interval = one.interval
+    sign = "+" if interval.estimate > 0 else ""
+    unit = f" {one.unit}" if one.unit else ""
+    return (
+        f"{sign}{number(one.scale * interval.estimate, one.decimals)}{unit} "
+        f"({interval_words(interval.low, interval.high, one.scale, one.decimals)})"
+    )
