@@ -1,4 +1,4 @@
-"""Converts torchvision's AlexNet from a checkpoint of torch to an .npz file in Keras layout; torch is not needed.
+"""Converts a network's weights from a checkpoint of torch to an .npz file in Keras layout; torch is not needed.
 
 python scripts/convert_weights.py --input=alexnet-owt-7be5be79.pth --output=alexnet.npz
 """

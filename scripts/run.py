@@ -1,4 +1,4 @@
-"""Trains AlexNet and its Bayesian twin on few images of each class, and compares them.
+"""Trains a network and its Bayesian twin on few images of each class, and compares them.
 
 python scripts/run.py --model=bnn --n_per_class=500
 """

@@ -10,6 +10,7 @@ from tfp_insects.data.opening import open_source
 from tfp_insects.data.readers import insect_detect
 from tfp_insects.data.source import ImageSource, content_digests, fingerprint, select
 from tfp_insects.errors import InputError
+from tfp_insects.progress.work import OnWork
 
 IDS = ("ant/a.jpg", "ant/b.jpg", "bee/c.jpg")
 
@@ -94,7 +95,7 @@ def test_a_path_may_begin_with_the_home_folder(monkeypatch, tmp_path):
 def test_auto_is_insect_detect_where_it_is_prepared_else_drawn(monkeypatch, tmp_path):
     asked = []
 
-    def draw(num_per_class: int, seed: int, cache_dir: Path) -> ImageSource:
+    def draw(num_per_class: int, seed: int, cache_dir: Path, on_work: OnWork) -> ImageSource:
         asked.append((num_per_class, seed, cache_dir))
         return make_source(name="synthetic", drawn=True)
 

@@ -118,7 +118,7 @@ def test_an_unknown_choice_names_the_field():
 
 def test_every_image_is_told_of_bad_ones_too():
     seen = []
-    source = source_of([GOOD] * 127 + [b"", b"", b""])
+    source = source_of([GOOD] * 127 + [b"", b"", b""], num_bees=4)
     verify_images(source, "skip", lambda phase, units, of: seen.append((phase, units, of)))
     assert seen == [("verifying images", 64, 130), ("verifying images", 63, 130), ("verifying images", 3, 130)]
 

@@ -46,7 +46,14 @@ def test_metrics_stand_in_their_order() -> None:
         "aps_size_95",
         "aps_coverage_95",
     ]
-    assert [metric.name for metric in table_metrics()] == ["accuracy", "nll", "brier", "ece", "aurc", "coverage_at_5_risk"]
+    assert [metric.name for metric in table_metrics()] == [
+        "accuracy",
+        "nll",
+        "brier",
+        "ece",
+        "aurc",
+        "coverage_at_5_risk",
+    ]
     assert [metric.name for metric in ood_metrics()] == [
         "auroc_predictive_entropy",
         "fpr95_predictive_entropy",

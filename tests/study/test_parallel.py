@@ -45,6 +45,7 @@ def test_runs_in_other_processes_tell_of_all_their_work(
     keys = [RunKey("cnn", 4, seed) for seed in (0, 1)]
     now = [0.0]
     display = Display(Meter(Costs(), num_jobs=2, clock=lambda: now[0]), Console(quiet=True))
+    display.meter.is_planned = True
     plan_runs(display, keys, tiny_experiment.split, tiny_experiment.config, tmp_path, num_opened=10)
     running, shares = [], []
 

@@ -173,7 +173,7 @@ def assert_same_weights(first: tf_keras.Model, second: tf_keras.Model) -> None:
 
 
 def without_times(history: History) -> list[EpochRow]:
-    return [dataclasses.replace(row, seconds=0.0) for row in history.rows]
+    return [dataclasses.replace(row, seconds=0.0, validation_seconds=0.0) for row in history.rows]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """tf.data pipelines from a source's examples to batches of normalised images."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,13 +101,19 @@ def decoded_images(examples: Examples, image_size: int) -> tf.data.Dataset:
             yield examples.source.read(int(index))
 
     encoded = tf.data.Dataset.from_generator(read, output_signature=tf.TensorSpec([], tf.string))
-    return _mapped(encoded, lambda content: _decoded(content, image_size))
+    return _mapped(encoded, _decoder(image_size))
 
 
-@tf.function(autograph=False)
-def _decoded(content: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Traced once a size; traced for each data set, it took a third of a small run."""
-    return decode_image(content, image_size)
+@functools.cache
+def _decoder(image_size: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """From a file's bytes to a decoded image. Traced once a size; traced for each data set, it took a third of a small run.
+
+    It is traced in a graph of its own: a function keeps the graph around it for as long as it lives, and with the graph of
+    the process it would keep all images of the first run.
+    """
+    decode = tf.function(lambda content: decode_image(content, image_size), autograph=False)
+    with tf.Graph().as_default():
+        return decode.get_concrete_function(tf.TensorSpec([], tf.string))
 
 
 class StoredExamples:

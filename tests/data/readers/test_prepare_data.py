@@ -103,7 +103,7 @@ def test_another_zip_than_the_expected_one_is_not_kept(archive, tmp_path, url):
 
 def test_without_network(tmp_path, https_server, url):
     https_server.server_close()
-    with pytest.raises(InputError, match=r"insects\.zip: the download failed .*refused.*name its path"):
+    with pytest.raises(InputError, match=r"insects\.zip: the download failed .*(refused|reset).*name its path"):
         preparation.prepare_insect_detect(None, tmp_path, preparation.ARCHIVE_MD5, accept_terms=True, url=url)
 
 

@@ -1,5 +1,6 @@
 """EfficientNet-Lite0 as a network of this project: its parts, its widths and its twin."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import tf_keras
 from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.dropout import SeededDropout
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.bayes.priors import Prior, Variational
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
 from tfp_insects.models.architecture_table import find_architecture
@@ -37,8 +39,8 @@ def narrow() -> tf_keras.Model:
 
 def make_twin(weights: dict[str, np.ndarray], noise_multiplier: float) -> tf_keras.Model:
     """The twin, with a head of another start than zero."""
-    pretrained = {"prior": {"kind": "pretrained"}, "posterior_ratio": 0.1, "noise_multiplier": noise_multiplier}
-    head = {**pretrained, "prior": {"kind": "normal"}}
+    pretrained = Variational(Prior("pretrained"), posterior_ratio=0.1, noise_multiplier=noise_multiplier)
+    head = dataclasses.replace(pretrained, prior=Prior("normal"))
     twin = build_bnn(NARROW, Bayesian("all", pretrained, head), 40, seed=0)
     start_at(twin, weights, LITE)
     twin.get_layer("fc").centre_on(weights["fc/kernel"], weights["fc/bias"])

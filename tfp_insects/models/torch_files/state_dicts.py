@@ -70,19 +70,22 @@ def _dict(value: Any) -> Mapping[str | int, Any]:
 
 def _without_wrappers(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
     """Takes wrappers out of names; tensors outside the model, such as a loss's class weights, are left out with them."""
+    if len({_without_parts(name) for name in tensors}) < len(tensors):  # Without wrappers two names are one.
+        return dict(tensors)
     for wrapper in _WRAPPED_ANYWHERE:  # What is beside a whole model is of its wrapper, as AveragedModel's n_averaged.
         wrapped = {name: tensor for name, tensor in tensors.items() if name.startswith(f"{wrapper}.")}
         tensors = wrapped or tensors
-    plain = {".".join(part for part in name.split(".") if part not in _WRAPPED_ANYWHERE): name for name in tensors}
-    if len(plain) < len(tensors):  # Without wrappers two names are one.
-        return dict(tensors)
-    named = {name: tensors[stored] for name, stored in plain.items()}
+    named = {_without_parts(name): tensor for name, tensor in tensors.items()}
     while True:
         first = {name.partition(".")[0] for name in named if "." in name} & set(_WRAPPED_FIRST)
         if len(first) != 1:
             return named
         prefix = f"{first.pop()}."
         named = {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
+
+
+def _without_parts(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in _WRAPPED_ANYWHERE)
 
 
 def _describe(value: Any) -> str:
