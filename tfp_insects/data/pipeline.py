@@ -1,7 +1,6 @@
 """tf.data pipelines from a source's examples to batches of normalised images."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,19 +100,8 @@ def decoded_images(examples: Examples, image_size: int) -> tf.data.Dataset:
             yield examples.source.read(int(index))
 
     encoded = tf.data.Dataset.from_generator(read, output_signature=tf.TensorSpec([], tf.string))
-    return _mapped(encoded, _decoder(image_size))
-
-
-@functools.cache
-def _decoder(image_size: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """From a file's bytes to a decoded image. Traced once a size; traced for each data set, it took a third of a small run.
-
-    It is traced in a graph of its own: a function keeps the graph around it for as long as it lives, and with the graph of
-    the process it would keep all images of the first run.
-    """
-    decode = tf.function(lambda content: decode_image(content, image_size), autograph=False)
-    with tf.Graph().as_default():
-        return decode.get_concrete_function(tf.TensorSpec([], tf.string))
+    # Traced for each data set: a function that outlives it would keep the pipeline's Python functions, and so all images.
+    return _mapped(encoded, lambda content: decode_image(content, image_size))
 
 
 class StoredExamples:
