@@ -82,7 +82,10 @@ def test_the_whole_run_is_timed(words, records):
         np.mean([records[m, s]["train_seconds"] + records[m, s]["predict_seconds"] for s in SEEDS])
         for m in ("bnn", "cnn")
     ]
-    assert f"Training and answering take the BNN {whole[0] / whole[1]:.1f} times as long as the CNN" in words
+    assert (
+        f"A whole run, with training and all answers, takes the BNN {whole[0] / whole[1]:.1f} times as long as the CNN"
+        in words
+    )
 
 
 def test_the_differences_are_those_of_the_records_and_their_intervals_decide(words, records):

@@ -152,8 +152,8 @@ def whole_time_sentence(pair: Pair, size: int) -> str:
         else "; one run of each, so no interval"
     )
     return (
-        f"Training and answering take the {label_of(pair.model)} {times_as(ratio.ratio)} as long as the "
-        f"{label_of(pair.reference)} ({seconds(ratio.seconds)} against {seconds(ratio.reference_seconds)}{spread})."
+        f"A whole run, with training and all answers, takes the {label_of(pair.model)} {times_as(ratio.ratio)} as long as "
+        f"the {label_of(pair.reference)} ({seconds(ratio.seconds)} against {seconds(ratio.reference_seconds)}{spread})."
     )
 
 
