@@ -12,6 +12,7 @@ from tfp_insects.data.split import Split
 from tfp_insects.models.architecture import NetworkSpec
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.cnn import build_cnn
+from tfp_insects.models.initial_weights import weights_of
 from tfp_insects.progress.costs import Costs
 from tfp_insects.progress.meter import Meter
 from tfp_insects.progress.work import OnWork, Part
@@ -62,11 +63,14 @@ def _run_a_little(key: RunKey, experiment: Experiment, costs: Costs) -> None:
     config = experiment.config.replaced(
         {"training.epochs": NUM_EPOCHS, "training.batch_size": batch_size, "training.min_steps_per_epoch": 1}
     )
+    parts = work_of_run(few, experiment.split, config)
     meter = Meter(costs)
-    meter.plan(few.name, work_of_run(few, experiment.split, config), is_alone=True)
+    meter.plan(few.name, parts, is_alone=True)
     with tempfile.TemporaryDirectory() as workdir:
         meter.start(few.name)
         OneRun(few, dataclasses.replace(experiment, config=config), Path(workdir), _teller(meter, few.name)).run()
+    for name in {name for part in parts for name in (part.key, part.start_key) if name and not costs.is_known(name)}:
+        costs.learn(name, 0.0, 1.0)  # Planned, but not to be done here, such as features that are not frozen after all.
 
 
 def _teller(meter: Meter, name: str) -> OnWork:
@@ -90,9 +94,4 @@ def any_weights(config: RunConfig, num_classes: int) -> dict[str, np.ndarray]:
     """Weights of the right shapes; what they are does not change what a step costs."""
     architecture, model = architecture_of(config), config.model
     spec = NetworkSpec(architecture, num_classes, model.image_size, model.width_multiplier, "float32")
-    return {
-        f"{layer.name}/{kind}": np.asarray(weight, np.float32)
-        for layer in build_cnn(spec, 0, 0.0).layers
-        if hasattr(layer, "kernel")
-        for kind, weight in zip(("kernel", "bias"), layer.get_weights(), strict=True)
-    }
+    return weights_of(build_cnn(spec, 0, 0.0))
