@@ -63,3 +63,17 @@ def test_the_other_direction_is_the_other_model() -> None:
     assert decide([WORSE]).reference_better == [WORSE]
     assert decide([BETTER]).model_better == [BETTER]
     assert decide([UNCLEAR]).unclear == [UNCLEAR]
+
+
+@pytest.mark.parametrize(
+    ("measured", "guessing", "choice"),
+    [
+        ([BETTER], ["model"], "neither"),
+        ([BETTER], ["reference"], "model"),
+        ([WORSE], ["reference"], "neither"),
+        ([UNCLEAR], ["model", "reference"], "neither"),
+        ([UNCLEAR], ["model"], "none"),
+    ],
+)
+def test_no_model_is_advised_that_may_be_guessing(measured: list[Measured], guessing: list, choice: str) -> None:
+    assert decide(measured, guessing).choice == choice

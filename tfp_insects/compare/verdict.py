@@ -1,18 +1,20 @@
 """Which of two models to use, by one rule.
 
-A model is advised where it is better in at least one measure, after Holm's correction (1979) for the number of measures that
-were looked at, and the other is better in none, not even without the correction. Measures are all those whose differences
-the page shows, so that none is chosen after having looked. Holm's correction holds however they depend on each other.
+A model is advised where it is right more often than by guessing, is better in at least one measure, after Holm's correction
+(1979) for the number of measures that were looked at, and the other is better in none, not even without the correction.
+Measures are all those whose differences the page shows, so that none is chosen after having looked. Holm's correction holds however
+they depend on each other.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from tfp_insects.metrics.bootstrap import Interval
 
 LEVEL = 0.05
-Choice = Literal["model", "reference", "both", "unsure", "none"]
+Side = Literal["model", "reference"]
+Choice = Literal["model", "reference", "both", "unsure", "none", "neither"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Decision:
 
     Attributes:
         choice: `model` or `reference`: use it. `both`: each is better in something. `unsure`: differences are shown, but
-            among so many measures they may be luck. `none`: no difference is shown in any.
+            among so many measures they may be luck. `none`: no difference is shown in any. `neither`: the one to be
+            advised, or both, may as well be guessing.
         model_better: Measures in which the model is shown to be better.
         reference_better: The same of the reference.
         unclear: Measures in which no difference is shown.
@@ -66,8 +69,13 @@ class Decision:
         return len(self.model_better) + len(self.reference_better) + len(self.unclear)
 
 
-def decide(measured: Sequence[Measured]) -> Decision:
-    """Applies the rule of this module."""
+def decide(measured: Sequence[Measured], guessing: Collection[Side] = ()) -> Decision:
+    """Applies the rule of this module.
+
+    Args:
+        measured: All measures that are looked at.
+        guessing: Which of the two are not shown to be right more often than by guessing.
+    """
     ours, theirs, unclear = ([one for one in measured if one.favours == sign] for sign in (1, -1, 0))
     is_sure = holm([one.p_value for one in measured])
     any_sure = any(sure and one.favours for one, sure in zip(measured, is_sure, strict=True))
@@ -75,6 +83,8 @@ def decide(measured: Sequence[Measured]) -> Decision:
     if ours or theirs:
         choice = "both" if ours and theirs else "model" if ours else "reference"
         choice = choice if any_sure else "unsure"
+    if choice in guessing or len(set(guessing)) == 2:
+        choice = "neither"
     return Decision(choice, ours, theirs, unclear)
 
 

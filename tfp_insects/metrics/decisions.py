@@ -29,7 +29,9 @@ def resampled_answered_alone(
     """
     accepts = (confidence[:, np.newaxis] >= thresholds).astype(np.float64)
     weights = counts.astype(np.float64)
-    accepted, errors = weights @ accepts, weights @ (accepts * ~correct[:, np.newaxis])
+    # Products of floats are fast, and exact for whole numbers; the binomial wants these as integers.
+    accepted = (weights @ accepts).astype(np.int64)
+    errors = (weights @ (accepts * ~correct[:, np.newaxis])).astype(np.int64)
     is_kept = special.bdtr(errors, accepted, risk) <= 1.0 - CONFIDENCE_LEVEL
     rows = np.zeros((len(counts), 1))
     num_kept = np.argmin(np.concatenate([is_kept, rows.astype(bool)], axis=1), axis=1)

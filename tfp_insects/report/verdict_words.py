@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from tfp_insects.compare.answers import WHOLE_RUN
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.decision_shares import Shares, shares_of
-from tfp_insects.compare.learning_curve import images_needed
+from tfp_insects.compare.learning_curve import ACCURACY, images_needed
 from tfp_insects.compare.pair import Difference, Pair
-from tfp_insects.compare.verdict import Decision, Measured, decide
+from tfp_insects.compare.verdict import Decision, Measured, Side, decide
 from tfp_insects.metrics.bootstrap import Resampled
 from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import compared_metrics
@@ -46,7 +46,10 @@ def make_verdict(study: RunSet, comparison: Comparison, pair: Pair) -> Verdict:
     models = (pair.reference, pair.model)
     runs = [run for name in models for run in study.runs if (run.model, run.n_per_class) == (name, size)]
     shares = shares_of([run for run in runs if run.seed in seeds])
-    decision = decide(measured(pair, size, shares))
+    sides: tuple[tuple[Side, str], ...] = (("model", pair.model), ("reference", pair.reference))
+    chance = 1.0 / len(study.class_names)
+    guessing = [side for side, name in sides if comparison.figure(name, size, ACCURACY).interval.low <= chance]
+    decision = decide(measured(pair, size, shares), guessing)
     lines = [
         ("Left to the model", alone_sentence(shares, comparison, models, size)),
         ("Strangers", strangers_sentence(shares, comparison, pair, size)),
@@ -88,6 +91,8 @@ def headline_words(decision: Decision, pair: Pair, size: int, num_seeds: int) ->
         "both": f"It depends on what counts: {where} the {second} is better in {ours}, the {first} in {theirs}.",
         "unsure": f"No advice: {where} {_seems(second, ours, first, theirs)}, but among {decision.num_measures} "
         f"measures that may be luck.{cheaper}",
+        "neither": f"Use neither yet: {where} what would be advised is not shown to be right more often than by "
+        "guessing. More images, pretrained weights or more epochs may help.",
         "none": f"No difference between {second} and {first} is shown {where}, in any of {decision.num_measures} "
         f"measures.{cheaper}",
     }[decision.choice]
@@ -100,7 +105,7 @@ def rule_sentence(decision: Decision, size: int) -> str:
     return (
         f"The rule: a model is advised if, with the most training images ({images_a_class(size)}), it is better in at least "
         f"one of {decision.num_measures} measures after Holm's correction for having looked at {decision.num_measures}, and "
-        "the other is better in none (95 % intervals that exclude zero)."
+        "the other is better in none (95 % intervals that exclude zero); and if it is right more often than by guessing."
     )
 
 
