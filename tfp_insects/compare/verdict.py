@@ -2,8 +2,8 @@
 
 A model is advised where it is right more often than by guessing, is better in at least one measure, after Holm's correction
 (1979) for the number of measures that were looked at, and the other is better in none, not even without the correction.
-Measures are all those whose differences the page shows, so that none is chosen after having looked. Holm's correction holds however
-they depend on each other.
+Measures are all those whose differences the page shows, so that none is chosen after having looked. Holm's correction
+holds however they depend on each other.
 """
 
 import dataclasses
