@@ -216,7 +216,7 @@ def _hundredths(share: Resampled) -> str:
 
 def _seems(second: str, ours: str, first: str, theirs: str) -> str:
     parts = [f"the {name} seems better in {labels}" for name, labels in ((second, ours), (first, theirs)) if labels]
-    return enumerate_words(parts)
+    return enumerate_words(parts) if parts else ""
 
 
 def _labels(measures: Sequence[Measured]) -> str:
