@@ -41,8 +41,8 @@ def test_claims_what_the_interval_shows():
     assert quality_sentence(twins({50: found}), 50) == (
         "With 50 images a class the BNN is 1.9 points more accurate than the CNN (95 % interval 0.4 to 3.3). "
         "Its NLL is 0.067 nats lower (0.010 to 0.120). "
-        "No difference is shown in Brier score (−0.010 to 0.010), ECE (−1.0 to 1.0 points) and AURC (−1.0 to 1.0 "
-        "points)."
+        "No difference is shown in Brier score (−0.010 to 0.010), ECE (−1.0 to 1.0 points), AURC (−1.0 to 1.0 "
+        "points) and coverage at 5 % risk (−1.0 to 1.0 points)."
     )
 
 
@@ -128,3 +128,11 @@ def test_a_metric_of_the_table_that_a_pair_lacks_is_not_spoken_of():
     text = quality_sentence(SimpleNamespace(**{**vars(one), "differences": lambda size: without}), 5)
     assert "ECE" in text
     assert "AURC" not in text
+
+
+def test_images_of_no_known_class_are_spoken_of_where_they_were_given():
+    one = twins({5: {}})
+    auroc = Difference("auroc_predictive_entropy", Interval(0.095, 0.06, 0.13), 1)
+    asked = {**one.differences(5), auroc.metric: auroc}
+    text = quality_sentence(SimpleNamespace(**{**vars(one), "differences": lambda size: asked}), 5)
+    assert "Its AUROC, predictive entropy is 0.095 higher (0.060 to 0.130)." in text

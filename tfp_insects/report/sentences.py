@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tfp_insects.compare.answers import WHOLE_RUN
 from tfp_insects.compare.learning_curve import Doubling, ImagesNeeded
 from tfp_insects.compare.pair import Difference, Pair, TimeRatio
-from tfp_insects.metrics.metric_table import find_metric, table_metrics
+from tfp_insects.metrics.metric_table import compared_metrics, find_metric
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.wording import (
     enumerate_words,
@@ -40,7 +40,7 @@ def quality_sentence(pair: Pair, n_per_class: int) -> str:
     """How the twins differ at one size, each metric with its interval."""
     first, second = label_of(pair.reference), label_of(pair.model)
     differences = pair.differences(n_per_class)
-    found = {one.name: differences[one.name] for one in table_metrics() if one.name in differences}
+    found = {one.name: differences[one.name] for one in compared_metrics() if one.name in differences}
     accuracy = found.pop("accuracy")
     start = f"With {images_a_class(n_per_class)} "
     sign = shown_sign(accuracy.interval)
