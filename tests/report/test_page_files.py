@@ -86,7 +86,7 @@ def test_a_variant_stands_for_the_twin(make_run, tmp_path):
     text = Text(page_without_pictures(tmp_path))
     assert "nothing is compared here" not in text.words
     assert "BNN-head" in text.words
-    assert "What does it cost in time?" in text.words
+    assert "What does it cost?" in text.words
 
 
 def test_an_empty_workdir_is_left_empty(tmp_path):

@@ -18,6 +18,7 @@ from tfp_insects.report.wording import enumerate_words, images_a_class, interval
 from tfp_insects.runs.run_set import RunSet
 
 AUROC = "auroc_predictive_entropy"
+TIME_NOISE = 0.1  # A difference in time that a shared machine makes.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,8 @@ def headline_words(decision: Decision, pair: Pair, size: int, num_seeds: int) ->
     first, second, where = label_of(pair.reference), label_of(pair.model), f"with {images_a_class(size)}"
     ours, theirs = _labels(decision.model_better), _labels(decision.reference_better)
     ratio = pair.time_ratios(size).get(WHOLE_RUN)
-    cheaper = f" The {first if ratio.ratio > 1 else second} takes less time." if ratio and ratio.ratio != 1 else ""
+    is_noise = ratio is None or abs(ratio.ratio - 1.0) < TIME_NOISE
+    cheaper = "" if is_noise or ratio is None else f" The {first if ratio.ratio > 1 else second} takes less time."
     words = {
         "model": f"Use the {second}: {where} it is better in {ours}, and shown to be worse in nothing.",
         "reference": f"Use the {first}: {where} it is better in {theirs}, and shown to be worse in nothing.",
