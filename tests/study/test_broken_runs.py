@@ -91,7 +91,7 @@ def test_a_signal_in_the_middle_of_an_epoch(tiny_experiment: Experiment, expecte
     assert len((KEY.directory(tmp_path) / "history.csv").read_text().splitlines()) == 3
     steps: list[int] = []
     assert run_safely(KEY, lambda: tiny_experiment, tmp_path, on_step(lambda: steps.append(1))).failure is None
-    assert len(steps) == 6  # Four are told at once, two are left.
+    assert len(steps) == 2  # Those of the third epoch.
     np.testing.assert_array_equal(probabilities(tmp_path), expected)
     assert json.loads((KEY.directory(tmp_path) / "record.json").read_text())["best_epoch"] > 0
 
