@@ -169,6 +169,14 @@ class Architecture(abc.ABC):
                 field="model.image_size",
             )
 
+    def require_published_width(self, width_multiplier: float) -> None:
+        """Raises `InputError` for a width that the published weights are not of, where these are of 1 alone."""
+        if width_multiplier != 1.0:
+            raise InputError(
+                f"model.width_multiplier={width_multiplier:g}: there are published weights of {self.label} for 1 alone",
+                field="model.width_multiplier",
+            )
+
     @property
     def input_statistics(self) -> ImageStatistics:
         """By which images are normalised for the pretrained network, or for layers that normalise them themselves."""

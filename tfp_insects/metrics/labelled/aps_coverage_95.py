@@ -1,21 +1,5 @@
 """Coverage of the prediction sets that are to hold the true class in 95 % of cases, by APS."""
 
-from functools import partial
+from tfp_insects.metrics.set_metrics import APS, coverage_metric
 
-from tfp_insects.metrics.conformal import aps_scores
-from tfp_insects.metrics.cross_conformal import resampled_set_coverage
-from tfp_insects.metrics.metric import LabelledMetric
-
-METRIC = LabelledMetric(
-    name="aps_coverage_95",
-    label="coverage of APS sets at 95 %",
-    short="APS cov95",
-    description="share of test images whose APS prediction set, calibrated on the others for 95 %, holds their class",
-    unit="points",
-    scale=100.0,
-    decimals=1,
-    better="neither",
-    shown="files",
-    order=175,
-    statistic=lambda draws: partial(resampled_set_coverage, aps_scores(draws.mean), draws.labels, coverage=0.95),
-)
+METRIC = coverage_metric(APS, 95, order=175)

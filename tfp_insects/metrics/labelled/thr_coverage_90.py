@@ -1,21 +1,5 @@
 """Coverage of the prediction sets that are to hold the true class in 90 % of cases, by THR."""
 
-from functools import partial
+from tfp_insects.metrics.set_metrics import THR, coverage_metric
 
-from tfp_insects.metrics.conformal import thr_scores
-from tfp_insects.metrics.cross_conformal import resampled_set_coverage
-from tfp_insects.metrics.metric import LabelledMetric
-
-METRIC = LabelledMetric(
-    name="thr_coverage_90",
-    label="coverage of THR sets at 90 %",
-    short="THR cov90",
-    description="share of test images whose THR prediction set, calibrated on the others for 90 %, holds their class",
-    unit="points",
-    scale=100.0,
-    decimals=1,
-    better="neither",
-    shown="files",
-    order=145,
-    statistic=lambda draws: partial(resampled_set_coverage, thr_scores(draws.mean), draws.labels, coverage=0.9),
-)
+METRIC = coverage_metric(THR, 90, order=145)

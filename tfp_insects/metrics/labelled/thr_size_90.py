@@ -1,19 +1,5 @@
 """Size of the prediction sets that hold the true class in 90 % of cases, by THR."""
 
-from functools import partial
+from tfp_insects.metrics.set_metrics import THR, size_metric
 
-from tfp_insects.metrics.conformal import thr_scores
-from tfp_insects.metrics.cross_conformal import resampled_set_size
-from tfp_insects.metrics.metric import LabelledMetric
-
-METRIC = LabelledMetric(
-    name="thr_size_90",
-    label="size of THR sets at 90 %",
-    short="THR 90",
-    description="mean number of classes in THR prediction sets that hold the true class with a probability of 90 %",
-    unit="classes",
-    better="low",
-    shown="files",
-    order=140,
-    statistic=lambda draws: partial(resampled_set_size, thr_scores(draws.mean), draws.labels, coverage=0.9),
-)
+METRIC = size_metric(THR, 90, order=140)

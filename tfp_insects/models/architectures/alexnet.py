@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfp_insects.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from tfp_insects.errors import InputError
 from tfp_insects.models.alexnet import table, weights_layout
 from tfp_insects.models.architecture import Architecture, ImageStatistics, MakeDropout, NetworkSpec
 from tfp_insects.models.pretrained_files import imagenet_weights, load_pretrained
@@ -43,11 +42,7 @@ class AlexNet(Architecture):
 
     def published_weights(self, cache_dir: Path, width_multiplier: float = 1.0) -> dict[str, np.ndarray]:
         """Downloads torchvision's file, or finds it in the cache."""
-        if width_multiplier != 1.0:
-            raise InputError(
-                f"model.width_multiplier={width_multiplier:g}: torchvision has weights of AlexNet for 1 alone",
-                field="model.width_multiplier",
-            )
+        self.require_published_width(width_multiplier)
         return load_pretrained(imagenet_weights(cache_dir, URL, SHA256), self)
 
     def convert_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

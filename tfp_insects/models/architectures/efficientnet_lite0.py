@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfp_insects.errors import InputError
 from tfp_insects.models.architecture import Architecture, ImageStatistics, MakeDropout, NetworkSpec
 from tfp_insects.models.efficientnet_lite import table, weights_layout
 from tfp_insects.models.pretrained_files import load_pretrained
@@ -56,11 +55,7 @@ class EfficientNetLite0(Architecture):
     def published_weights(self, cache_dir: Path, width_multiplier: float = 1.0) -> dict[str, np.ndarray]:
         """Reads them in the package that the extra `lite` installs."""
         del cache_dir
-        if width_multiplier != 1.0:
-            raise InputError(
-                f"model.width_multiplier={width_multiplier:g}: there are published weights of EfficientNet-Lite0 for 1 alone",
-                field="model.width_multiplier",
-            )
+        self.require_published_width(width_multiplier)
         return load_pretrained(packaged_weights(PACKAGE), self)
 
     def convert_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
