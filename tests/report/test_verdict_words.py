@@ -41,7 +41,7 @@ def records(grid_workdir):
 
 
 def test_images_answered_alone_are_those_of_the_promise(words, calibrations):
-    risk = int(re.search(r"With at most (\d+) % errors \(95 % confidence\), of 100 images", words)[1]) / 100
+    risk = int(re.search(r"With at most (\d+) % errors(?: \(95 % confidence\))?, of 100 images", words)[1]) / 100
     found = re.search(
         r"the CNN answers (\d+) \((\d+) to (\d+)\) and the BNN answers (\d+) \((\d+) to (\d+)\) alone", words
     )
@@ -59,6 +59,8 @@ def test_images_answered_alone_are_those_of_the_promise(words, calibrations):
         assert not any(possible(0.05))
         assert not all(possible(risk - 0.01))
         assert "That is the lowest risk that both can keep." in words
+        assert "so the confidence is below the 95 % of a risk that is chosen beforehand" in words
+    assert ("% errors (95 % confidence), of 100" in words) == (risk == 0.05)
 
 
 def test_strangers_are_those_that_pass_the_alarms(words, calibrations, records):

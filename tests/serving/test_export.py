@@ -192,7 +192,7 @@ def test_what_would_be_needed_is_said_where_nothing_can_be_accepted(run_of: Get,
         "More test images would not help" if needed is None else f"About {needed:,} test images would be needed."
     )
     assert help_text in text
-    assert f"A risk of {100 * accepted['lowest_risk']:g}% can be had." in text
+    assert f"A risk of {100 * accepted['lowest_risk']:g}% can be had, with less confidence" in text
     again = export_run(run_of("cnn"), tmp_path / "insects", None, risk=accepted["lowest_risk"])
     assert again.card["accepted"]["threshold"] is not None
 

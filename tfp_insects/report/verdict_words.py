@@ -124,9 +124,14 @@ def alone_sentence(shares: Shares | None, comparison: Comparison, models: Sequen
         )
     if shares.risk is None:
         return "No share of the images can be left to either model with any promise: there are too few test images."
-    start = f"With at most {number(100 * shares.risk, 0)} % errors (95 % confidence)"
-    lowest = " That is the lowest risk that both can keep." if shares.risk > 0.05 else ""
-    return f"{start}, of 100 images of known classes {_of_hundred(shares.alone)} alone.{lowest}"
+    start = f"With at most {number(100 * shares.risk, 0)} % errors"
+    answers = f"of 100 images of known classes {_of_hundred(shares.alone)} alone."
+    if shares.risk <= 0.05:
+        return f"{start} (95 % confidence), {answers}"
+    return (
+        f"{start}, {answers} That is the lowest risk that both can keep. It was looked for on these images, so the "
+        "confidence is below the 95 % of a risk that is chosen beforehand."
+    )
 
 
 def strangers_sentence(shares: Shares | None, comparison: Comparison, pair: Pair, size: int) -> str:

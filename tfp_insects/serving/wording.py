@@ -109,7 +109,10 @@ def _what_would_help(card: Card) -> str:
         if needed is None
         else f"About {needed:,} test images would be needed."
     )
-    return images if lowest is None else f"{images} A risk of {_per_cent(lowest)} can be had."
+    if lowest is None:
+        return images
+    had = f"A risk of {_per_cent(lowest)} can be had"
+    return f"{images} {had}, with less confidence, since these images were looked at for it."
 
 
 def _accuracy_without_promise(summary: Summary, card: Card) -> str:
