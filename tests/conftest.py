@@ -2,6 +2,9 @@
 
 import gc
 import signal
+import sys
+
+import pytest
 
 pytest_plugins = [
     "fixtures.https_servers",
@@ -17,6 +20,13 @@ pytest_plugins = [
 # Whoever starts the tests in the background may have signals ignored, which all processes that tests start would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Lets weights that a test leaves to chance be the same in each run, whatever ran before."""
+    if tf_keras := sys.modules.get("tf_keras"):
+        tf_keras.utils.set_random_seed(0)
 
 
 def pytest_collection_finish() -> None:
