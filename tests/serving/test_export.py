@@ -181,6 +181,27 @@ def test_draws_and_risk_are_fixed_at_export(run_of: Get, tmp_path: Path) -> None
     assert export.card["limits"][-1].endswith("the export answers with 3 by moments.")
 
 
+def test_sets_of_classes_are_promised_and_given_where_they_are_asked_for(
+    run_of: Get, runs: Any, tmp_path: Path
+) -> None:
+    export = export_run(run_of("cnn"), tmp_path / "insects", None, risk=0.05, set_coverage=0.9)
+    rule, test = export.card["prediction_sets"], open_run(run_of("cnn")).test
+    assert (rule["coverage"], rule["num_examples"]) == (0.9, 160)
+    assert "Prediction sets hold the true class of 90% of images of the known classes" in describe(export)
+    # The images that the run was tested on, which have no noise here: their sets hold what they were calibrated for.
+    answers = LoadedModel(export.version).answer(runs.images(160, seed=2))
+    names = runs.class_names
+    held = [names[label] in (answer.prediction_set or ()) for label, answer in zip(test.labels, answers, strict=True)]
+    assert np.mean(held) >= 0.9
+    assert np.mean([len(answer.prediction_set or ()) for answer in answers]) == pytest.approx(rule["mean_size"])
+    assert all((answer.prediction_set or ("",))[0] == answer.predicted_class for answer in answers)
+
+
+def test_without_asking_there_are_no_sets(version_of: Get, runs: Any) -> None:
+    assert json.loads((version_of("cnn") / "model_card.json").read_text())["prediction_sets"] is None
+    assert LoadedModel(version_of("cnn")).answer(runs.images(1))[0].prediction_set is None
+
+
 def test_what_would_be_needed_is_said_where_nothing_can_be_accepted(run_of: Get, tmp_path: Path) -> None:
     export = export_run(run_of("cnn"), tmp_path / "insects", None, risk=0.01)
     accepted = export.card["accepted"]

@@ -16,7 +16,7 @@ ANSWERS = [
     Answer("ant", 0.875, 1.5, 1.25, 0.25, True),
     Answer("bee", 0.5, 1.0, 0.5, 0.5, False, unknown=True),
     Answer(error="Neither JPEG, nor PNG."),
-    Answer("wasp", 0.25, 2.0, 2.0, 0.0, False, unknown=False),
+    Answer("wasp", 0.25, 2.0, 2.0, 0.0, False, unknown=False, prediction_set=("wasp", 'bee, "wild"', "käfer")),
     Answer("ant", 1.0, 0.0, 0.0, 0.0, True),
 ]
 
@@ -46,15 +46,16 @@ def test_the_table_is_plain_csv(path: Path) -> None:
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         header, *rows = csv.reader(file)
     assert tuple(header) == COLUMNS
-    assert rows[0] == ["ant/1.jpg", "ant", "0.875", "1.5", "1.25", "0.25", "true", "", ""]
-    assert [row[-2] for row in rows] == ["", "true", "", "false", ""]
-    assert rows[2] == ["two\nlines.jpg", "", "", "", "", "", "", "", "Neither JPEG, nor PNG."]
+    assert rows[0] == ["ant/1.jpg", "ant", "0.875", "1.5", "1.25", "0.25", "true", "", "", ""]
+    assert [row[-3] for row in rows] == ["", "true", "", "false", ""]
+    assert [row[-2] for row in rows] == ["", "", "", '["wasp", "bee, \\"wild\\"", "käfer"]', ""]
+    assert rows[2] == ["two\nlines.jpg", "", "", "", "", "", "", "", "", "Neither JPEG, nor PNG."]
 
 
 def test_a_table_that_was_begun_without_an_alarm_is_read_and_continued_as_it_was(path: Path) -> None:
     path.parent.mkdir()
     path.with_name("predictions.csv.json").write_text(json.dumps(ORIGIN))
-    old = [",".join(OLD_COLUMNS), "ant/1.jpg,ant,0.875,1.5,1.25,0.25,true,", "bee.jpg,,,,,,,Neither JPEG nor PNG."]
+    old = [",".join(OLD_COLUMNS[1]), "ant/1.jpg,ant,0.875,1.5,1.25,0.25,true,", "bee.jpg,,,,,,,Neither JPEG nor PNG."]
     path.write_text("\n".join(old) + "\n")
     with open_table(path, ORIGIN) as table:
         table.append(
@@ -64,6 +65,17 @@ def test_a_table_that_was_begun_without_an_alarm_is_read_and_continued_as_it_was
     assert path.read_text().splitlines() == [*old, "fly.jpg,fly,0.5,1,0.5,0.5,false,", "bad.jpg,,,,,,,bad"]
     assert [answer.unknown for _, answer in rows] == [None] * 4
     assert rows[0] == ("ant/1.jpg", ANSWERS[0])
+
+
+def test_a_table_that_was_begun_without_sets_is_continued_as_it_was(path: Path) -> None:
+    path.parent.mkdir()
+    path.with_name("predictions.csv.json").write_text(json.dumps(ORIGIN))
+    old = [",".join(OLD_COLUMNS[0]), "ant/1.jpg,ant,0.875,1.5,1.25,0.25,true,,"]
+    path.write_text("\n".join(old) + "\n")
+    with open_table(path, ORIGIN) as table:
+        table.append(["fly.jpg"], [Answer("fly", 0.5, 1.0, 0.5, 0.5, False, True, prediction_set=("fly", "bee"))])
+        assert next(table.rows()) == ("ant/1.jpg", ANSWERS[0])
+    assert path.read_text().splitlines() == [*old, "fly.jpg,fly,0.5,1,0.5,0.5,false,true,"]
 
 
 def test_a_table_cut_off_anywhere_is_continued_without_loss_or_repetition(path: Path) -> None:

@@ -1,12 +1,19 @@
 """What a model says to one image, and the row of a table that it becomes."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLUMNS = ("path", "class", "probability", "entropy", "aleatoric", "epistemic", "accepted", "unknown", "error")
-# Of tables that were begun before there was an alarm.
-OLD_COLUMNS = tuple(name for name in COLUMNS if name != "unknown")
+COLUMNS = (
+    *("path", "class", "probability", "entropy", "aleatoric", "epistemic"),
+    *("accepted", "unknown", "prediction_set", "error"),
+)
+# Of tables that were begun before there were sets, and before there was an alarm.
+OLD_COLUMNS = (
+    tuple(name for name in COLUMNS if name != "prediction_set"),
+    tuple(name for name in COLUMNS if name not in ("unknown", "prediction_set")),
+)
 _TRUTHS = {"true": True, "false": False}
 
 ONE_PASS = "one_pass"  # What a card calls the prediction of a model without random layers.
@@ -34,6 +41,8 @@ class Answer:
             which it is unknown; tables of before have 0 there.
         accepted: Whether the answer is one of those of which the model card makes its promise.
         unknown: Whether the image is called one of no known class; none where the model has no alarm.
+        prediction_set: Classes of which one is the true one as often as the model card says, the most probable first; none
+            where the model was exported without.
         error: Why the image could not be read; empty with an answer.
     """
 
@@ -45,25 +54,45 @@ class Answer:
     accepted: bool = False
     unknown: bool | None = None
     error: str = ""
+    prediction_set: tuple[str, ...] | None = None
 
     def to_row(self, path: str, columns: Sequence[str] = COLUMNS) -> list[str]:
-        """The row of an image, in the order of the columns, which are `COLUMNS` or `OLD_COLUMNS`."""
+        """The row of an image, in the order of the columns, which are `COLUMNS` or one of `OLD_COLUMNS`."""
         if self.error:
             return [path, *[""] * (len(columns) - 2), self.error]
-        numbers = (self.probability, self.entropy, self.aleatoric, self.epistemic)
-        unknown = "" if self.unknown is None else str(self.unknown).lower()
-        truths = [str(self.accepted).lower(), *([unknown] if "unknown" in columns else [])]
-        return [path, self.predicted_class, *map(_text, numbers), *truths, ""]
+        classes = self.prediction_set
+        fields = {
+            "path": path,
+            "class": self.predicted_class,
+            "probability": _text(self.probability),
+            "entropy": _text(self.entropy),
+            "aleatoric": _text(self.aleatoric),
+            "epistemic": _text(self.epistemic),
+            "accepted": str(self.accepted).lower(),
+            "unknown": "" if self.unknown is None else str(self.unknown).lower(),
+            # Names of classes may hold any separator.
+            "prediction_set": "" if classes is None else json.dumps(classes, ensure_ascii=False),
+            "error": "",
+        }
+        return [fields[name] for name in columns]
 
     @classmethod
-    def from_row(cls, row: list[str]) -> "Answer":
-        """Reads what `to_row` wrote; raises `ValueError` for a row that it did not write."""
-        _, predicted_class, probability, entropy, aleatoric, epistemic, accepted, *unknown, error = row
-        if error:
-            return cls(error=error)
-        numbers = float(probability), float(entropy), float(aleatoric), float(epistemic) if epistemic else None
-        is_unknown = _TRUTHS[unknown[0]] if any(unknown) else None
-        return cls(predicted_class, *numbers, _TRUTHS[accepted], is_unknown)
+    def from_row(cls, row: Sequence[str], columns: Sequence[str] = COLUMNS) -> "Answer":
+        """Reads what `to_row` wrote; raises `ValueError` or `KeyError` for a row that it did not write."""
+        fields = dict(zip(columns, row, strict=True))
+        if fields["error"]:
+            return cls(error=fields["error"])
+        unknown, classes = fields.get("unknown"), fields.get("prediction_set")
+        return cls(
+            fields["class"],
+            float(fields["probability"]),
+            float(fields["entropy"]),
+            float(fields["aleatoric"]),
+            float(fields["epistemic"]) if fields["epistemic"] else None,
+            _TRUTHS[fields["accepted"]],
+            _TRUTHS[unknown] if unknown else None,
+            prediction_set=tuple(json.loads(classes)) if classes else None,
+        )
 
 
 def _text(number: float | None) -> str:

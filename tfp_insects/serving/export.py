@@ -33,7 +33,12 @@ class Export(NamedTuple):
 
 
 def export_run(
-    run_directory: Path, output: Path, num_samples: int | None, risk: float, false_alarm_rate: float = 0.05
+    run_directory: Path,
+    output: Path,
+    num_samples: int | None,
+    risk: float,
+    false_alarm_rate: float = 0.05,
+    set_coverage: float | None = None,
 ) -> Export:
     """Exports a run as the next version of a model.
 
@@ -43,6 +48,7 @@ def export_run(
         num_samples: Draws of what lies before the dense layers; none for the run's own number. The CNN has one always.
         risk: Share of wrong answers allowed among accepted ones.
         false_alarm_rate: Share of images of known classes that may be called unknown.
+        set_coverage: How often `predict`'s sets of classes hold the true one; none for no sets.
 
     Raises:
         InputError: The run is not finished, a number makes no sense, or `output` cannot be written.
@@ -53,7 +59,7 @@ def export_run(
         )
     terms = Terms(risk, false_alarm_rate)
     run = open_exportable(run_directory)
-    card = make_model_card(run, _draws(run, num_samples), terms)
+    card = make_model_card(run, _draws(run, num_samples), terms, set_coverage)
 
     def write(partial: Path) -> None:
         with told_if_tensorflow_did_not_write(output), told_if_not_written(output):
@@ -122,5 +128,6 @@ def describe(export: Export) -> str:
             f"{card['num_test_examples']} images.",
             wording.promise_of_accepted(card),
             wording.promise_of_alarm(card),
+            *([wording.promise_of_sets(card)] if card["prediction_sets"] else []),
         ]
     )

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfp_insects.compare.prediction_sets import sets_of
 from tfp_insects.data.image_headers import DAMAGED, in_groups, objection
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
@@ -94,7 +96,18 @@ def _answers(outputs: Mapping[str, Any], card: Mapping[str, Any]) -> list[Answer
         accepted,
         outputs["unknown"].tolist() if card.get("alarm") else nothing,
     )
-    return [Answer(*fields) for fields in zip(*columns, strict=True)]
+    sets = _prediction_sets(outputs["probabilities"], card)
+    return [Answer(*fields, prediction_set=found) for *fields, found in zip(*columns, sets, strict=True)]
+
+
+def _prediction_sets(probabilities: np.ndarray, card: Mapping[str, Any]) -> list[tuple[str, ...] | None]:
+    """The set of each image, most probable class first; none where the model was exported without."""
+    rule = card.get("prediction_sets")
+    if rule is None:
+        return [None] * len(probabilities)
+    sets, names = sets_of(probabilities, rule["threshold"]), card["class_names"]
+    order = np.argsort(-probabilities, axis=-1, kind="stable")
+    return [tuple(names[label] for label in row if own[label]) for row, own in zip(order, sets, strict=True)]
 
 
 def _reason(error: tf.errors.OpError) -> str:

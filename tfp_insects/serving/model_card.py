@@ -6,6 +6,7 @@ import importlib.metadata
 import uuid
 from typing import Any
 
+from tfp_insects.compare.prediction_sets import make_set_rule
 from tfp_insects.compare.promise import Terms, promise_of
 from tfp_insects.metrics.counts import confusion_matrix
 from tfp_insects.metrics.metric_table import ood_scores
@@ -49,13 +50,14 @@ LICENCES = {
 }
 
 
-def make_model_card(run: Run, draws: Draws, terms: Terms) -> dict[str, Any]:
+def make_model_card(run: Run, draws: Draws, terms: Terms, set_coverage: float | None = None) -> dict[str, Any]:
     """Collects all in plain values.
 
     Args:
         run: The run that is exported.
         draws: Of the exported model.
         terms: What is promised of accepted and of unknown answers.
+        set_coverage: How often sets of classes hold the true one; none for no sets.
     """
     test = run.test
     promise = promise_of(run, terms, [score for score in ood_scores() if score.name in SERVED_SCORES])
@@ -77,6 +79,7 @@ def make_model_card(run: Run, draws: Draws, terms: Terms) -> dict[str, Any]:
         "accepted": accepted_fields(promise.acceptance),
         "alarm": None if alarm is None else alarm_fields(alarm, test, run.record["ood_data"]),
         "alarm_obstacle": promise.alarm_obstacle,
+        "prediction_sets": None if set_coverage is None else dataclasses.asdict(make_set_rule(test, set_coverage)),
         "test_confusion": confusion_matrix(test.labels, predicted, len(run.class_names)).tolist(),
         "limits": [NO_ALARM if alarm is None else ALARM, *LIMITS, *_other_draws(run, draws)],
         "licences": _licences(run),

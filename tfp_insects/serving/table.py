@@ -75,10 +75,10 @@ class PredictionTable:
         """Reads path and answer of each row."""
         with self.path.open("rb") as file:
             rows = _whole_rows(file, self.path)
-            next(rows)
+            columns, _ = next(rows)
             for number, (row, _) in enumerate(rows, start=1):
                 try:
-                    answer = Answer.from_row(row)
+                    answer = Answer.from_row(row, columns)
                 except (ValueError, KeyError) as error:
                     raise _damaged(self.path, number) from error
                 yield row[0], answer
@@ -181,7 +181,7 @@ def _whole_rows(file: BinaryIO, path: Path) -> Iterator[tuple[list[str], int]]:
         if is_cut_off and not file.read(1):
             return
         if number == 0:
-            width = len(row) if tuple(row) in (COLUMNS, OLD_COLUMNS) else 0
+            width = len(row) if tuple(row) in (COLUMNS, *OLD_COLUMNS) else 0
         if is_cut_off or not row or len(row) != width:
             raise _damaged(path, number)
         yield row, lines.end

@@ -43,6 +43,16 @@ def promise_of_alarm(card: Card) -> str:
     )
 
 
+def promise_of_sets(card: Card) -> str:
+    """How often sets of classes hold the true one, and how large they are."""
+    rule = card["prediction_sets"]
+    return (
+        f"Prediction sets hold the true class of {_per_cent(rule['coverage'])} of images of the known classes, in the mean "
+        f"over calibrations such as this one on {rule['num_examples']:,} test images; there they have {rule['mean_size']:.2f} "
+        f"classes of {len(card['class_names'])}."
+    )
+
+
 def review_share(summary: Summary, card: Card) -> str:
     """How many images a person should look at."""
     num_read = summary.num_images - summary.num_errors

@@ -18,6 +18,11 @@ RISK = flags.DEFINE_float(
 FALSE_ALARMS = flags.DEFINE_float(
     "false_alarms", 0.05, "largest share of images of known classes that are called unknown"
 )
+SET_COVERAGE = flags.DEFINE_float(
+    "set_coverage",
+    None,
+    "how often the sets of classes that predict writes hold the true one, such as 0.9; default: no sets",
+)
 
 
 def main() -> None:
@@ -25,5 +30,5 @@ def main() -> None:
     from tfp_insects.serving.export import describe, export_run
 
     run, output = Path(RUN.value).expanduser(), Path(OUTPUT.value).expanduser()
-    export = export_run(run, output, NUM_SAMPLES.value, RISK.value, FALSE_ALARMS.value)
+    export = export_run(run, output, NUM_SAMPLES.value, RISK.value, FALSE_ALARMS.value, SET_COVERAGE.value)
     print(describe(export))
