@@ -48,8 +48,8 @@ def promise_of_sets(card: Card) -> str:
     rule = card["prediction_sets"]
     return (
         f"Prediction sets hold the true class of {_per_cent(rule['coverage'])} of images of the known classes, in the mean "
-        f"over calibrations such as this one on {rule['num_examples']:,} test images; there they have {rule['mean_size']:.2f} "
-        f"classes of {len(card['class_names'])}."
+        f"over calibrations such as this one on {rule['num_examples']:,} test images; there they have "
+        f"{rule['mean_size']:.2f} classes of {len(card['class_names'])}."
     )
 
 
