@@ -162,6 +162,7 @@ class _Converter:
                     for one in (layer.kernel, layer.bias)
                 )
                 made.centre_on(kernel, bias)
+                made.kernel_initializer = _fresh(layer.kernel_initializer)
             return
         if not (self._drops_dropout and isinstance(layer, DROPOUT_LAYERS)):
             try:
@@ -196,7 +197,7 @@ def _counterpart(layer: Layer, variational: Variational, seed: int) -> Variation
         "activation": layer.activation,
         "activity_regularizer": layer.activity_regularizer,
         "use_bias": layer.use_bias,
-        "kernel_initializer": "zeros" if variational.starts_at_zero else _fresh(layer.kernel_initializer),
+        "kernel_initializer": "zeros",  # The weights come later: drawing millions in their place would take seconds.
         "variational": variational,
         "seed": seed,
     }
