@@ -89,6 +89,9 @@ def test_the_whole_run_is_timed(words, records):
         f"A whole run, with training and all answers, takes the BNN {whole[0] / whole[1]:.1f} times as long as the CNN"
         in words
     )
+    for name, start in (("train_seconds", "Training"), ("predict_seconds", "Answering the test images")):
+        own, other = (np.mean([records[m, s][name] for s in SEEDS]) for m in ("bnn", "cnn"))
+        assert f"{start} takes {own / other:.1f} times as long (" in words
 
 
 def test_the_differences_are_those_of_the_records_and_their_intervals_decide(words, records):

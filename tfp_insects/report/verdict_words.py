@@ -7,7 +7,7 @@ from tfp_insects.compare.answers import WHOLE_RUN
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.decision_shares import Shares, shares_of
 from tfp_insects.compare.learning_curve import ACCURACY, images_needed
-from tfp_insects.compare.pair import Difference, Pair
+from tfp_insects.compare.pair import Difference, Pair, TimeRatio
 from tfp_insects.compare.verdict import Decision, Measured, Side, decide
 from tfp_insects.metrics.bootstrap import Resampled
 from tfp_insects.metrics.metric import Metric
@@ -154,8 +154,9 @@ def strangers_sentence(shares: Shares | None, comparison: Comparison, pair: Pair
 
 
 def whole_time_sentence(pair: Pair, size: int) -> str:
-    """How much longer training and answering take together."""
-    ratio = pair.time_ratios(size).get(WHOLE_RUN)
+    """How much longer training and answering take, together and apart."""
+    ratios = pair.time_ratios(size)
+    ratio = ratios.get(WHOLE_RUN)
     if ratio is None:
         return ""
     spread = (
@@ -166,7 +167,20 @@ def whole_time_sentence(pair: Pair, size: int) -> str:
     return (
         f"A whole run, with training and all answers, takes the {label_of(pair.model)} {times_as(ratio.ratio)} as long as "
         f"the {label_of(pair.reference)} ({seconds(ratio.seconds)} against {seconds(ratio.reference_seconds)}{spread})."
+        f"{_times_apart(ratios)}"
     )
+
+
+def _times_apart(ratios: Mapping[str, TimeRatio]) -> str:
+    """How much longer training takes, and answering; empty where a record does not know one of them."""
+    parts = {"Training": ratios.get("train_seconds"), "Answering the test images": ratios.get("predict_seconds")}
+    sentences = [
+        f" {name} takes {times_as(ratio.ratio)} as long ({seconds(ratio.seconds)} against "
+        f"{seconds(ratio.reference_seconds)})."
+        for name, ratio in parts.items()
+        if ratio is not None
+    ]
+    return "".join(sentences) if len(sentences) == len(parts) else ""
 
 
 def more_images_sentence(comparison: Comparison, pair: Pair) -> str:
