@@ -20,7 +20,6 @@ from tfp_insects.data.pipeline import (
     TrainingPipeline,
     batch_size_for,
     channel_statistics,
-    decoded_images,
     evaluation_dataset,
 )
 from tfp_insects.data.source import ImageSource
@@ -219,12 +218,8 @@ def test_evaluation_keeps_order_and_pixels() -> None:
 
 def test_no_end_of_an_iteration_waits_for_a_tuner_to_wake_up() -> None:
     examples = numbered_images(4).examples()
-    datasets = (
-        make_pipeline(examples).epoch(0),
-        evaluation_dataset(examples, PLAIN, 2),
-        decoded_images(examples, SIZE),
-    )
-    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 3
+    datasets = make_pipeline(examples).epoch(0), evaluation_dataset(examples, PLAIN, 2)
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 2
 
 
 def test_without_augmentation_training_images_are_evaluation_images() -> None:

@@ -8,7 +8,7 @@ from tfp_insects.data.image_headers import MAX_PIXELS
 from tfp_insects.data.orientation import orientation, turn_upright
 
 
-def decode_image(encoded: tf.Tensor, max_size: int) -> tf.Tensor:
+def decode_image(encoded: tf.Tensor, max_size: tf.Tensor | int) -> tf.Tensor:
     """Decodes a JPEG or PNG to RGB; grey-scale and palette images become RGB, transparency is dropped.
 
     A photograph is turned upright by its EXIF orientation. An image that is larger than `max_size` on both sides is shrunk
@@ -53,7 +53,7 @@ def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:
     return tf.reduce_prod(tf.linalg.matvec(sides, tf.constant([2.0**24, 2.0**16, 2.0**8, 1.0], tf.float64)))
 
 
-def shrink_large(image: tf.Tensor, max_size: int) -> tf.Tensor:
+def shrink_large(image: tf.Tensor, max_size: tf.Tensor | int) -> tf.Tensor:
     """Shrinks what is larger than `max_size` on both sides to `max_size` x `max_size`, in whole grey levels.
 
     Args:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_insects.data.decoding import decoded
 from tfp_insects.data.image_store import ImageStore
 from tfp_insects.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from tfp_insects.data.images import decode_image, normalise
+from tfp_insects.data.images import normalise
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 from tfp_insects.progress.work import OnWork, ignore_work, told
+from tfp_insects.startup import without_autograph
 
 READING = "reading images"
 PREFETCHED_BATCHES = 2  # A batch of 64 takes 40 MB; left to itself, tf.data keeps more of them the longer an epoch is.
@@ -92,16 +94,9 @@ class Examples:
         return len(self.indices)
 
 
-def decoded_images(examples: Examples, image_size: int) -> tf.data.Dataset:
+def decoded_images(examples: Examples, image_size: int) -> Iterator[np.ndarray]:
     """Decoded images, uint8 `[height, width, 3]`, in the examples' order; decoded anew each time."""
-
-    def read() -> Iterator[bytes]:
-        for index in examples.indices:
-            yield examples.source.read(int(index))
-
-    encoded = tf.data.Dataset.from_generator(read, output_signature=tf.TensorSpec([], tf.string))
-    # Traced for each data set: a function that outlives it would keep the pipeline's Python functions, and so all images.
-    return _mapped(encoded, lambda content: decode_image(content, image_size))
+    return decoded((examples.source.read(int(index)) for index in examples.indices), image_size)
 
 
 class StoredExamples:
@@ -120,7 +115,7 @@ class StoredExamples:
     def __init__(
         self, examples: Examples, image_size: int, directory: Path | None, on_work: OnWork = ignore_work
     ) -> None:
-        images = decoded_images(examples, image_size).as_numpy_iterator()
+        images = decoded_images(examples, image_size)
         self._store = ImageStore(told(images, on_work, READING, of=len(examples)), directory)
         self._labels = examples.labels
 
@@ -228,13 +223,14 @@ def _mapped(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.D
     # epochs last 5.1, 10.2 or 20.5 seconds.
     options = tf.data.Options()
     options.autotune.enabled = False
+    function = without_autograph(function)
     return dataset.map(function, tf.data.AUTOTUNE).with_options(options)
 
 
 def channel_statistics(examples: Examples, image_size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel over all pixels of the given (training) images, in units of [0, 1]."""
     count, total, squares = 0, np.zeros(3), np.zeros(3)
-    for image in decoded_images(examples, image_size).as_numpy_iterator():
+    for image in decoded_images(examples, image_size):
         pixels = image.reshape(-1, 3).astype(np.float64) / 255.0
         count += len(pixels)
         total += pixels.sum(0)
