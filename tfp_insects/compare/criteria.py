@@ -12,7 +12,7 @@ MIN_CLEAR_SIZES = 3
 MIN_WINS_OF = (4, 5)  # Sizes.
 MIN_AUROC_GAIN = 0.02
 MAX_TIME_RATIO = 2.0
-BASELINES = ("cnn_temperature", "cnn_l2sp", "mc_dropout")
+BASELINES = ("cnn_temperature", "cnn_l2sp", "mc_dropout", "laplace")
 # Names of the table of metrics that are judged.
 ACCURACY = "accuracy"
 LOWER = ("nll", "brier")
