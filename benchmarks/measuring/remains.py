@@ -20,7 +20,7 @@ from tfp_insects.runs.layout import (
 from tfp_insects.runs.lock import LOCK_NAME, is_free
 from tfp_insects.training.history import read_history
 
-TIMES = ("train_seconds", "seconds_to_best_epoch", "seconds_per_step", "predict_seconds")
+TIME = "seconds"  # In the name of each field that holds a time, in records and histories alike.
 
 
 def finished_records(workdir: Path) -> dict[str, str]:
@@ -62,12 +62,12 @@ def _is_alike(read: Any, path: Path, other: Path) -> bool:
 def _record(path: Path) -> Iterator[tuple[str, Any]]:
     content: Mapping[str, Any] = json.loads(path.read_text())
     # As text: values that are no numbers, and nested ones, too.
-    yield from ((name, json.dumps(value)) for name, value in content.items() if name not in TIMES)
+    yield from ((name, json.dumps(value)) for name, value in content.items() if TIME not in name)
 
 
 def _history(path: Path) -> Iterator[tuple[str, Any]]:
     for row in read_history(path):
-        yield str(row.epoch), [value for name, value in vars(row).items() if name != "seconds"]
+        yield str(row.epoch), [value for name, value in vars(row).items() if TIME not in name]
 
 
 def _arrays(path: Path) -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """Kills are counted, and what is wrong after them is found: with a command that needs no TensorFlow and has a flaw."""
 
+import dataclasses
 import json
 import shutil
 import signal
@@ -12,6 +13,9 @@ import pytest
 from measuring import kills
 from measuring.kill_counts import Kill, Result, to_records
 from measuring.kills import Blow, Place, kill_until_finished
+from measuring.remains import differing_files
+
+from tfp_insects.training.history import read_history, write_history
 
 RUN = "cnn-n4-seed0"
 WORK = 0.6  # Seconds of the processor until a blow; the command needs a third of them to get to its place.
@@ -115,6 +119,20 @@ def test_what_is_wrong_is_found(
     assert len(found) == 1
     assert found[0].startswith(fault)
     assert result.num_differing == num_differing
+
+
+def test_times_are_no_difference_whatever_their_names(finished_run: Callable[[str], Path], tmp_path: Path) -> None:
+    run, other = finished_run("cnn"), tmp_path / "other"
+    shutil.copytree(run, other)
+    record = json.loads((run / "record.json").read_text())
+    other_times = {name: "another" for name in record if "seconds" in name}
+    assert len(other_times) >= 6
+    (other / "record.json").write_text(json.dumps({**record, **other_times}))
+    rows = [dataclasses.replace(row, seconds=9.0, validation_seconds=9.0) for row in read_history(run / "history.csv")]
+    write_history(other / "history.csv", rows)
+    assert differing_files(other, run) == []
+    write_history(other / "history.csv", [dataclasses.replace(row, kl=9.0) for row in rows])
+    assert differing_files(other, run) == ["history.csv"]
 
 
 def test_a_record_that_is_gone_is_lost(kill_twice: KillTwice) -> None:

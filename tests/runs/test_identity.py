@@ -187,11 +187,19 @@ def claim(directory: Path, wanted: dict[str, Any], split: dict[str, Any] | None 
         pass
 
 
+def train_some_of(directory: Path, name: str = "checkpoints/checkpoint") -> None:
+    """Leaves something behind that a command would go on from."""
+    path = directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
 def test_a_directory_is_claimed_for_one_training(tmp_path: Path) -> None:
     directory = tmp_path / "cnn-n5-seed0"
     claim(directory, identity())
     assert read_json(directory / "config.json") == identity()
     assert read_json(directory / "split.json") == SPLIT
+    train_some_of(directory)
     claim(directory, identity(prediction__num_samples=3, data="renamed"))
     assert read_json(directory / "config.json") == identity()
     message = (
@@ -201,9 +209,37 @@ def test_a_directory_is_claimed_for_one_training(tmp_path: Path) -> None:
         claim(directory, identity(cnn__dropout=0.25))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("checkpoints/checkpoint", "checkpoints/weights.h5", "member-1/checkpoints/weights.h5", "record.json"),
+        *("predictions.npz", "validation_predictions.npz", "ood_predictions.npz"),
+    ],
+)
+def test_what_a_command_would_go_on_from_is_kept(name: str, tmp_path: Path) -> None:
+    claim(tmp_path, identity())
+    train_some_of(tmp_path, name)
+    with pytest.raises(InputError, match=r"now it is 0\.25\. Give another work directory"):
+        claim(tmp_path, identity(cnn__dropout=0.25))
+    assert (tmp_path / name).exists()
+    assert read_json(tmp_path / "config.json") == identity()
+
+
+def test_a_directory_without_anything_to_go_on_from_is_begun_anew(tmp_path: Path) -> None:
+    claim(tmp_path, identity())
+    for name in ("history.csv", "tensorboard/events", "member-0/history.csv", "member-1/history.csv"):
+        train_some_of(tmp_path, name)
+    (tmp_path / "checkpoints").mkdir()
+    wanted, split = identity(cnn__dropout=0.25), {**SPLIT, "test": ["bee/9"]}
+    claim(tmp_path, wanted, split)
+    assert (read_json(tmp_path / "config.json"), read_json(tmp_path / "split.json")) == (wanted, split)
+    assert {path.name for path in tmp_path.rglob("*")} == {".lock", "config.json", "split.json", "checkpoints"}
+
+
 def test_other_images_are_counted(tmp_path: Path) -> None:
     directory = tmp_path / "cnn-n5-seed0"
     claim(directory, identity())
+    train_some_of(directory)
     other = identity(data_fingerprint="e")
     more = {**SPLIT, "test": ["ant/1", "bee/9"], "pool": ["ant/3", "ant/4"]}
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,18 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import read_json, remove_partial_files, write_json
 from tfp_insects.runs.fields import TEXTS, TEXTS_BY_NAME, Field, require_fields
 from tfp_insects.runs.identity import Difference, first_difference, in_words, read_identity, trained_with
-from tfp_insects.runs.layout import CONFIG_NAME, SPLIT_NAME
+from tfp_insects.runs.layout import (
+    CHECKPOINTS_NAME,
+    CONFIG_NAME,
+    HISTORY_NAME,
+    MEMBER_NAME,
+    OOD_NAME,
+    RECORD_NAME,
+    SPLIT_NAME,
+    TENSORBOARD_NAME,
+    TEST_NAME,
+    VALIDATION_NAME,
+)
 from tfp_insects.runs.lock import locked
 from tfp_insects.runs.replacing import finish_replacing
 
@@ -21,6 +33,8 @@ SPLIT: Mapping[str, Field] = {"test": TEXTS, "validation": TEXTS, "pool": TEXTS,
 @contextlib.contextmanager
 def claimed_directory(directory: Path, identity: Mapping[str, Any], split: Mapping[str, Any]) -> Iterator[None]:
     """Makes a run's directory, or checks that what is there was trained with the same, and holds it.
+
+    Where there is nothing to go on from, it is made anew.
 
     What a process that was killed left half-done is tidied up first.
 
@@ -36,12 +50,31 @@ def claimed_directory(directory: Path, identity: Mapping[str, Any], split: Mappi
     with locked(directory):
         remove_partial_files(directory)
         finish_replacing(directory)
-        if (directory / CONFIG_NAME).exists():
+        if (directory / CONFIG_NAME).exists() and holds_work(directory):
             _require_same_training(directory, identity, split)
         else:
+            _clear(directory)
             write_json(directory / SPLIT_NAME, split)
             write_json(directory / CONFIG_NAME, identity)
         yield
+
+
+def holds_work(directory: Path) -> bool:
+    """Whether a run's directory has what a command would go on from: a checkpoint, weights, predictions or a record.
+
+    Else it is begun anew, with whatever settings: a training that failed in its first epoch keeps nobody to its rates.
+    """
+    results = (RECORD_NAME, VALIDATION_NAME, TEST_NAME, OOD_NAME)
+    checkpoints = (path for path in directory.rglob(CHECKPOINTS_NAME) if path.is_dir())
+    return any((directory / name).exists() for name in results) or any(any(path.iterdir()) for path in checkpoints)
+
+
+def _clear(directory: Path) -> None:
+    """Removes what is left of a training of which nothing counts; its configuration last, so that it is done or not."""
+    for path in (directory / TENSORBOARD_NAME, *directory.glob(MEMBER_NAME.format("*"))):
+        shutil.rmtree(path, ignore_errors=True)
+    for name in (HISTORY_NAME, CONFIG_NAME):
+        (directory / name).unlink(missing_ok=True)
 
 
 def _require_same_training(directory: Path, identity: Mapping[str, Any], split: Mapping[str, Any]) -> None:

@@ -34,8 +34,8 @@ PROCESS_DIED = (
     "runs at the same time; this one goes on where it was"
 )
 OUT_OF_MEMORY = (
-    "memory ran out. Give the same command again with fewer runs at the same time, or lower training.batch_size or "
-    "prediction.batch_size"
+    "memory ran out. Give the same command again with fewer runs at the same time, or lower training.batch_size, "
+    "prediction.batch_size, model.image_size or model.width_multiplier"
 )
 
 

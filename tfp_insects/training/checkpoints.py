@@ -70,6 +70,11 @@ class Checkpoints:
             self._plain = PlainPath(directory)
         self._manager = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(self._plain), max_to_keep=1)
 
+    @property
+    def is_one_there(self) -> bool:
+        """Whether a broken run would go on from a checkpoint."""
+        return self._manager.latest_checkpoint is not None
+
     def restore(self) -> bool:
         """Restores the newest checkpoint; false if there is none.
 

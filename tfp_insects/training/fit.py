@@ -113,7 +113,7 @@ class Training:
             InputError: The loss is no number any more; the message says what to lower.
         """
         for epoch in range(int(self._state.epoch), self._schedule.epochs):
-            row = self._run_epoch(epoch)
+            row = self._run_epoch(epoch, checkpoints)
             self._state.epoch.assign(epoch + 1)
             self._state.keep_if_best(row.validation_nll, row.epoch)
             history.append(row)
@@ -121,7 +121,7 @@ class Training:
             checkpoints.save_if_due()
         self._state.use_best()
 
-    def _run_epoch(self, epoch: int) -> EpochRow:
+    def _run_epoch(self, epoch: int, checkpoints: Checkpoints) -> EpochRow:
         started = time.perf_counter()
         kl_weight = annealed_kl_weight(self._schedule.kl_weight, epoch, self._schedule.kl_annealing_epochs)
         set_kl_weight(self._model, kl_weight)
@@ -130,11 +130,11 @@ class Training:
         kl = float(kl_divergence(self._model))
         divergence = kl_weight * kl / self._pipeline.num_examples
         if not math.isfinite(train_nll + divergence):
-            raise _diverged(f"training loss became {train_nll + divergence}", epoch)
+            raise _diverged(f"training loss became {train_nll + divergence}", epoch, checkpoints)
         before_validation = time.perf_counter()
         validation = self._validate()
         if math.isnan(validation.nll):  # An epoch's last step can break the weights after its own loss was taken.
-            raise _diverged("validation loss became nan", epoch)
+            raise _diverged("validation loss became nan", epoch, checkpoints)
         return EpochRow(
             epoch=epoch + 1,
             train_loss=train_nll + divergence,
@@ -173,10 +173,11 @@ class Training:
         return self._state.model
 
 
-def _diverged(what: str, epoch: int) -> InputError:
+def _diverged(what: str, epoch: int, checkpoints: Checkpoints) -> InputError:
+    where = ", in another work directory or after removing this run's: it has a checkpoint, which keeps to its rates"
     return InputError(
         f"the {what} in epoch {epoch + 1}: lower the method's learning rate or its multipliers, or lengthen the warm-up, "
-        "and give another work directory or remove this run's, which keeps to its rates",
+        f"and give the command again{where if checkpoints.is_one_there else ''}",
         field=(
             "cnn.learning_rate",
             "bnn.learning_rate",
