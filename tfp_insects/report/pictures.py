@@ -16,6 +16,8 @@ import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
@@ -26,6 +28,7 @@ from tfp_insects.report.palette import GRID, INK, MUTED, PAPER, VARIABLES
 from tfp_insects.report.wording import MINUS, number
 
 POINTS_PER_INCH = 72.0
+PNG_DPI = 160
 STYLE: Any = {
     "font.size": 11.5,
     "axes.labelsize": 11.5,
@@ -128,10 +131,10 @@ def panel_svg(panel: Panel, size: tuple[float, float], name: str) -> Markup:
         name: Unique on the page; keeps the panels' internal references apart.
     """
     with matplotlib.rc_context({**STYLE, "svg.fonttype": "none", "svg.hashsalt": name}):
-        figure = Figure(figsize=(size[0] / POINTS_PER_INCH, size[1] / POINTS_PER_INCH), layout="constrained")
+        figure = _empty_figure(size)
         panel.draw(figure.subplots())
         buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return _for_page(buffer.getvalue(), panel.description)
 
 
@@ -160,11 +163,12 @@ def save_picture(picture: Picture, directory: Path) -> None:
     """Writes `<name>.png`, `<name>.svg` and, where there are figures, `<name>.csv` into a directory."""
     with matplotlib.rc_context({**STYLE, "svg.fonttype": "path", "svg.hashsalt": picture.name}):
         figure = _whole_figure(picture)
-        for ending in ("svg", "png"):
-            with written_whole(directory / f"{picture.name}.{ending}") as temporary:
-                metadata = {"Date": None} if ending == "svg" else None
-                figure.savefig(temporary, format=ending, dpi=160, facecolor=PAPER, metadata=metadata)
-            figure.set_layout_engine("none")  # The second file has the places that were found for the first.
+        with written_whole(directory / f"{picture.name}.svg") as temporary:
+            FigureCanvasSVG(figure).print_svg(temporary, metadata={"Date": None})
+        figure.set_layout_engine("none")  # The second file has the places that were found for the first.
+        figure.set_dpi(PNG_DPI)
+        with written_whole(directory / f"{picture.name}.png") as temporary:
+            FigureCanvasAgg(figure).print_png(temporary)
     if picture.rows:
         write_csv(directory / f"{picture.name}.csv", picture.rows)
 
@@ -191,13 +195,19 @@ def plain_number(value: float, _: object = None) -> str:
     return f"{value:g}".replace("-", MINUS)
 
 
+def _empty_figure(size: tuple[float, float], facecolor: str = "none") -> Figure:
+    """A figure of a size in points, to be written by its canvas: `savefig` draws all twice, once to find each place."""
+    inches = (size[0] / POINTS_PER_INCH, size[1] / POINTS_PER_INCH)
+    return Figure(inches, layout="constrained", facecolor=facecolor, edgecolor="none")
+
+
 def _whole_figure(picture: Picture) -> Figure:
     """All panels in one figure, with title and legend."""
     num_columns = min(picture.num_columns, len(picture.panels))
     num_rows = -(-len(picture.panels) // num_columns)
     width, height = picture.sizes[0]
     size = (max(width * num_columns, 560.0), height * num_rows + 75.0)  # Room for title and legend.
-    figure = Figure(figsize=(size[0] / POINTS_PER_INCH, size[1] / POINTS_PER_INCH), layout="constrained")
+    figure = _empty_figure(size, PAPER)
     grid = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
     for axes in grid[len(picture.panels) :]:
         axes.remove()
