@@ -10,6 +10,7 @@ from measuring.soak import Sample, sample_process, sample_rounds, to_record
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.long
 def test_a_soak_works_and_says_what_has_grown(tmp_path: Path) -> None:
     flags = ("--minutes=0", "--models=cnn", "--epochs=1", "--warm_up_rounds=0", "--json=soak.json")
     finished = subprocess.run(

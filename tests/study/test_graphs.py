@@ -12,19 +12,21 @@ from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.run_one import OneRun
 
 
-def num_living(kind: str) -> int:
+def num_living() -> collections.Counter[str]:
+    """Of each kind of object."""
     gc.collect()
-    return collections.Counter(type(one).__name__ for one in gc.get_objects())[kind]
+    return collections.Counter(type(one).__name__ for one in gc.get_objects())
 
 
 def test_a_run_leaves_no_weights_and_no_images(
     finished_run: Callable[[str], Path], tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
     finished_run("bnn")  # What is made once for the whole process.
-    before = {kind: num_living(kind) for kind in ("EagerTensor", "ImageStore")}
+    before = num_living()
     OneRun(RunKey("bnn", 4, 1), tiny_experiment, tmp_path).run()
-    for kind, number in before.items():
-        assert num_living(kind) <= number
+    after = num_living()
+    for kind in ("EagerTensor", "ImageStore"):
+        assert after[kind] <= before[kind]
 
 
 def test_gradients_from_outside_are_kept() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from fixtures.invented_runs import MakeRun
 from rich.console import Console
 
 from tfp_insects.data.painted.source import pretraining_source
@@ -98,9 +99,11 @@ def test_pretraining_and_verifying_tell_of_each_step_and_image(
     assert log.units[PRETRAINING] == 2 * -(-num_images // config.training.batch_size)
 
 
-def test_the_page_tells_of_its_content_and_of_each_picture(grid_workdir: Path) -> None:
+def test_the_page_tells_of_its_content_and_of_each_picture(make_run: MakeRun, tmp_path: Path) -> None:
+    for model in ("cnn", "bnn"):
+        make_run(tmp_path, model, 5, num_examples=40)
     shares: list[float] = []
-    write_report(grid_workdir, Console(quiet=True), on_share=shares.append)
+    write_report(tmp_path, Console(quiet=True), on_share=shares.append)
     assert len(shares) > 5
     assert min(shares) > 0
     assert sum(shares) == pytest.approx(1.0)
