@@ -2,9 +2,10 @@
 
 import gc
 import signal
-import sys
 
 import pytest
+import tensorflow as tf
+import tf_keras
 
 pytest_plugins = [
     "fixtures.https_servers",
@@ -22,11 +23,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_configure() -> None:
+    """Lets TensorFlow have one thread where tests run two at a time; processes that tests start have as many as a user's."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Lets weights that a test leaves to chance be the same in each run, whatever ran before."""
-    if tf_keras := sys.modules.get("tf_keras"):
-        tf_keras.utils.set_random_seed(0)
+    tf_keras.utils.set_random_seed(0)
 
 
 def pytest_collection_finish() -> None:
