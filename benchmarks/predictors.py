@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli.app import define_config_file, run_main
+from tfp_insects.cli.app import config_of, define_config_file, run_main
 
 STUDY = Path(__file__).resolve().parent.parent / "configs" / "study.py"
 
@@ -30,7 +30,7 @@ REFERENCE = flags.DEFINE_integer(
 )
 AGAIN = flags.DEFINE_bool("again", True, "whether the reference is drawn twice, which shows its own noise")
 JSON = flags.DEFINE_string("json", None, "where the figures go as a JSON list")
-CONFIG = define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
+define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
 
 
 def main(argv: list[str]) -> None:
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         DATA.value,
         WEIGHTS.value,
         sizes,
-        RunConfig.from_plain(CONFIG.value.to_dict()),
+        RunConfig.from_plain(config_of("config").to_dict()),
         Path(CACHE_DIR.value).expanduser(),
         ood_data=OOD_DATA.value,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfp_insects.cli.app import define_config_file, run_main
+from tfp_insects.cli.app import config_of, define_config_file, run_main
 from tfp_insects.metrics.metric_table import describe_metrics
 
 __doc__ = f"{__doc__}\nMetrics:\n{describe_metrics()}\n"  # For --help.
@@ -31,7 +31,7 @@ OOD_DATA = flags.DEFINE_string("ood_data", "", "a zip or folder of images of oth
 WORKDIR = flags.DEFINE_string("workdir", "runs/quality", "where runs and the result are written")
 CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where drawn images and weights are kept")
 ONLY_FINISHED = flags.DEFINE_bool("only_finished", False, "run nothing, compare what is finished")
-CONFIG = define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
+define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
 
 
 def main(argv: list[str]) -> None:
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
         data=DATA.value,
         weights=WEIGHTS.value,
         ood_data=OOD_DATA.value,
-        config=RunConfig.from_plain(CONFIG.value.to_dict()),
+        config=RunConfig.from_plain(config_of("config").to_dict()),
         workdir=Path(WORKDIR.value).expanduser(),
         cache_dir=Path(CACHE_DIR.value).expanduser(),
         only_finished=ONLY_FINISHED.value,

@@ -46,6 +46,25 @@ def test_a_configuration_of_before_has_the_default_network() -> None:
     assert with_overrides(config, {"cnn.dropout": 0.25}).cnn.dropout == 0.25
 
 
+def test_benchmarks_take_what_suits_a_network_too() -> None:
+    program = """if True:
+        import sys
+        from absl import flags
+        from tfp_insects.cli.app import config_of, define_config_file
+        define_config_file("config", "study", "help")
+        flags.FLAGS([sys.argv[0], *sys.argv[1:]])
+        config = config_of("config")
+        print(config.model.freeze_features, config.cnn.learning_rate == 64e-4, config.bnn.learning_rate)
+    """
+    network = "--config.model.architecture=efficientnet_lite0"
+    command = [sys.executable, "-c", program, network, "--config.bnn.learning_rate=0.125"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split() == [
+        *("True", "True", "0.125")
+    ]
+    plain = subprocess.run(command[:3], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert plain == ["False", "False", "0.0016"]
+
+
 def test_the_command_line_lists_the_networks_for_an_unknown_one(tmp_path: Path) -> None:
     command = [sys.executable, "scripts/run.py", "--architecture=alexnett", f"--workdir={tmp_path}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

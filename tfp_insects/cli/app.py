@@ -15,7 +15,7 @@ from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from tfp_insects.cli.config_errors import unknown_field
-from tfp_insects.cli.config_files import find_config, load_config
+from tfp_insects.cli.config_files import find_config, load_config, with_overrides
 from tfp_insects.errors import InputError
 from tfp_insects.interruption import Interrupted, end_interrupted, interruptible
 from tfp_insects.startup import import_tensorflow_quietly, is_out_of_memory, without_autograph
@@ -44,6 +44,16 @@ def define_config_file(name: str, default: str, help_text: str) -> flags.FlagHol
     flag.parser = _ConfigParser()
     flag.default_as_str = repr(default)
     return holder
+
+
+def config_of(name: str) -> ml_collections.ConfigDict:
+    """The configuration of such a flag, with what suits its network under what the user sets.
+
+    Args:
+        name: The flag's name.
+    """
+    flag = flags.FLAGS[name]
+    return with_overrides(flag.value, config_flags.get_override_values(flag))
 
 
 class _ConfigParser(flags.ArgumentParser):

@@ -3,12 +3,12 @@
 import pytest
 import tf_keras
 
+from tfp_insects.bayes.conversion import list_layers
 from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.cli.config_files import config_names, load_config, with_overrides
 from tfp_insects.models.architecture_table import architecture_names
 from tfp_insects.models.build import build_model
 from tfp_insects.models.frozen import without_frozen_layers
-from tfp_insects.models.layer_groups import list_layers
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.study.work import keeps_features
 
