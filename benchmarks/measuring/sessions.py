@@ -96,7 +96,7 @@ def processes_of_session(session: int) -> list[int]:
 
 
 def _has_ended(process: int, fields: list[str]) -> bool:
-    """Whether no thread is left: the first one may have ended while others still hold the memory, the files and their locks."""
+    """Whether no thread is left: the first one may have ended while others still hold files and their locks."""
     try:
         return fields[0] == ZOMBIE and len(os.listdir(f"/proc/{process}/task")) <= 1
     except (FileNotFoundError, ProcessLookupError):

@@ -83,7 +83,9 @@ def _start(call: Callable[..., object], prepare: Callable[[], object], tells: bo
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)  # What came meanwhile is raised here.
     except BaseException:
-        if process.pid is not None:  # Nobody else knows of it yet, and it cannot see its parent's end before it has begun.
+        if (
+            process.pid is not None
+        ):  # Nobody else knows of it yet, and it cannot see its parent's end before it has begun.
             process.kill()
             process.join()
         raise
