@@ -92,7 +92,15 @@ class Session:
 
 def processes_of_session(session: int) -> list[int]:
     """Numbers of the processes of a session that have not ended (Linux)."""
-    return [process for process, fields in _stats_of_session(session).items() if fields[0] != ZOMBIE]
+    return [process for process, fields in _stats_of_session(session).items() if not _has_ended(process, fields)]
+
+
+def _has_ended(process: int, fields: list[str]) -> bool:
+    """Whether no thread is left: the first one may have ended while others still hold files and their locks."""
+    try:
+        return fields[0] == ZOMBIE and len(os.listdir(f"/proc/{process}/task")) <= 1
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _stats_of_session(session: int) -> dict[int, list[str]]:

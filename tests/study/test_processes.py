@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
+from tfp_insects.interruption import Interrupted, interruptible
 from tfp_insects.runs.lock import is_free
-from tfp_insects.study.processes import run_in_processes
+from tfp_insects.study.processes import CONTEXT, run_in_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = 2
@@ -90,6 +92,24 @@ def test_a_process_has_its_share_of_the_cores_and_starts_silently(
         "threads, and what nothing needs": (1, set())
     }
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_a_process_is_started_leaves_none_behind(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    start = CONTEXT.Process.start
+
+    def start_and_be_told_to_end(process: BaseProcess) -> None:
+        start(process)
+        started.append(process)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(CONTEXT.Process, "start", start_and_be_told_to_end)
+    with pytest.raises(Interrupted, match=number.name), interruptible():
+        list(run_in_processes({0: functools.partial(time.sleep, 60)}, num_jobs=1, prepare=int))
+    assert [process.exitcode for process in started] == [-signal.SIGKILL]
 
 
 def test_who_stops_listening_ends_the_processes(tmp_path: Path) -> None:

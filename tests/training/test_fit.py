@@ -135,7 +135,9 @@ def test_a_broken_loss_names_what_to_lower(make_run: Callable[..., Run], make_in
 
 def test_weights_broken_by_an_epochs_last_step_are_found_at_validation(make_run: Callable[..., Run]) -> None:
     run = make_run()  # It saves after each epoch.
-    message = r"the validation loss became nan in epoch 2: lower .*learning rate.* in another work directory or after remov"
+    message = (
+        r"the validation loss became nan in epoch 2: lower .*learning rate.* in another work directory or after remov"
+    )
     with pytest.raises(InputError, match=message):
         run.train(Schedule(epochs=3, learning_rate=0.1), nlls=[0.9, float("nan"), 0.8])
     assert int(run.state.best_epoch) == 1

@@ -34,6 +34,7 @@ def answer(call: bytes, prepare: Callable[[], object], answers: Connection, tell
         answers: Where to send the result.
         tells: Whether the function is called with another that sends words on the way; else it has no arguments.
     """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # Blocked by the parent while it started this.
     end_with_parent()
     prepare()
     arguments = [lambda content: answers.send(Message(False, content))] if tells else []

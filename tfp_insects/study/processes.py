@@ -17,8 +17,9 @@ from tfp_insects.study.child_process import Message, answer
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 
-# Signals of a terminal, which come to a command's whole group: what follows from them is for this process to decide.
-OF_PARENT = (signal.SIGINT, signal.SIGHUP)
+# Those of a terminal come to a command's whole group: what follows from them is for this process to decide. SIGTERM is
+# unblocked by the new process itself, as soon as it can be ended by it.
+BLOCKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 END_SECONDS = 5.0
 # Forking a process in which TensorFlow runs would copy its locks.
 CONTEXT = multiprocessing.get_context("spawn")
@@ -75,11 +76,19 @@ def _start(call: Callable[..., object], prepare: Callable[[], object], tells: bo
     # Processes that are left at the end of this one are ended, not waited for, if they are daemons.
     process = CONTEXT.Process(target=answer, args=(pickle.dumps(call), prepare, theirs, tells), daemon=True)
     resource_tracker.ensure_running()  # Its start would unblock what is blocked here.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, OF_PARENT)  # A new process has what is blocked from its parent.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # A new process has what is blocked from its parent.
     try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # What came meanwhile is raised here.
+    except BaseException:
+        if (
+            process.pid is not None
+        ):  # Nobody else knows of it yet, and it cannot see its parent's end before it has begun.
+            process.kill()
+            process.join()
+        raise
     theirs.close()
     return answers, process
 
