@@ -233,6 +233,7 @@ def _record(
         prediction_method=first.prediction_method,
         num_last_layer_samples=first.num_last_layer_samples,
         ood=ood,
+        num_folds=len(folds),
     )
     own = {name: first.record[name] for name in (*OF_NETWORK, *OF_MACHINE) if name in first.record}
     sums = {name: sum(one[name] for one in records) for name in SUMMED}
