@@ -33,12 +33,8 @@ def reliability_picture(study: RunSet) -> Picture:
             if runs:
                 bins = reliability_bins(*pooled(runs), num_bins=NUM_BINS)
                 title = f"{label_of(model)}, {images_a_class(size)}"
-                draw = partial(
-                    _draw_reliability,
-                    bins=bins,
-                    colour=model_mark(model).colour,
-                    times=len(runs) * runs[0].variance_factor,
-                )
+                times = len(runs) * runs[0].variance_factor
+                draw = partial(_draw_reliability, bins=bins, colour=model_mark(model).colour, times=times)
                 panels.append(Panel(title, draw, f"Reliability diagram: {title}."))
                 rows += _bin_rows(model, size, bins)
     return Picture(
