@@ -11,10 +11,16 @@ import pytest
 from fixtures.tiny_study import on_step
 from rich.console import Console
 
-from tfp_insects.cli.run import compare
+from tfp_insects.compare.answers import answers_of
+from tfp_insects.compare.comparison import Comparison
+from tfp_insects.compare.pair import Pair
+from tfp_insects.compare.record_table import print_table
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
+from tfp_insects.metrics.bootstrap import bootstrap_over_seeds
 from tfp_insects.metrics.summary import metric_intervals
+from tfp_insects.report.answer import make_answer
+from tfp_insects.report.tables import differences_table
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.reading import load_run, load_runs, open_run
 from tfp_insects.runs.run import Run
@@ -127,25 +133,36 @@ def test_the_pooled_run_has_the_network_of_the_first_fold(finished: tuple[Path, 
     assert not (pooled.directory / "tensorboard").exists()
 
 
-def test_the_work_directory_has_two_runs_to_compare_and_a_page_that_says_what_they_are(
-    finished: tuple[Path, list[Outcome]], tmp_path: Path
+def test_the_work_directory_has_two_runs_to_compare_and_words_that_say_what_they_are(
+    finished: tuple[Path, list[Outcome]],
 ) -> None:
     workdir, outcomes = finished
     study = load_runs(workdir)
     assert [run.directory.name for run in study.runs] == ["cnn-n4-seed0", "bnn-n4-seed0"]
     assert (study.num_folds, study.unfinished) == (NUM_FOLDS, ())
-    copy = tmp_path / "workdir"
-    shutil.copytree(workdir, copy)
     stream = io.StringIO()
-    compare([outcome.record for outcome in outcomes if outcome.record], copy, Console(file=stream, width=120))
+    print_table([outcome.record for outcome in outcomes if outcome.record], Console(file=stream, width=120))
     assert "56 test images" in stream.getvalue()
     assert "each in one of 3 folds" in stream.getvalue()
-    page = (copy / "report" / "index.html").read_text()
-    assert "Cross-validation in 3 folds: each image is tested once" in page
-    assert "trained 3 times a size, once a fold, with one seed" in page
-    assert "This rests on 3 trainings of each with one seed" in page
-    assert "McNemar" not in page
-    assert "over test images alone" not in page
+    comparison = Comparison([answers_of(run) for run in study.runs], num_resamples=200)
+    pair = Pair(comparison, "bnn", "cnn")
+    answer = make_answer(study, comparison, pair)
+    assert answer.caveats[0].startswith("Cross-validation in 3 folds: each image is tested once")
+    assert "trained 3 times a size, once a fold, with one seed" in answer.caveats[1]
+    assert not any("over test images alone" in line for line in answer.caveats)
+    assert answer.verdict is not None
+    assert answer.verdict.headline.endswith("3 trainings of each with one seed: another one may say otherwise.")
+    assert pair.mcnemar(N_PER_CLASS) == []
+    assert "McNemar's p" not in differences_table(pair).headings
+    factor = study.first.variance_factor
+    for figure in comparison.figures("bnn", N_PER_CLASS).values():
+        assert factor == pytest.approx(1 + 56 / 16)
+        assert figure.interval.low >= 0.0
+    found = comparison.resampled((0,), "bnn", N_PER_CLASS, "nll")
+    plain = bootstrap_over_seeds(
+        [comparison.get("bnn", N_PER_CLASS, 0).statistics["nll"]], [0], num_shared=[56], seed=0, num_resamples=200
+    )
+    assert np.std(found.values) == pytest.approx(np.sqrt(factor) * np.std(plain.values))
 
 
 def test_a_second_call_does_nothing(finished: tuple[Path, list[Outcome]], experiment: Experiment) -> None:
@@ -197,12 +214,22 @@ def test_folds_that_predict_anew_are_pooled_anew(
     assert pooled_of(workdir, "bnn").config["config"]["prediction"]["num_samples"] == 2
 
 
-def test_an_ensemble_and_a_laplace_posterior_are_pooled_too(experiment: Experiment, tmp_path: Path) -> None:
-    outcomes = cross_validate(experiment, tmp_path, ("ensemble", "laplace"))
-    by_model = {outcome.key.model: outcome.record for outcome in outcomes if outcome.record}
-    assert (by_model["ensemble"]["num_samples"], by_model["ensemble"]["num_draws"]) == (1, 2)
-    assert by_model["laplace"]["num_draws"] == 6
-    assert open_run(tmp_path / "laplace-n4-seed0").build_model() is not None
+def test_a_posterior_of_the_last_layer_is_pooled_with_its_network(
+    finished: tuple[Path, list[Outcome]], experiment: Experiment, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "laplace"
+    shutil.copytree(finished[0], workdir)
+    (outcome,) = cross_validate(experiment, workdir, ("laplace",))
+    assert outcome.record is not None
+    assert outcome.record["num_draws"] == 6
+    assert open_run(workdir / "laplace-n4-seed0").build_model() is not None
+
+
+@pytest.mark.long
+def test_an_ensemble_is_pooled_too(experiment: Experiment, tmp_path: Path) -> None:
+    (outcome,) = cross_validate(experiment, tmp_path, ("ensemble",))
+    assert outcome.record is not None
+    assert (outcome.record["num_samples"], outcome.record["num_draws"]) == (1, 2)
     for member in ("member-0", "member-1"):
         assert (tmp_path / "ensemble-n4-seed0" / member / "checkpoints" / "weights.h5").exists()
 
