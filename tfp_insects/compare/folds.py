@@ -1,9 +1,11 @@
 """What a cross-validation is, in a sentence for pages, cards and terminals."""
 
-APPROXIMATE = (
-    "The bound is approximate: it comes from a cross-validation, whose images were answered by several networks that share "
-    "training images, and of these one is used."
+_WHY = (
+    "approximate: it comes from a cross-validation, whose images were answered by several networks that share training images, "
+    "and of these one is used."
 )
+APPROXIMATE_BOUND = f"The bound is {_WHY}"
+APPROXIMATE_PROMISES = f"What is promised, of accepted and unknown answers and of prediction sets, is {_WHY}"
 
 
 def folds_sentence(num_folds: int) -> str:

@@ -6,7 +6,7 @@ import importlib.metadata
 import uuid
 from typing import Any
 
-from tfp_insects.compare.folds import APPROXIMATE, folds_sentence
+from tfp_insects.compare.folds import APPROXIMATE_PROMISES, folds_sentence
 from tfp_insects.compare.prediction_sets import make_set_rule
 from tfp_insects.compare.promise import Terms, promise_of
 from tfp_insects.metrics.counts import confusion_matrix
@@ -106,7 +106,7 @@ def _training(run: Run) -> dict[str, Any]:
 
 def _folds(run: Run) -> list[str]:
     """Says of which networks of a cross-validation the metrics are."""
-    return [folds_sentence(run.num_folds), APPROXIMATE] if run.num_folds else []
+    return [folds_sentence(run.num_folds), APPROXIMATE_PROMISES] if run.num_folds else []
 
 
 def _other_draws(run: Run, draws: Draws) -> list[str]:

@@ -6,7 +6,7 @@ Cards of models that were exported before there were promises have no field `acc
 from collections.abc import Mapping
 from typing import Any
 
-from tfp_insects.compare.folds import APPROXIMATE
+from tfp_insects.compare.folds import APPROXIMATE_BOUND
 from tfp_insects.serving.summary import Summary
 
 UNKNOWN = "(unknown)"  # What tables of counts call images of no known class.
@@ -116,7 +116,7 @@ def counts_note(card: Card) -> str:
 
 def _approximate(card: Card) -> str:
     """A sentence for models of a cross-validation, which older cards do not know."""
-    return f" {APPROXIMATE}" if card["accepted"].get("is_approximate") else ""
+    return f" {APPROXIMATE_BOUND}" if card["accepted"].get("is_approximate") else ""
 
 
 def _what_would_help(card: Card) -> str:
