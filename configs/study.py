@@ -38,6 +38,9 @@ def data() -> ml_collections.ConfigDict:
     section.num_validation_per_class = 40
     section.max_n_per_class = 0  # 0: the largest size asked for in this command.
     section.on_bad_image = "error"  # Or "skip".
+    section.folds = (
+        0  # 3 or more: cross-validation in so many parts; the two numbers of images above do not count then.
+    )
     # Patterns such as none_*, with commas: classes that no model learns, whose images are out-of-distribution.
     section.ood_classes = ""
     return section

@@ -14,10 +14,16 @@ class InputError(ValueError):
             as `data.num_test_per_class`, or arguments such as `weights`. The command line adds how they are set there. Empty
             where nothing can be set, as for a damaged file.
         values: Values of such fields with which the same would work. The command line adds them as flags.
+        other_values: Others with which it would work in another way.
     """
 
     def __init__(
-        self, message: str, *, field: str | tuple[str, ...] = (), values: Mapping[str, object] | None = None
+        self,
+        message: str,
+        *,
+        field: str | tuple[str, ...] = (),
+        values: Mapping[str, object] | None = None,
+        other_values: Mapping[str, object] | None = None,
     ) -> None:
         """Makes an error.
 
@@ -25,7 +31,9 @@ class InputError(ValueError):
             message: What the user reads.
             field: Name of the field that can be set to another value, or names of several.
             values: Values that would work, by field, where they are known.
+            other_values: Others that would, in another way.
         """
         super().__init__(message)
         self.values = dict(values or {})
+        self.other_values = dict(other_values or {})
         self.fields = (field,) if isinstance(field, str) else field

@@ -16,6 +16,8 @@ from tfp_insects.errors import InputError
 SIZE = flags.DEFINE_integer("size", 1, "how large", lower_bound=1)
 FIELDS = flags.DEFINE_list("fields", [], "fields of the error")
 VALUES = flags.DEFINE_list("values", [], "fields with values that would do")
+OTHERS = flags.DEFINE_list("others", [], "the same in another way")
+FOLDS = flags.DEFINE_integer("folds", 0, "short for --config.data.folds")
 KINDS = ["", "InputError", "SIGINT", "SIGTERM", "SIGHUP", "print", "KeyError", "MemoryError", "ResourceExhaustedError"]
 RAISES = flags.DEFINE_enum("raises", "", KINDS, "what to raise")
 CONFIG = cli.define_config_file("config", {config!r}, "the config")
@@ -37,8 +39,8 @@ def main(argv):
         import tensorflow as tf
         raise tf.errors.ResourceExhaustedError("OOM when allocating")
     if RAISES.value == "InputError":
-        values = dict(zip(VALUES.value[::2], VALUES.value[1::2]))
-        raise InputError("data=nix: no such file", field=tuple(FIELDS.value), values=values)
+        values, others = (dict(zip(flag.value[::2], flag.value[1::2])) for flag in (VALUES, OTHERS))
+        raise InputError("data=nix: no such file", field=tuple(FIELDS.value), values=values, other_values=others)
     print(argv[1:], SIZE.value, CONFIG.value.data.num_test_per_class)
 
 
@@ -49,7 +51,7 @@ import ml_collections
 
 
 def get_config():
-    return ml_collections.ConfigDict({"data": {"num_test_per_class": 50}})
+    return ml_collections.ConfigDict({"data": {"num_test_per_class": 50, "folds": 0}})
 """
 TENSORFLOW = """
 import os
@@ -112,6 +114,19 @@ def test_values_that_would_do_are_said_as_flags(folder):
     done = run(folder, "--raises=InputError", "--fields=size", "--values=size,2,data.num_test_per_class,9,nix.field,1")
     hint = " (this would do: --size=2 --config.data.num_test_per_class=9)"
     assert done.stderr.endswith(f"\nerror: data=nix: no such file{hint}\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--values=size,2", "--others=data.folds,5"], "--size=2; or: --folds=5"),
+        (["--others=data.folds,5,size,3"], "--folds=5 --size=3"),
+        (["--values=nix.field,1", "--others=data.folds,5"], "--folds=5"),
+    ],
+)
+def test_two_ways_that_would_do_are_said_by_their_shortest_flags(folder, flags, words):
+    done = run(folder, "--raises=InputError", *flags)
+    assert done.stderr.endswith(f"\nerror: data=nix: no such file (this would do: {words})\n")
 
 
 @pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "\\udce9 蚁"), ("ascii", "\\udce9 \\u8681")])

@@ -1,15 +1,16 @@
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from tfp_insects.compare.calibration import calibration_of, choosing_half
 from tfp_insects.compare.promise import Acceptance, Terms, make_promise
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval
 from tfp_insects.metrics.draws import Draws, LabelledDraws
-from tfp_insects.metrics.guarantee import thresholds_to_test
+from tfp_insects.metrics.guarantee import thresholds_to_test, thresholds_without_labels
 from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.runs.predictions import Predictions
 
@@ -165,3 +166,66 @@ def test_both_promises_hold_together_over_many_calibrations() -> None:
 def test_terms_that_make_no_sense_are_named(terms: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Terms(**terms)
+
+
+def test_the_bound_of_a_cross_validation_holds_for_the_network_that_is_used() -> None:
+    """Over many data sets: the first fold's model, at the threshold that the images of all folds gave."""
+    num, risk, rng = 120, 0.1, np.random.default_rng(7)
+    means = 1.1 * np.random.default_rng(8).normal(size=(NUM_CLASSES, 4))
+    new, new_labels = gaussian_images(rng, means, 3000)
+    num_possible, num_exceeding, coverages = 0, 0, []
+    for _ in range(num):
+        images, labels = gaussian_images(rng, means, 60)
+        first, test, validation = cross_validated(rng, images, labels)
+        calibration = calibration_of(validation, test, None)._replace(is_cross_validated=True)
+        acceptance = make_promise(calibration, Terms(risk)).acceptance
+        assert acceptance.is_approximate
+        answers = first(new)
+        accepted = answers.max(axis=1) >= acceptance.threshold
+        num_possible += acceptance.is_possible
+        num_exceeding += accepted.any() and np.mean(answers.argmax(axis=1)[accepted] != new_labels[accepted]) > risk
+        coverages.append(acceptance.coverage)
+    assert num_possible > 0.8 * num
+    assert num_exceeding <= 0.1 * num
+    assert np.mean(coverages) > 0.5
+
+
+def gaussian_images(rng: np.random.Generator, means: np.ndarray, num_per_class: int) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.repeat(np.arange(NUM_CLASSES), num_per_class)
+    return means[labels] + rng.normal(size=(len(labels), means.shape[1])), labels
+
+
+def fit_gaussians(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Linear discriminant analysis: probabilities by Bayes' rule, with the pooled covariance of these images."""
+    means = np.stack([features[labels == label].mean(axis=0) for label in range(NUM_CLASSES)])
+    precision = np.linalg.inv(np.cov((features - means[labels]).T))
+
+    def probabilities(asked: np.ndarray) -> np.ndarray:
+        from_means = asked[:, np.newaxis] - means
+        return special.softmax(-0.5 * np.einsum("ncf,fg,ncg->nc", from_means, precision, from_means), axis=1)
+
+    return probabilities
+
+
+def cross_validated(
+    rng: np.random.Generator, features: np.ndarray, labels: np.ndarray, num_folds: int = 5
+) -> tuple[Callable[[np.ndarray], np.ndarray], Predictions, Predictions]:
+    """The first fold's model, and what all say of the images that they test and that they validate."""
+    parts = np.concatenate([rng.permutation(np.sum(labels == label)) % num_folds for label in range(NUM_CLASSES)])
+    tested, validated = (np.zeros((1, len(labels), NUM_CLASSES), np.float32) for _ in range(2))
+    models = []
+    for fold in range(num_folds):
+        used = (parts != fold) & (parts != (fold + 1) % num_folds)
+        models.append(fit_gaussians(features[used], labels[used]))
+        for answers, part in ((tested, fold), (validated, (fold + 1) % num_folds)):
+            answers[0, parts == part] = models[-1](features[parts == part])
+    return models[0], *(Predictions(one, labels.astype(np.int32)) for one in (tested, validated))
+
+
+def test_no_class_of_an_image_orders_the_thresholds_of_a_cross_validation() -> None:
+    calibration = calibration_of(VALIDATION, TEST, None)._replace(is_cross_validated=True)
+    found = make_promise(calibration, Terms(0.1)).acceptance
+    others = Predictions(VALIDATION.probabilities, (VALIDATION.labels + 1) % NUM_CLASSES)
+    alike = calibration_of(others, TEST, None)._replace(is_cross_validated=True)
+    assert make_promise(alike, Terms(0.1)).acceptance == found
+    assert found.threshold in thresholds_without_labels(calibration.test.confidence, 0.1)

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tfp_insects.metrics.guarantee import (
     lowest_risk,
     risk_upper_bound,
     thresholds_to_test,
+    thresholds_without_labels,
 )
 
 DESCENDING = np.linspace(0.99, 0.5, 50)
@@ -89,7 +91,7 @@ def test_no_images_keep_no_promise() -> None:
     nothing = guaranteed_threshold(np.zeros(0), np.zeros(0, bool), [0.9, 0.5], 0.05)
     assert nothing == (math.inf, 0, 0, 1.0)
     assert images_needed(np.zeros(0), np.zeros(0, bool), 0.9, 0.05) is None
-    assert lowest_risk(np.zeros(0), np.zeros(0, bool), [0.9, 0.8], np.array([True, True])) is None
+    assert lowest_risk(np.zeros(0), np.zeros(0, bool), lambda risk: np.array([0.9, 0.8])) is None
     assert images_needed([0.9, 0.8], np.array([True, True]), 0.5, 0.0) is None
 
 
@@ -111,16 +113,29 @@ def test_images_that_would_be_needed_are_enough_if_all_stays_as_it_was() -> None
 def test_the_lowest_risk_is_the_first_level_that_finds_a_threshold() -> None:
     confidence, correct = draw(np.random.default_rng(1), 200)
     others = draw(np.random.default_rng(2), 200)
-    level = lowest_risk(confidence, correct, *others)
+    thresholds_at = partial(thresholds_to_test, *others)
+    level = lowest_risk(confidence, correct, thresholds_at)
     kept = [
         risk
         for risk in np.round(np.arange(0.01, 1.0, 0.01), 2)
         if guaranteed_threshold(confidence, correct, thresholds_to_test(*others, risk), risk).num_accepted
     ]
     assert level == kept[0]
-    assert lowest_risk(confidence, correct, *others, above=level) == kept[1] == pytest.approx(level + 0.01)
-    assert lowest_risk(confidence, correct, *others, above=level - 0.005) == level
+    assert lowest_risk(confidence, correct, thresholds_at, above=level) == kept[1] == pytest.approx(level + 0.01)
+    assert lowest_risk(confidence, correct, thresholds_at, above=level - 0.005) == level
     assert 0.01 < level < 0.2
+
+
+def test_thresholds_without_labels_begin_where_one_error_may_be_and_fall_past_each_image() -> None:
+    confidence = np.random.default_rng(4).permutation(np.linspace(0.2, 0.99, 120))
+    found = thresholds_without_labels(confidence, 0.05)
+    accepted = [int(np.sum(confidence >= threshold)) for threshold in found]
+    assert accepted == list(range(93, 121))  # 93 accepted images may hold one error, see `fewest_accepted`.
+    assert found[-1] == 0.0
+    assert thresholds_without_labels(confidence[:92], 0.05).tolist() == [0.0]
+    assert thresholds_without_labels(np.zeros(0), 0.05).tolist() == [0.0]
+    equal = thresholds_without_labels(np.repeat([0.9, 0.8, 0.7], 50), 0.05)
+    assert [int(np.sum(np.repeat([0.9, 0.8, 0.7], 50) >= one)) for one in equal] == [100, 150]
 
 
 def test_the_true_risk_exceeds_the_level_in_at_most_five_per_cent_of_calibrations() -> None:

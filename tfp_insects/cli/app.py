@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import ml_collections
@@ -117,20 +117,32 @@ def stop(message: str, code: int) -> NoReturn:
 def _with_flags(error: InputError) -> str:
     """The error's message, with values that would work as flags, or else the flags that set its fields."""
     message = str(error)
-    working = [f"{flag}={value}" for field, value in error.values.items() if (flag := _flag_of_field(field))]
+    working = [words for values in (error.values, error.other_values) if (words := _as_flags(values))]
     if working:
-        return f"{message} (this would do: {' '.join(working)})"
+        return f"{message} (this would do: {'; or: '.join(working)})"
     known = [flag for field in error.fields if (flag := _flag_of_field(field))]
     found = [flag for flag in known if not re.search(rf"{re.escape(flag)}\b", message)]
     return f"{message} (set with {' or '.join(found)})" if found else message
 
 
+def _as_flags(values: Mapping[str, object]) -> str:
+    found = ((_flag_of_field(field), value) for field, value in values.items())
+    return " ".join(f"{flag}={value}" for flag, value in found if flag)
+
+
 def _flag_of_field(field: str) -> str | None:
-    """The flag that sets a field: one of the field's name, or an override of that field of a config."""
+    """The flag that sets a field: one of the field's name, or an override of that field of a config.
+
+    A flag with the last part of the name is short for the override.
+    """
     if field in flags.FLAGS:
         return f"--{field}"
     values = flags.FLAGS.flag_values_dict()
-    return next((f"--{name}.{field}" for name, value in values.items() if _has_field(value, field)), None)
+    config = next((name for name, value in values.items() if _has_field(value, field)), None)
+    if config is None:
+        return None
+    last = field.rpartition(".")[2]
+    return f"--{last}" if last in flags.FLAGS else f"--{config}.{field}"
 
 
 def _has_field(config: Any, field: str) -> bool:

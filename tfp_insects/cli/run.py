@@ -13,6 +13,7 @@ from tfp_insects.cli.numbers import parse_numbers
 from tfp_insects.compare.layers import layer_words
 from tfp_insects.compare.record_table import print_table, write_comparison
 from tfp_insects.data.source import ImageSource
+from tfp_insects.data.split import Split
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable
 from tfp_insects.plain import FieldError
@@ -30,13 +31,14 @@ from tfp_insects.study.grid import ALL_RUNS, Outcome, plan_runs, require_all, ru
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.plan import print_plan, work_left
+from tfp_insects.study.pooling import pool_all, require_room_for_pooled
 from tfp_insects.study.pretraining import pretraining_work, require_readable_weights, will_be_pretrained
 from tfp_insects.study.probing import probe
-from tfp_insects.study.work import REPORT, REPORT_SECONDS, machine
+from tfp_insects.study.work import REPORT, REPORT_SECONDS, WRITE_SECONDS, WRITING, machine
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
 Say = Callable[[str], object]
-IMAGES, WEIGHTS = "images", "weights"
+IMAGES, WEIGHTS, POOLING = "images", "weights", "all folds"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,13 +96,16 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     console = console or Console()
     say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     sizes = parse_numbers("n_per_class", command.sizes)
-    keys = make_run_keys(list(command.models), sizes, parse_numbers("seeds", command.seeds))
+    seeds = parse_numbers("seeds", command.seeds)
+    make_run_keys(list(command.models), sizes, seeds)  # What cannot be run is refused before images are read.
     require_writable(command.workdir)
     with kept_costs(command.cache_dir, machine(command.num_jobs)) as costs:
         display = Display(Meter(costs, command.num_jobs), console, ALL_RUNS)
         display.meter.is_planned = command.dry_run
         with display.opened():
             images = _open(command, sizes, config_for, display, say)
+            keys = make_run_keys(list(command.models), sizes, seeds, images.config.data.folds)
+            require_room_for_pooled(keys, images.config.data.folds, command.workdir)
             outcomes = [] if command.dry_run else _run(command, keys, sizes, images, display, console)
         if command.dry_run:
             _tell_plan(command, keys, sizes, images, costs, console)
@@ -136,6 +141,8 @@ def _run(
     display.meter.plan(WEIGHTS, pretraining_work(command.weights, source.drawn, config, command.cache_dir))
     _, unknown, split = split_images(source, ood, sizes, config.data, lambda line: None)
     plan_runs(display, keys, split, config, command.workdir, _count(unknown), _num_opened(command, images))
+    if split.folds:
+        display.meter.plan(POOLING, [_pooling_work(keys, split)])
     display.meter.plan(REPORT, [Part(REPORT, len(keys), REPORT, REPORT_SECONDS, is_guess_absolute=True)])
     display.meter.is_planned = True
     with display.working(WEIGHTS) as on_work:
@@ -143,7 +150,12 @@ def _run(
     recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir, command.ood_data)
     parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
     outcomes = run_grid(keys, experiment, command.workdir, console, parallel, display)
-    records = [outcome.record for outcome in outcomes if outcome.record is not None]
+    compared = outcomes
+    if split.folds:
+        with display.working(POOLING) as on_work:
+            compared = pool_all(outcomes, experiment, command.workdir, console, on_work)
+        outcomes = [*outcomes, *compared]
+    records = [outcome.record for outcome in compared if outcome.record is not None]
     with display.working(REPORT) as on_work:
         if records:
             compare(records, command.workdir, console, lambda share: on_work(REPORT, share * len(keys)))
@@ -164,6 +176,12 @@ def _tell_plan(
     probe(work, learnt, split, config, is_pretrained, costs, say)
     pretraining = pretraining_work(command.weights, source.drawn, config, command.cache_dir)
     print_plan(work, split, config, command.workdir, costs, console, command.num_jobs, pretraining)
+
+
+def _pooling_work(keys: Sequence[RunKey], split: Split) -> Part:
+    """What is written once the folds are done."""
+    num_pooled = len({key.pooled for key in keys})
+    return Part(WRITING, num_pooled * len(split.test), WRITING, WRITE_SECONDS, is_guess_absolute=True)
 
 
 def _num_opened(command: Command, images: Images) -> int:

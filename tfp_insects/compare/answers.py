@@ -60,6 +60,7 @@ class Answers:
         example_ids: Of the images.
         ood: Predictions for images of no known class; none where they were not asked for.
         seconds: How long it took: those of `TIMES` that are known.
+        variance_factor: See `Run.variance_factor`.
     """
 
     key: RunKey
@@ -68,6 +69,7 @@ class Answers:
     example_ids: tuple[str, ...]
     ood: Ood | None = None
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    variance_factor: float = 1.0
 
     @property
     def has_draws(self) -> bool:
@@ -130,6 +132,7 @@ def answers_of(run: Run, split: Split = "test") -> Answers:
         example_ids=found.example_ids,
         ood=_ood(run) if split == "test" else None,
         seconds=_seconds(run),
+        variance_factor=run.variance_factor,
     )
 
 

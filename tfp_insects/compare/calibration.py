@@ -11,6 +11,7 @@ from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.metric import OodScore
 from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.runs.predictions import Predictions
+from tfp_insects.runs.run import Run
 
 HALVES_SEED = 0
 
@@ -42,12 +43,15 @@ class Calibration(NamedTuple):
         test: Those that chose nothing; they calibrate.
         choosing: Of no known class, to choose the score; none where the run was not asked about any.
         judging: The others of these.
+        is_cross_validated: Whether validation and test images are the same, each answered by two networks that did not train
+            on it. Then nothing may be chosen by the classes of the validation images.
     """
 
     validation: Scored
     test: Scored
     choosing: Scored | None = None
     judging: Scored | None = None
+    is_cross_validated: bool = False
 
 
 def calibration_of(
@@ -61,6 +65,12 @@ def calibration_of(
         return Calibration(*known)
     is_choosing, found = choosing_half(unknown.example_ids), _scored(unknown, used)
     return Calibration(*known, found.at(is_choosing), found.at(~is_choosing))
+
+
+def calibration_of_run(run: Run, scores: Sequence[OodScore] | None = None) -> Calibration:
+    """The same of a finished run."""
+    found = calibration_of(run.validation, run.test, run.ood, scores)
+    return found._replace(is_cross_validated=run.num_folds > 0)
 
 
 def choosing_half(example_ids: Sequence[str]) -> BoolArray:

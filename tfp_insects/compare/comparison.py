@@ -19,6 +19,7 @@ from tfp_insects.metrics.bootstrap import (
     Statistic,
     bootstrap_over_seeds,
 )
+from tfp_insects.metrics.cross_validation import widened
 from tfp_insects.metrics.metric import OodMetric
 from tfp_insects.metrics.metric_table import all_metrics, find_metric, ood_metrics
 from tfp_insects.runs.run_key import RunKey
@@ -89,6 +90,15 @@ class Comparison:
         found = [one for one in self._by_key.values() if (one.key.model, one.key.n_per_class) == (model, n_per_class)]
         return tuple(sorted(one.key.seed for one in found if not metric or metric in one.statistics))
 
+    def variance_factor(self, model: str, n_per_class: int) -> float:
+        """By how much resampled images vary too little for a model and size: 1 but for a cross-validation."""
+        return max(one.variance_factor for one in self.answers(model, n_per_class))
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether figures are of cross-validations."""
+        return any(one.variance_factor != 1.0 for one in self._by_key.values())
+
     def metrics(self, model: str, n_per_class: int) -> list[str]:
         """Metrics that say something of a model at a size, in their order."""
         return [metric.name for metric in all_metrics() if self.seeds(model, n_per_class, metric.name)]
@@ -129,7 +139,8 @@ class Comparison:
             seed=SEED,
             num_resamples=self._num_resamples,
         )
-        return {key: found.part(i) for i, key in enumerate(keys)}
+        factors = [self.variance_factor(model, size) for model, size, _ in keys]
+        return {key: widened(found.part(i), factors[i]) for i, key in enumerate(keys)}
 
     def _joint(self, seed: int, keys: Sequence[Key], of_unknown: set[str], num_known: int) -> Statistic:
         """All figures of a seed's runs as one statistic; the counts of known images come first."""

@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from tfp_insects.compare.calibration import Calibration, calibration_of
+from tfp_insects.compare.calibration import Calibration, calibration_of_run
 from tfp_insects.compare.comparison import SEED
-from tfp_insects.compare.promise import Promise, Terms, make_promise
+from tfp_insects.compare.promise import Promise, Terms, make_promise, order_of_thresholds
 from tfp_insects.metrics.bootstrap import NUM_RESAMPLES, Resampled, Statistic, bootstrap_over_seeds, side_by_side
+from tfp_insects.metrics.cross_validation import widened
 from tfp_insects.metrics.decisions import resampled_answered_alone, resampled_passing
-from tfp_insects.metrics.guarantee import thresholds_to_test
 from tfp_insects.runs.layout import VALIDATION_NAME
 from tfp_insects.runs.run import Run
 
@@ -51,7 +51,7 @@ def shares_of(runs: Sequence[Run], terms: Terms | None = None, num_resamples: in
     """
     if not all((run.directory / VALIDATION_NAME).exists() for run in runs):
         return None
-    made = {(run.model, run.seed): calibration_of(run.validation, run.test, run.ood) for run in runs}
+    made = {(run.model, run.seed): calibration_of_run(run) for run in runs}
     asked = terms or Terms()
     found = _common_terms(list(made.values()), asked)
     used = found or asked
@@ -69,6 +69,7 @@ def shares_of(runs: Sequence[Run], terms: Terms | None = None, num_resamples: in
     of_seeds = [next(run for run in runs if run.seed == seed) for seed in seeds]
     num_judged = _num_judged(made[models[0], seeds[0]]) if has_alarm else 0
     resampled = _resample(statistics, of_seeds, num_judged, num_resamples)
+    resampled = widened(resampled, max(run.variance_factor for run in runs))
     parts = {column: resampled.part(i) for i, column in enumerate(columns)}
     alone, passing = ({m: one for (kind, m), one in parts.items() if kind == name} for name in ("alone", "passing"))
     return Shares(found.risk if found else None, alone, asked.false_alarm_rate, passing)
@@ -96,7 +97,7 @@ def _num_judged(calibration: Calibration) -> int:
 
 def _statistic(kind: str, calibration: Calibration, promise: Promise, terms: Terms) -> Statistic:
     """Of counts of test images, and of images of no known class behind them where a share is of these."""
-    validation, test, alarm = calibration.validation, calibration.test, promise.alarm
+    test, alarm = calibration.test, promise.alarm
     num_test = len(test.confidence)
     if kind == "passing":
         assert alarm is not None
@@ -105,10 +106,10 @@ def _statistic(kind: str, calibration: Calibration, promise: Promise, terms: Ter
         return partial(resampled_passing, known, unknown, terms.false_alarm_rate)
     confidence = test.confidence
     if alarm is not None:
-        validation = validation.at(validation.scores[alarm.score] < alarm.threshold)
+        validation = calibration.validation.at(calibration.validation.scores[alarm.score] < alarm.threshold)
         confidence = np.where(test.scores[alarm.score] < alarm.threshold, confidence, NOT_ACCEPTED)
-    has_any = validation.confidence.size > 0
-    thresholds = thresholds_to_test(validation.confidence, validation.correct, terms.risk) if has_any else np.zeros(0)
+        calibration = calibration._replace(validation=validation)
+    thresholds = order_of_thresholds(calibration, confidence[confidence > NOT_ACCEPTED], terms.risk)
     alone = partial(resampled_answered_alone, confidence, test.correct, thresholds, terms.risk)
     return lambda counts: alone(counts[:, :num_test])
 

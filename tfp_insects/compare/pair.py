@@ -103,8 +103,11 @@ class Pair:
     def mcnemar(self, n_per_class: int) -> list[tuple[int, McNemarResult]]:
         """Each seed with McNemar's test of equal accuracy, the model first and its reference second.
 
-        Not over all seeds together: each may cut its test set from the same images, so that one image is in several.
+        Not over all seeds together: each may cut its test set from the same images, so that one image is in several. None
+        of a cross-validation, whose images are not answered independently of each other, as the test takes them to be.
         """
+        if self._comparison.has_folds:
+            return []
         return [(one.key.seed, mcnemar_test(one.correct, other.correct)) for one, other in self._answers(n_per_class)]
 
     def time_ratios(self, n_per_class: int) -> dict[str, TimeRatio]:

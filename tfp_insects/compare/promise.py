@@ -3,23 +3,29 @@
 Both promises are calibrated on the run's test images, which chose nothing of the model: neither the epoch nor a temperature,
 a covariance or the order in which thresholds are tested. For these there are the validation images. Metrics of the test
 images stay what they are, since no part of the model comes from them.
+
+In a cross-validation each image is tested and validates, so thresholds are ordered without a look at classes. What is
+promised is approximate then: it is measured on all networks together, which share training images, and used with one.
 """
 
 import dataclasses
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from tfp_insects.compare.calibration import Calibration, Scored, calibration_of
+from tfp_insects.compare.calibration import Calibration, calibration_of_run
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval, fewest_for_alarm
+from tfp_insects.metrics.arrays import FloatArray
 from tfp_insects.metrics.guarantee import (
     CONFIDENCE_LEVEL,
     guaranteed_threshold,
     images_needed,
     lowest_risk,
     thresholds_to_test,
+    thresholds_without_labels,
 )
 from tfp_insects.metrics.metric import OodScore
 from tfp_insects.metrics.metric_table import ood_scores
@@ -67,6 +73,7 @@ class Acceptance:
         upper_bound: Of the share of wrong answers, from these two; 1 where nothing is accepted.
         num_images_needed: About how many images a threshold would need, where there is none; none where no number helps.
         lowest_risk: The lowest risk that can be had, where there is no threshold; none where there is no such.
+        is_approximate: Whether it was measured on several networks, of which one is used.
     """
 
     risk: float
@@ -78,6 +85,7 @@ class Acceptance:
     upper_bound: float
     num_images_needed: int | None = None
     lowest_risk: float | None = None
+    is_approximate: bool = False
 
     @property
     def is_possible(self) -> bool:
@@ -145,7 +153,7 @@ def promise_of(run: Run, terms: Terms, scores: Sequence[OodScore] | None = None)
     Raises:
         InputError: A file of predictions cannot be read.
     """
-    return make_promise(calibration_of(run.validation, run.test, run.ood, scores), terms)
+    return make_promise(calibration_of_run(run, scores), terms)
 
 
 def make_promise(calibration: Calibration, terms: Terms) -> Promise:
@@ -156,13 +164,12 @@ def make_promise(calibration: Calibration, terms: Terms) -> Promise:
     """
     obstacle = _alarm_obstacle(calibration, terms.false_alarm_rate)
     if obstacle:
-        return Promise(
-            _accept(calibration.validation, calibration.test, len(calibration.test.correct), terms), None, obstacle
-        )
+        return Promise(_accept(calibration, len(calibration.test.correct), terms), None, obstacle)
     score = _choose_score(calibration, terms.false_alarm_rate)
     threshold = alarm_threshold(calibration.test.scores[score], terms.false_alarm_rate)
     validation, test = (one.at(one.scores[score] < threshold) for one in (calibration.validation, calibration.test))
-    acceptance = _accept(validation, test, len(calibration.test.correct), terms)
+    called_known = calibration._replace(validation=validation, test=test)
+    acceptance = _accept(called_known, len(calibration.test.correct), terms)
     return Promise(acceptance, _make_alarm(calibration, terms, score, threshold, acceptance.threshold))
 
 
@@ -185,12 +192,24 @@ def _choose_score(calibration: Calibration, rate: float) -> str:
     return min(unknown, key=lambda name: int(np.sum(unknown[name] <= alarm_threshold(known[name], rate))))
 
 
-def _accept(validation: Scored, test: Scored, num_examples: int, terms: Terms) -> Acceptance:
-    """Calibrates on images that may be accepted; with those that are called unknown there are `num_examples`."""
-    nothing = Acceptance(terms.risk, CONFIDENCE_LEVEL, math.inf, num_examples, 0, 0, 1.0)
+def order_of_thresholds(calibration: Calibration, confidence: FloatArray, risk: float) -> FloatArray:
+    """The order in which thresholds are tested on images of some confidences; empty where there are no images to learn it."""
+    if calibration.is_cross_validated:
+        return thresholds_without_labels(confidence, risk)
+    validation = calibration.validation
     if not validation.confidence.size:
+        return np.zeros(0)
+    return thresholds_to_test(validation.confidence, validation.correct, risk)
+
+
+def _accept(calibration: Calibration, num_examples: int, terms: Terms) -> Acceptance:
+    """Calibrates on images that may be accepted; with those that are called unknown there are `num_examples`."""
+    test, is_approximate = calibration.test, calibration.is_cross_validated
+    nothing = Acceptance(terms.risk, CONFIDENCE_LEVEL, math.inf, num_examples, 0, 0, 1.0, is_approximate=is_approximate)
+    thresholds_at = partial(order_of_thresholds, calibration, test.confidence)
+    thresholds = thresholds_at(terms.risk)
+    if not thresholds.size:
         return nothing
-    thresholds = thresholds_to_test(validation.confidence, validation.correct, terms.risk)
     found = guaranteed_threshold(test.confidence, test.correct, thresholds, terms.risk)
     if found.num_accepted:
         return dataclasses.replace(nothing, **found._asdict())
@@ -198,9 +217,7 @@ def _accept(validation: Scored, test: Scored, num_examples: int, terms: Terms) -
     return dataclasses.replace(
         nothing,
         num_images_needed=None if needed is None else math.ceil(needed * num_examples / test.confidence.size),
-        lowest_risk=lowest_risk(
-            test.confidence, test.correct, validation.confidence, validation.correct, above=terms.risk
-        ),
+        lowest_risk=lowest_risk(test.confidence, test.correct, thresholds_at, above=terms.risk),
     )
 
 

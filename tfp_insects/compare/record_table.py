@@ -47,6 +47,8 @@ def print_table(records: Sequence[dict[str, Any]], console: Console) -> None:
     title = (
         f"{kind}: {first['num_classes']} classes, {first['num_test_examples']} test images, weights {first['weights']}"
     )
+    if num_folds := first.get("num_folds"):
+        title += f", each in one of {num_folds} folds"
     columns = _columns(records, console.width)
     table = Table(title=plain(title), caption=plain(_caption(columns)), box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in columns.values():

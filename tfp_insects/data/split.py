@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tfp_insects.data.dealing import folds_that_fit
 from tfp_insects.data.grouping import POOL, TEST, VALIDATION, assign_units, find_units, seeded_order
 from tfp_insects.data.source import ImageSource, select
-from tfp_insects.data.split_advice import Numbers, numbers_that_fit
+from tfp_insects.data.split_advice import USUAL_FOLDS, Numbers, numbers_that_fit, or_by_folds, values_of_folds
 from tfp_insects.errors import InputError
 
 NUM_NAMED = 12  # dropped classes that the error names
@@ -31,6 +32,7 @@ class Split:
         dropped: Each class left out, and how many images were left of it for training once its test and validation
             images were cut; 0 where these could not be had.
         given: Those of 'test' and 'validation' that the data set came with.
+        folds: Of a cross-validation, the splits to train and test by; then the parts above are all images.
     """
 
     class_names: tuple[str, ...]
@@ -40,6 +42,11 @@ class Split:
     pool: np.ndarray
     dropped: dict[str, int]
     given: tuple[str, ...] = ()
+    folds: tuple["Split", ...] = ()
+
+    def of_fold(self, fold: int | None) -> "Split":
+        """The split of one fold; of none, this one."""
+        return self if fold is None else self.folds[fold]
 
 
 def make_split(
@@ -81,7 +88,7 @@ def make_split(
     if len(kept) < 2:
         raise _too_few(source, units, needed, kept, dropped)
 
-    labels = _labels(source, kept)
+    labels = labels_among(source, kept)
     return Split(
         class_names=tuple(source.class_names[label] for label in kept),
         labels=labels,
@@ -107,7 +114,7 @@ def _given_split(source: ImageSource, units: np.ndarray, needed: np.ndarray, spl
     kept, parts, dropped = _assign(training, units[pool], still_needed)
     if len(kept) < 2:
         raise _too_few(training, units[pool], still_needed, kept, dropped)
-    labels = _labels(source, kept)
+    labels = labels_among(source, kept)
     cut = np.full(len(units), _UNUSED)
     cut[pool] = parts[units[pool]]
     held_out = {}
@@ -187,12 +194,14 @@ def split_to_json(source: ImageSource, split: Split) -> dict[str, Any]:
     """Returns the split in plain values, by class names and example ids, to be stored with a run and compared.
 
     Dropped classes are not part of it: they are what a command asked for, not what a run was trained and tested on. Parts
-    that the data set came with are named under `given`.
+    that the data set came with are named under `given`, and the test images of each fold under `folds`.
     """
     parts = {"test": split.test, "validation": split.validation, "pool": split.pool}
     values = {name: [source.example_ids[index] for index in indices] for name, indices in parts.items()}
-    given = {"given": list(split.given)} if split.given else {}
-    return {"class_names": list(split.class_names), **values, **given}
+    more: dict[str, Any] = {"given": list(split.given)} if split.given else {}
+    if split.folds:
+        more["folds"] = [[source.example_ids[index] for index in fold.test] for fold in split.folds]
+    return {"class_names": list(split.class_names), **values, **more}
 
 
 def _check_numbers(num_test_per_class: int, num_validation_per_class: int, max_n_per_class: int) -> None:
@@ -210,9 +219,7 @@ def _assign(
     source: ImageSource, units: np.ndarray, needed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Returns labels of the classes kept, the part of each unit, and the classes dropped with their images left."""
-    num_classes = len(source.class_names)
-    counts = np.zeros((units.max() + 1, num_classes), np.int64)
-    np.add.at(counts, (units, source.labels), 1)
+    num_classes, counts = len(source.class_names), count_in_units(source, units)
     left = counts.sum(axis=0) - needed[TEST] - needed[VALIDATION]
     kept = np.flatnonzero(left >= needed[POOL])
     dropped = {label: max(0, int(left[label])) for label in range(num_classes) if label not in kept}
@@ -228,7 +235,14 @@ def _assign(
         kept = np.delete(kept, worst)
 
 
-def _labels(source: ImageSource, kept: np.ndarray) -> np.ndarray:
+def count_in_units(source: ImageSource, units: np.ndarray) -> np.ndarray:
+    """Images of each class in each unit, int64 `[num_units, num_classes]`."""
+    counts = np.zeros((units.max() + 1, len(source.class_names)), np.int64)
+    np.add.at(counts, (units, source.labels), 1)
+    return counts
+
+
+def labels_among(source: ImageSource, kept: np.ndarray) -> np.ndarray:
     """int32 `[num_examples]`, index into the classes kept, -1 where the class is not."""
     labels = np.full(len(source.class_names), -1, np.int32)
     labels[kept] = np.arange(len(kept))
@@ -268,12 +282,14 @@ def _too_few(
         if found
         else ""
     )
+    by_folds = folds_that_fit(count_in_units(source, units), USUAL_FOLDS, asked.train) if source.parts is None else None
     return InputError(
         f"{source.name}: {len(kept)} of {len(source.class_names)} classes are large enough, at least two are needed. "
         f"Each class needs {needed[TEST]} test images, {needed[VALIDATION]} validation images and {needed[POOL]} for "
         f"training; left for training are: {left}{more}.{whole}{would_do} Ask for fewer training images (n_per_class), or "
         "for fewer test and validation images (data.num_test_per_class, data.num_validation_per_class), or add images of "
-        "each class",
+        f"each class{or_by_folds(by_folds)}",
         field=FIELDS,
         values=values,
+        other_values=values_of_folds(by_folds, asked.train),
     )

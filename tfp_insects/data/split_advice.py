@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-LEAST_CLASSES = 2
+from tfp_insects.data.dealing import LEAST_CLASSES, FoldNumbers
+
+USUAL_FOLDS = 5
 
 
 class Numbers(NamedTuple):
@@ -46,6 +48,24 @@ def numbers_that_fit(
                 if kept >= num_classes:
                     return numbers, kept
     return None
+
+
+def or_by_folds(found: FoldNumbers | None) -> str:
+    """The end of a sentence that advises cross-validation, where that can be."""
+    if found is None:
+        return ""
+    return (
+        f". Or let each image be tested once (cross-validation): data.folds={found.num_folds} with up to "
+        f"n_per_class={found.n_per_class} would do for {found.num_classes} classes"
+    )
+
+
+def values_of_folds(found: FoldNumbers | None, n_per_class: int) -> dict[str, object]:
+    """The same as values of fields."""
+    if found is None:
+        return {}
+    fewer = {"n_per_class": found.n_per_class} if found.n_per_class < n_per_class else {}
+    return {**fewer, "data.folds": found.num_folds}
 
 
 def _halved(value: int, least: int) -> list[int]:

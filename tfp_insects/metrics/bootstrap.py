@@ -7,6 +7,7 @@ image occurs in each resample, and returns the figure of each resample, float64 
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, assert_never
 
@@ -43,9 +44,10 @@ class Interval:
         values = (self.low, self.estimate, self.high)
         return 1 if min(values) > 0.0 else -1 if max(values) < 0.0 else 0
 
-    def at_least(self, minimum: float) -> "Interval":
-        """Cuts the ends off where no such figure can be: a basic interval can reach there."""
-        return Interval(self.estimate, max(self.low, minimum), max(self.high, minimum))
+    def within(self, minimum: float, maximum: float = math.inf) -> "Interval":
+        """Cuts the ends off where no such figure can be: a basic interval can reach there, and one that was widened."""
+        low, high = (min(max(end, minimum), maximum) for end in (self.low, self.high))
+        return Interval(self.estimate, low, high)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ Geifman and El-Yaniv 2017 splits the error probability over its steps instead; i
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -108,6 +109,32 @@ def thresholds_to_test(confidence: npt.ArrayLike, correct: npt.ArrayLike, risk: 
     return thresholds[int(np.argmin(special.bdtr(errors, accepted, risk))) :]
 
 
+def thresholds_without_labels(confidence: npt.ArrayLike, risk: float) -> FloatArray:
+    """Returns thresholds for `guaranteed_threshold` from the images that it is given, without a look at their answers.
+
+    The first accepts as many images as may hold one error (see `fewest_accepted`), or all where there are fewer; from there
+    on they fall, past each image, to 0. For where no images are left to learn an order from.
+
+    Args:
+        confidence: float [num_examples], at least 0; may be empty.
+        risk: The level, 0 to 1.
+
+    Returns:
+        float64 [num_thresholds], falling.
+
+    Raises:
+        ValueError: a wrong shape or dtype, a confidence that is not finite, or a risk outside [0, 1].
+    """
+    _check_risk(risk)
+    if np.size(confidence) == 0 or risk == 0.0:
+        return np.zeros(1)
+    score = np.sort(checked_scores(confidence, "confidence"))[::-1]
+    values = np.unique(score)[::-1]
+    thresholds = np.append(0.5 * (values[:-1] + values[1:]), 0.0)
+    num_first = int(fewest_accepted(1, risk))
+    return thresholds[thresholds <= score[num_first - 1]] if num_first <= score.size else np.zeros(1)
+
+
 def guaranteed_threshold(
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
@@ -178,8 +205,7 @@ def images_needed(
 def lowest_risk(
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
-    other_confidence: npt.ArrayLike,
-    other_correct: npt.ArrayLike,
+    thresholds_at: Callable[[float], FloatArray],
     above: float = 0.0,
     confidence_level: float = CONFIDENCE_LEVEL,
 ) -> float | None:
@@ -190,8 +216,7 @@ def lowest_risk(
     Args:
         confidence: float [num_examples]; may be empty.
         correct: bool [num_examples].
-        other_confidence: float [num_others], of the images that order the thresholds.
-        other_correct: bool [num_others].
+        thresholds_at: Gives the thresholds to test for a level, in their order.
         above: A level that is too low.
         confidence_level: Of the promise.
 
@@ -203,8 +228,7 @@ def lowest_risk(
     """
     for step in range(int(above / LEVEL_STEP + 1e-9) + 1, round(1.0 / LEVEL_STEP)):
         risk = round(step * LEVEL_STEP, 10)
-        thresholds = thresholds_to_test(other_confidence, other_correct, risk)
-        if guaranteed_threshold(confidence, correct, thresholds, risk, confidence_level).num_accepted:
+        if guaranteed_threshold(confidence, correct, thresholds_at(risk), risk, confidence_level).num_accepted:
             return risk
     return None
 

@@ -5,6 +5,7 @@ class is one file in `metrics/unknown` that defines `SCORE`. Help texts read the
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -31,6 +32,7 @@ class Metric:
         decimals: Digits after the point, where it is shown.
         better: Which way is good.
         minimum: Least possible value, at which intervals end.
+        maximum: Largest possible value, at which they end too.
         interval_method: Of its bootstrap interval, see `Resampled.interval`.
         shown: `pictures`: in pictures, tables and files; `tables`: in tables and files; `files`: in files, and on the page
             among the other figures.
@@ -48,6 +50,7 @@ class Metric:
     decimals: int = 3
     better: Better
     minimum: float = 0.0
+    maximum: float = math.inf
     interval_method: Method = "percentile"
     shown: Shown = "tables"
     needs_draws: bool = False
@@ -75,7 +78,7 @@ class Metric:
 
     def interval(self, resampled: Resampled) -> Interval:
         """Its 95 % interval."""
-        return resampled.interval(self.interval_method).at_least(self.minimum)
+        return resampled.interval(self.interval_method).within(self.minimum, self.maximum)
 
     def difference_interval(self, resampled: Resampled) -> Interval:
         """The 95 % interval of a difference of two models in it."""

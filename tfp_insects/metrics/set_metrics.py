@@ -52,6 +52,7 @@ def coverage_metric(sets: Sets, percent: int, order: int) -> LabelledMetric:
         description=f"share of test images whose {sets.label} prediction set, calibrated on the others for {percent} %, "
         "holds their class",
         unit="points",
+        maximum=1.0,
         scale=100.0,
         decimals=1,
         better="neither",

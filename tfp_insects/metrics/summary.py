@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from tfp_insects.metrics.arrays import FloatArray
 from tfp_insects.metrics.bootstrap import NUM_RESAMPLES, Interval, Statistic, bootstrap, side_by_side
+from tfp_insects.metrics.cross_validation import widened
 from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics, ood_scores
@@ -41,16 +42,23 @@ def metric_statistics(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> di
 
 
 def metric_intervals(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int, num_resamples: int = NUM_RESAMPLES
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    seed: int,
+    num_resamples: int = NUM_RESAMPLES,
+    factor: float = 1.0,
 ) -> dict[str, Interval]:
     """Returns each metric of `summarize` with its 95 % interval over images.
+
+    The variance is `factor` times that of the resamples, see `cross_validation.variance_factor`.
 
     Raises:
         ValueError: see `summarize`; or a `num_resamples` below 1.
     """
     metrics = {metric.name: metric for metric in labelled_metrics()}
     statistics = metric_statistics(probabilities, labels)
-    return _intervals(metrics, statistics, (np.size(labels),), seed, num_resamples)
+    return _intervals(metrics, statistics, (np.size(labels),), seed, num_resamples, factor)
 
 
 def scores_of_unknown(probabilities: npt.ArrayLike) -> dict[str, FloatArray]:
@@ -90,12 +98,16 @@ def out_of_distribution_intervals(
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
+    factor: float = 1.0,
 ) -> dict[str, Interval]:
-    """Returns each of `out_of_distribution_statistics`, whose arguments these are, with its 95 % interval over images."""
+    """Returns each of `out_of_distribution_statistics`, whose arguments these are, with its 95 % interval over images.
+
+    The variance is `factor` times that of the resamples, see `cross_validation.variance_factor`.
+    """
     metrics = {metric.name: metric for metric in ood_metrics()}
     statistics = out_of_distribution_statistics(in_probabilities, out_probabilities)
     sizes = np.shape(in_probabilities)[-2], np.shape(out_probabilities)[-2]
-    return _intervals(metrics, statistics, sizes, seed, num_resamples)
+    return _intervals(metrics, statistics, sizes, seed, num_resamples, factor)
 
 
 def _intervals(
@@ -104,7 +116,9 @@ def _intervals(
     sizes: tuple[int, ...],
     seed: int,
     num_resamples: int,
+    factor: float,
 ) -> dict[str, Interval]:
     """All at once, since making the resamples takes longer than most metrics."""
     found = bootstrap(side_by_side(list(statistics.values())), sizes, seed=seed, num_resamples=num_resamples)
-    return {name: metrics[name].interval(found.part(i)) for i, name in enumerate(statistics)}
+    spread = widened(found, factor)
+    return {name: metrics[name].interval(spread.part(i)) for i, name in enumerate(statistics)}

@@ -33,7 +33,8 @@ def reliability_picture(study: RunSet) -> Picture:
             if runs:
                 bins = reliability_bins(*pooled(runs), num_bins=NUM_BINS)
                 title = f"{label_of(model)}, {images_a_class(size)}"
-                draw = partial(_draw_reliability, bins=bins, colour=model_mark(model).colour, num_seeds=len(runs))
+                times = len(runs) * runs[0].variance_factor
+                draw = partial(_draw_reliability, bins=bins, colour=model_mark(model).colour, times=times)
                 panels.append(Panel(title, draw, f"Reliability diagram: {title}."))
                 rows += _bin_rows(model, size, bins)
     return Picture(
@@ -117,13 +118,13 @@ def histogram_picture(scores: Mapping[str, Entropies], size: int, name: str) -> 
     )
 
 
-def _draw_reliability(axes: Axes, bins: ReliabilityBins, colour: str, num_seeds: int) -> None:
+def _draw_reliability(axes: Axes, bins: ReliabilityBins, colour: str, times: float) -> None:
     edges = np.linspace(0.0, 1.0, NUM_BINS + 1)
     axes.bar(edges[:-1], bins.count / bins.count.sum(), np.diff(edges), align="edge", color=MUTED, alpha=0.22)
     axes.plot([0, 1], [0, 1], ":", color=MUTED, linewidth=1.2)
     filled = bins.count > 0
     confidence, accuracy = bins.confidence[filled], bins.accuracy[filled]
-    low, high = wilson_interval(accuracy, bins.count[filled] / num_seeds)
+    low, high = wilson_interval(accuracy, bins.count[filled] / times)
     axes.vlines(confidence, low, high, color=colour, linewidth=1.6)
     axes.plot(confidence, accuracy, "o-", color=colour, linewidth=1.4, markersize=5)
     share_axis(axes.xaxis, "Confidence")

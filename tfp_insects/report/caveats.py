@@ -3,6 +3,7 @@
 import math
 
 from tfp_insects.compare.comparison import Comparison
+from tfp_insects.compare.folds import folds_sentence
 from tfp_insects.models.method_table import label_of
 from tfp_insects.report.tempering import tempered_sentences
 from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, percent
@@ -36,8 +37,13 @@ def single_sentence(comparison: Comparison, model: str, n_per_class: int) -> str
 
 def caveats(study: RunSet) -> list[str]:
     """What the intervals hold, and what they do not."""
-    num_seeds = len(study.seeds)
-    if num_seeds == 1:
+    num_seeds, num_folds = len(study.seeds), study.num_folds
+    if num_seeds == 1 and num_folds:
+        found = [
+            f"Each method was trained {num_folds} times a size, once a fold, with one seed. The intervals do not say how the "
+            "figures would change with another start."
+        ]
+    elif num_seeds == 1:
         found = [
             "Each method was run once a size, with one seed. The intervals are over test images alone: they do not say how "
             "the figures would change with other training images or another start."
@@ -54,6 +60,8 @@ def caveats(study: RunSet) -> list[str]:
             "Intervals are not widened for the number of comparisons: of twenty differences that do not exist, one "
             "is expected to look like one."
         )
+    if num_folds:
+        found.insert(0, folds_sentence(num_folds))
     return [*found, *tempered_sentences(study), *_useless_runs(study)]
 
 

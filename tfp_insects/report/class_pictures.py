@@ -64,11 +64,12 @@ def class_picture(study: RunSet) -> Picture:
     models = [model for model in study.models if study.select(model, size)]
     accuracies = {model: _class_accuracies(study.select(model, size)) for model in models}
     num_images = np.bincount(study.first.labels, minlength=len(names))
+    factor = study.select(models[0], size)[0].variance_factor
     order = _hardest_last(np.mean(list(accuracies.values()), axis=0), num_images)[-MAX_CLASSES_SHOWN:]
     lettering = letter(names, order.tolist(), MAX_CHARACTERS)
     panel = Panel(
         images_a_class(size).capitalize(),
-        partial(_draw_classes, accuracies=accuracies, num_images=num_images, lettering=lettering, order=order),
+        partial(_draw_classes, accuracies=accuracies, num_images=num_images / factor, lettering=lettering, order=order),
         "Accuracy of each class, one mark a model, with 95 % intervals.",
         height=90.0 + len(order) * max(20.0, 10.0 * len(models)),
         width=420.0,

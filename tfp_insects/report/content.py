@@ -180,7 +180,8 @@ def _weights_section(study: RunSet) -> Section | None:
     pictures = [chosen_weights_picture(layers, colours), loc_picture(layers, colours), scale_picture(layers, colours)]
     largest = runs[-1]
     which = predicting_words(largest, layers[largest.n_per_class])
-    shown = f"Shown: {'; '.join(_run_words(run) for run in runs)}. {which}"
+    first = " The weights are those of the first fold's network." if study.num_folds else ""
+    shown = f"Shown: {'; '.join(_run_words(run) for run in runs)}. {which}{first}"
     return Section(
         "weights",
         "The weights as distributions",

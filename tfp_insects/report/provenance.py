@@ -30,7 +30,7 @@ def provenance(study: RunSet) -> list[tuple[str, str]]:
     return [
         ("Data", f"{record['data']} ({kind}), SHA-256 {record['data_fingerprint'][:16]}…"),
         ("Classes", f"{len(study.class_names)}: {_some(study.class_names, 'in accuracy_by_class.csv')}"),
-        ("Test set", f"{record['num_test_examples']} images, the same for all models, sizes and seeds"),
+        ("Test set", f"{record['num_test_examples']} images{_folds(study)}, the same for all models, sizes and seeds"),
         ("Split", f"SHA-256 {record['split_fingerprint'][:16]}…, every image of it in split.json of each run"),
         ("Network", _network(study)),
         ("Models", enumerate_words([label_of(model) for model in study.models])),
@@ -46,6 +46,10 @@ def provenance(study: RunSet) -> list[tuple[str, str]]:
         ("Time of the test predictions", _prediction_seconds(study)),
         ("Commands", _command(study)),
     ]
+
+
+def _folds(study: RunSet) -> str:
+    return f", each in one of {study.num_folds} folds" if study.num_folds else ""
 
 
 def _network(study: RunSet) -> str:

@@ -46,12 +46,15 @@ def curves_picture(study: RunSet) -> Picture | None:
         for model, runs in trained.items()
     ]
     seeds = " Of several seeds the smallest is drawn." if len(study.seeds) > 1 else ""
+    folds = (
+        f" Curves are means over {study.num_folds} folds, each of which chose its own epoch." if study.num_folds else ""
+    )
     return Picture(
         "accuracy_by_epoch",
         "Accuracy against epochs",
         "How each twin learns. Dashed: training images, with the noise of training (dropout, drawn weights, "
         "augmentation), so a dashed line may lie below its solid one. Solid: validation images. Mark: test images, "
-        f"at the epoch that validation chose. Dotted: chance.{seeds}",
+        f"at the epoch that validation chose. Dotted: chance.{seeds}{folds}",
         panels,
         [
             *(Key(f"{size} images a class", colour) for size, colour in colours.items()),

@@ -60,6 +60,7 @@ def differences_table(pair: Pair) -> Table:
     metrics = [one for one in compared_metrics() if any(one.name in found[size] for size in found)]
     ratios = {size: pair.time_ratios(size) for size in pair.sizes}
     times = {name: words for name, words in TIME_RATIOS.items() if all(name in ratios[size] for size in ratios)}
+    test = ["McNemar's p"] if any(pair.mcnemar(size) for size in pair.sizes) else []
     rows = []
     for size in pair.sizes:
         differences = [found[size].get(metric.name) for metric in metrics]
@@ -71,11 +72,11 @@ def differences_table(pair: Pair) -> Table:
                     for one, metric in zip(differences, metrics, strict=True)
                 ),
                 *(_ratio_cell(name, ratios[size]) for name in times),
-                _mcnemar_cell(pair, size),
+                *(_mcnemar_cell(pair, size) for _ in test),
             ]
         )
     headings = [f"{metric.title}{_unit(metric)}" for metric in metrics]
-    return Table(["Images a class", *headings, *times.values(), "McNemar's p"], rows)
+    return Table(["Images a class", *headings, *times.values(), *test], rows)
 
 
 def figures_table(comparison: Comparison) -> Table:

@@ -59,7 +59,7 @@ def make_verdict(study: RunSet, comparison: Comparison, pair: Pair) -> Verdict:
         ("Differences", differences_sentence(decision, pair)),
         ("Fewer images", smaller_sizes_sentence(pair)),
     ]
-    headline = headline_words(decision, pair, size, len(seeds))
+    headline = headline_words(decision, pair, size, len(seeds), study.num_folds)
     return Verdict(headline, [one for one in lines if one[1]], rule_sentence(decision, size))
 
 
@@ -80,7 +80,7 @@ def measured(pair: Pair, size: int, shares: Shares | None) -> list[Measured]:
     return found + [_share(label, of[pair.model] - of[pair.reference], high) for label, of, high in kinds if of]
 
 
-def headline_words(decision: Decision, pair: Pair, size: int, num_seeds: int) -> str:
+def headline_words(decision: Decision, pair: Pair, size: int, num_seeds: int, num_folds: int = 0) -> str:
     """What to use; with one seed, that it may be luck."""
     first, second, where = label_of(pair.reference), label_of(pair.model), f"with {images_a_class(size)}"
     ours, theirs = _labels(decision.model_better), _labels(decision.reference_better)
@@ -98,7 +98,8 @@ def headline_words(decision: Decision, pair: Pair, size: int, num_seeds: int) ->
         "none": f"No difference between {second} and {first} is shown {where}, in any of {decision.num_measures} "
         f"measures.{cheaper}",
     }[decision.choice]
-    one_seed = " This rests on one training of each: another one may say otherwise." if num_seeds == 1 else ""
+    trainings = f"{num_folds} trainings of each with one seed" if num_folds else "one training of each"
+    one_seed = f" This rests on {trainings}: another one may say otherwise." if num_seeds == 1 else ""
     return f"{words}{one_seed}"
 
 
@@ -127,7 +128,8 @@ def alone_sentence(shares: Shares | None, comparison: Comparison, models: Sequen
     start = f"With at most {number(100 * shares.risk, 0)} % errors"
     answers = f"of 100 images of known classes {_of_hundred(shares.alone)} alone."
     if shares.risk <= 0.05:
-        return f"{start} (95 % confidence), {answers}"
+        confidence = "about 95 % confidence, by cross-validation" if comparison.has_folds else "95 % confidence"
+        return f"{start} ({confidence}), {answers}"
     return (
         f"{start}, {answers} That is the lowest risk that both can keep. It was looked for on these images, so the "
         "confidence is below the 95 % of a risk that is chosen beforehand."

@@ -56,7 +56,9 @@ ADDED: Mapping[str, Any] = {
     "architecture": DEFAULT_ARCHITECTURE,
     "architecture_fingerprint": "",
     "deterministic": False,
+    "folds": 0,
 }
+NOT_READ_WITH_FOLDS = ("num_test_per_class", "num_validation_per_class")
 
 
 class Difference(NamedTuple):
@@ -90,6 +92,8 @@ def trained_with(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _not_trained_with(identity: Mapping[str, Any], section: str) -> tuple[str, ...]:
     unread = list(NOT_TRAINED_WITH.get(section, ()))
+    if section == "data" and _number_of_folds(identity):
+        unread += NOT_READ_WITH_FOLDS
     # Where no layer is Bayesian, no epoch is judged by moments, whatever is asked for.
     if section == "training" and not find_method(identity["model"]).is_bayesian:
         unread.append("validation_method")
@@ -97,6 +101,11 @@ def _not_trained_with(identity: Mapping[str, Any], section: str) -> tuple[str, .
     if section == "model" and identity.get("architecture_fingerprint"):
         unread.append("architecture")
     return tuple(unread)
+
+
+def _number_of_folds(identity: Mapping[str, Any]) -> Any:
+    data = identity["config"].get("data")
+    return data.get("folds", 0) if isinstance(data, Mapping) else 0
 
 
 def _is_preprocessing(value: Mapping[str, Any]) -> bool:

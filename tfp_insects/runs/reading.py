@@ -46,6 +46,8 @@ REQUIRED: Mapping[str, Field] = {
 }
 # The same where `ood_fingerprint` is one of them.
 REQUIRED_WITH_OOD: Mapping[str, Field] = {"ood_data": TEXT, "num_ood_examples": INTEGER}
+# The same of a cross-validation.
+FOLD_FIELDS: Mapping[str, Field] = {"num_folds": COUNT}
 # Fields in which all records that have them must agree: figures of other images cannot be compared.
 SHARED = ("data_fingerprint", "split_fingerprint", "class_names", "num_test_examples", "ood_fingerprint")
 
@@ -94,6 +96,7 @@ def load_run(directory: Path) -> Run:
     require_fields(directory / CONFIG_NAME, run.config, IDENTITY)
     more = REQUIRED_WITH_OOD if "ood_fingerprint" in run.record else {}
     require_fields(directory / RECORD_NAME, run.record, {**REQUIRED, **more})
+    require_fields(directory / RECORD_NAME, run.record, FOLD_FIELDS, may_lack=True)
     _require_own_predictions(run)
     _require_own_history(run)
     return run

@@ -12,6 +12,7 @@ from tfp_insects.data.pipeline import Preprocessing
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_json
 from tfp_insects.metrics.arrays import IntArray
+from tfp_insects.metrics.cross_validation import variance_factor
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
 from tfp_insects.models.method_table import find_method
@@ -172,6 +173,21 @@ class Run:
     def num_networks(self) -> int:
         """Networks that answer together; 1 but for an ensemble."""
         return len(find_method(self.model).member_seeds(self.settings, seed=0))
+
+    @property
+    def num_folds(self) -> int:
+        """Networks of which each answered other test images, in a cross-validation; 0 where one answered all."""
+        return self.record.get("num_folds", 0) if self.is_finished else 0
+
+    @property
+    def variance_factor(self) -> float:
+        """By how much the variance over its test images is too small for what it says, see `metrics.cross_validation`."""
+        if self.num_folds == 0:
+            return 1.0
+        record = self.record
+        return variance_factor(
+            self.num_folds, record["num_test_examples"] / self.num_folds, record["num_train_examples"]
+        )
 
     @property
     def num_samples(self) -> int:

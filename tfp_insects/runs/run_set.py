@@ -56,6 +56,11 @@ class RunSet:
         return self.first.record["drawn"]
 
     @property
+    def num_folds(self) -> int:
+        """Folds of the cross-validations that the runs are; 0 for single splits, as all runs of one data set share theirs."""
+        return self.first.num_folds
+
+    @property
     def pair(self) -> tuple[str, str] | None:
         """The CNN and its twin, if both were run with one size and seed at least."""
         pair = (REFERENCE, self.twin or "")

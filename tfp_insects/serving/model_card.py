@@ -6,6 +6,7 @@ import importlib.metadata
 import uuid
 from typing import Any
 
+from tfp_insects.compare.folds import APPROXIMATE_PROMISES, folds_sentence
 from tfp_insects.compare.prediction_sets import make_set_rule
 from tfp_insects.compare.promise import Terms, promise_of
 from tfp_insects.metrics.counts import confusion_matrix
@@ -62,7 +63,7 @@ def make_model_card(run: Run, draws: Draws, terms: Terms, set_coverage: float | 
     test = run.test
     promise = promise_of(run, terms, [score for score in ood_scores() if score.name in SERVED_SCORES])
     alarm = promise.alarm
-    intervals = metric_intervals(test.probabilities, test.labels, seed=INTERVAL_SEED)
+    intervals = metric_intervals(test.probabilities, test.labels, seed=INTERVAL_SEED, factor=run.variance_factor)
     predicted = mean_probabilities(test.probabilities).argmax(axis=-1)
     return {
         "export_id": uuid.uuid4().hex,
@@ -76,12 +77,13 @@ def make_model_card(run: Run, draws: Draws, terms: Terms, set_coverage: float | 
         "training": _training(run),
         "metrics": {name: dataclasses.asdict(value) for name, value in intervals.items()},
         "num_test_examples": len(test.labels),
+        "num_folds": run.num_folds,
         "accepted": accepted_fields(promise.acceptance),
         "alarm": None if alarm is None else alarm_fields(alarm, test, run.record["ood_data"]),
         "alarm_obstacle": promise.alarm_obstacle,
         "prediction_sets": None if set_coverage is None else dataclasses.asdict(make_set_rule(test, set_coverage)),
         "test_confusion": confusion_matrix(test.labels, predicted, len(run.class_names)).tolist(),
-        "limits": [NO_ALARM if alarm is None else ALARM, *LIMITS, *_other_draws(run, draws)],
+        "limits": [NO_ALARM if alarm is None else ALARM, *LIMITS, *_other_draws(run, draws), *_folds(run)],
         "licences": _licences(run),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
     }
@@ -100,6 +102,11 @@ def _training(run: Run) -> dict[str, Any]:
         "best_epoch": run.record["best_epoch"],
         "is_tempered": run.record["is_tempered"],
     }
+
+
+def _folds(run: Run) -> list[str]:
+    """Says of which networks of a cross-validation the metrics are."""
+    return [folds_sentence(run.num_folds), APPROXIMATE_PROMISES] if run.num_folds else []
 
 
 def _other_draws(run: Run, draws: Draws) -> list[str]:

@@ -18,6 +18,7 @@ def accepted_fields(acceptance: Acceptance) -> dict[str, Any]:
     return {
         "risk": acceptance.risk,
         "confidence_level": acceptance.confidence_level,
+        "is_approximate": acceptance.is_approximate,
         "threshold": acceptance.threshold if acceptance.is_possible else None,
         "calibration": {
             "images": "test",

@@ -6,6 +6,7 @@ Cards of models that were exported before there were promises have no field `acc
 from collections.abc import Mapping
 from typing import Any
 
+from tfp_insects.compare.folds import APPROXIMATE_BOUND
 from tfp_insects.serving.summary import Summary
 
 UNKNOWN = "(unknown)"  # What tables of counts call images of no known class.
@@ -25,7 +26,7 @@ def promise_of_accepted(card: Card) -> str:
         f"Accepted: {calibration['coverage']:.1%} of {calibration['num_examples']:,} test images. Of accepted answers to "
         f"images of the known classes at most {risk} are wrong, with a confidence of {_per_cent(level)}: of "
         f"{calibration['num_accepted']:,} here {calibration['num_errors']:,} were, so that the bound is "
-        f"{calibration['upper_bound']:.1%}."
+        f"{calibration['upper_bound']:.1%}.{_approximate(card)}"
     )
 
 
@@ -79,6 +80,7 @@ def expected_accuracy(summary: Summary, card: Card) -> str:
         f"Of the other {summary.num_accepted:,}, at most {_per_cent(accepted['risk'])} should be wrong: that is promised "
         f"with a confidence of {_per_cent(accepted['confidence_level'])} of images of the known classes that are like the "
         f"test images, of which {calibration['num_errors']:,} of {calibration['num_accepted']:,} accepted answers were wrong."
+        f"{_approximate(card)}"
     )
 
 
@@ -110,6 +112,11 @@ def counts_note(card: Card) -> str:
         "the model errs here as it did there, and if every image shows one of its classes."
     )
     return f"{note} Images that are called unknown are counted apart." if card.get("alarm") else note
+
+
+def _approximate(card: Card) -> str:
+    """A sentence for models of a cross-validation, which older cards do not know."""
+    return f" {APPROXIMATE_BOUND}" if card["accepted"].get("is_approximate") else ""
 
 
 def _what_would_help(card: Card) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 
 from tfp_insects.data.changes import list_images
 from tfp_insects.data.config import DataConfig
+from tfp_insects.data.dealing import LEAST_FOLDS
+from tfp_insects.data.folds import make_folds
 from tfp_insects.data.held_out import hold_out_classes
 from tfp_insects.data.opening import open_source
 from tfp_insects.data.pipeline import Examples, Preprocessing, channel_statistics
@@ -21,6 +23,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.startup import use_deterministic_operations
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.pretraining import Pretrained, resolve_weights
@@ -55,6 +58,19 @@ class Experiment:
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes kept."""
         return self.split.class_names
+
+    def for_key(self, key: RunKey) -> "Experiment":
+        """The same for one run, on the split of its fold.
+
+        Raises:
+            InputError: There are folds, but the run is of none of them.
+        """
+        if key.fold is None and self.split.folds:
+            raise InputError(
+                f"data.folds={len(self.split.folds)}: runs that stand for themselves have one split, not folds; set it to 0",
+                field="data.folds",
+            )
+        return dataclasses.replace(self, split=self.split.of_fold(key.fold))
 
     def examples(self, indices: np.ndarray) -> Examples:
         """The given examples of the source, with their labels among the classes kept."""
@@ -143,10 +159,17 @@ def open_images(
     on_work: OnWork = ignore_work,
 ) -> ImageSource:
     """Opens the images that `data` names and decodes each once, so that a bad one is found before any training."""
-    num_held_out = data_config.num_test_per_class + data_config.num_validation_per_class
-    num_drawn = max(MIN_DRAWN_PER_CLASS, *sizes) + num_held_out
+    num_drawn = _num_drawn(max(MIN_DRAWN_PER_CLASS, *sizes), data_config)
     source = open_source(spec, cache_dir, num_synthetic_per_class=num_drawn, data_dir=data_dir, on_work=on_work)
     return verify_images(source, data_config.on_bad_image, on_work)
+
+
+def _num_drawn(num_training: int, data_config: DataConfig) -> int:
+    """How many images of each class are drawn, so that so many are left for training."""
+    num_folds = data_config.folds
+    if num_folds >= LEAST_FOLDS:
+        return num_folds * -(-num_training // (num_folds - 2))
+    return num_training + data_config.num_test_per_class + data_config.num_validation_per_class
 
 
 def open_ood_images(
@@ -205,11 +228,21 @@ def split_images(
     """The images of classes to learn, out-of-distribution ones, and the split of the first; arguments as above."""
     source, ood = _apart(source, ood, data_config.ood_classes)
     split = _split(source, sizes, data_config)
+    if split.folds:
+        say(_describe_folds(source, len(split.folds)))
     for name, count in split.dropped.items():
         say(f"Class {name} is left out: {count} images are left for training, fewer than asked for.")
     if ood is not None and (overlap := describe_overlap(source, ood)):
         say(overlap)
     return source, ood, split
+
+
+def _describe_folds(source: ImageSource, num_folds: int) -> str:
+    given = "" if source.parts is None else ", nor does the split that the images come with"
+    return (
+        f"Cross-validation in {num_folds} folds: each image is tested once, by a network that neither trained on it nor "
+        f"chose its epoch by it. data.num_test_per_class and data.num_validation_per_class do not count{given}."
+    )
 
 
 def with_split_seed(experiment: Experiment, split_seed: int, sizes: Sequence[int]) -> Experiment:
@@ -238,6 +271,8 @@ def _split(source: ImageSource, sizes: Sequence[int], data: DataConfig) -> Split
             f"data.max_n_per_class={max_n_per_class} is less than the largest n_per_class={max(sizes)}",
             field=("data.max_n_per_class", "n_per_class"),
         )
+    if data.folds:
+        return make_folds(source, num_folds=data.folds, max_n_per_class=max_n_per_class, split_seed=data.split_seed)
     return make_split(
         source,
         num_test_per_class=data.num_test_per_class,

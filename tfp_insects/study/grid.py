@@ -76,7 +76,7 @@ def run_grid(
         plan_runs(display, keys, experiment.split, experiment.config, workdir)
         with display.opened():
             return run_grid(keys, experiment, workdir, console, parallel, display)
-    before = {key: _written_at(key, workdir) for key in keys}
+    before = {key: written_at(key, workdir) for key in keys}
     if parallel is None:
         stream = _run_one_by_one(keys, experiment, workdir, display)
     else:
@@ -85,9 +85,7 @@ def run_grid(
     with contextlib.closing(stream):  # Whatever ends this loop ends the processes behind it.
         for outcome in stream:
             outcomes[outcome.key] = outcome
-            line = _describe(outcome, before[outcome.key], _written_at(outcome.key, workdir))
-            # A traceback may hold what rich would take for markup.
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
+            tell_outcome(outcome, before[outcome.key], workdir, console)
     return [outcomes[key] for key in keys]
 
 
@@ -167,7 +165,14 @@ def _run_parallel(keys: Sequence[RunKey], parallel: Parallel, workdir: Path, dis
             yield outcome or Outcome(key, None, PROCESS_DIED)
 
 
-def _written_at(key: RunKey, workdir: Path) -> int | None:
+def tell_outcome(outcome: Outcome, before: int | None, workdir: Path, console: Console) -> None:
+    """Tells a result in a line; `before` is `written_at` of before it was made."""
+    line = _describe(outcome, before, written_at(outcome.key, workdir))
+    # A traceback may hold what rich would take for markup.
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def written_at(key: RunKey, workdir: Path) -> int | None:
     """When a run's record was written, in nanoseconds; none where there is none."""
     path = key.directory(workdir) / RECORD_NAME
     return path.stat().st_mtime_ns if path.exists() else None

@@ -29,6 +29,7 @@ LIMITS: Mapping[str, Limit] = {
     "num_test_per_class": AT_LEAST_1,
     "num_validation_per_class": AT_LEAST_1,
     "max_n_per_class": AT_LEAST_0,
+    "folds": AT_LEAST_0,
     "image_size": AT_LEAST_0,  # What a network can do with is known to the network.
     "width_multiplier": POSITIVE,
     "max_feature_cache_megabytes": AT_LEAST_0,

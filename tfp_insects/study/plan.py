@@ -45,7 +45,7 @@ def work_left(
         with contextlib.suppress(InputError):  # Of a damaged run, which says so itself when its turn comes.
             share = _share_to_train(key, keys, config, workdir)
             is_done = _is_finished_as_asked(Run(key.directory(workdir)), config, num_unknown)
-            parts = [] if is_done else _parts_left(parts, share, sum(sizes_of(split, num_unknown)))
+            parts = [] if is_done else _parts_left(parts, share, sum(sizes_of(split.of_fold(key.fold), num_unknown)))
         found[key] = parts
     return found
 

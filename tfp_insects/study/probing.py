@@ -52,8 +52,9 @@ def probe(
         if not is_known(parts, costs):
             say(f"Measuring a few steps of {key.model}, of which this machine has not done any yet.")
             weights = any_weights(config, len(split.class_names)) if is_pretrained else None
-            experiment = Experiment(source, "", _cut(split, config), Pretrained("none", weights), config)
-            _run_a_little(key, experiment, costs)
+            cut = _cut(split.of_fold(key.fold), config)
+            experiment = Experiment(source, "", cut, Pretrained("none", weights), config)
+            _run_a_little(key.pooled, experiment, costs)
 
 
 def _run_a_little(key: RunKey, experiment: Experiment, costs: Costs) -> None:

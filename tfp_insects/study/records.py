@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_insects.metrics.cross_validation import variance_factor
 from tfp_insects.metrics.scores import per_class_accuracy
 from tfp_insects.metrics.summary import metric_intervals, out_of_distribution_intervals
 from tfp_insects.models.architecture import SCOPES
@@ -58,6 +59,7 @@ def make_record(
     temperature: float | None = None,
     architecture: str = "",
     layers: Mapping[str, Any] | None = None,
+    num_folds: int = 0,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -76,7 +78,9 @@ def make_record(
         temperature: By which logits were divided; none where none was fitted.
         architecture: What pages call the network design.
         layers: What became of its layers, see `count_layers`.
+        num_folds: Networks of which each answers other images, as in a cross-validation; 0 where one answers all.
     """
+    factor = variance_factor(num_folds, len(labels) / max(num_folds, 1), identity["num_train_examples"])
     history = joint_history(histories)
     best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
     record = {
@@ -86,7 +90,8 @@ def make_record(
         "num_samples": num_passes(len(probabilities), len(histories), num_last_layer_samples),
         "num_draws": len(probabilities),
         "prediction_method": prediction_method,
-        **_quality(probabilities, labels, identity["class_names"]),
+        **({"num_folds": num_folds} if num_folds else {}),
+        **_quality(probabilities, labels, identity["class_names"], factor),
         "best_epoch": best_epoch,
         "validation_nll": validation.nll,
         "validation_accuracy": validation.accuracy,
@@ -104,7 +109,7 @@ def make_record(
     }
     if temperature is not None:
         record["temperature"] = temperature
-    return record if ood is None else _with_ood(record, probabilities, ood)
+    return record if ood is None else _with_ood(record, probabilities, ood, factor)
 
 
 def with_training_of(before: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,10 +139,12 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
     return annealed_kl_weight(section.kl_weight, best_epoch - 1, section.kl_annealing_epochs) != 1.0
 
 
-def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+def _quality(
+    probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str], factor: float
+) -> dict[str, Any]:
     """Every metric, the accuracy in each class (none where it has no test image), and 95 % intervals over test images."""
     per_class = per_class_accuracy(probabilities, labels).tolist()
-    intervals = metric_intervals(probabilities, labels, seed=INTERVAL_SEED)
+    intervals = metric_intervals(probabilities, labels, seed=INTERVAL_SEED, factor=factor)
     return {
         **{name: interval.estimate for name, interval in intervals.items()},
         "per_class_accuracy": {
@@ -147,9 +154,11 @@ def _quality(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
     }
 
 
-def _with_ood(record: Mapping[str, Any], probabilities: np.ndarray, ood: OutOfDistribution) -> dict[str, Any]:
+def _with_ood(
+    record: Mapping[str, Any], probabilities: np.ndarray, ood: OutOfDistribution, factor: float
+) -> dict[str, Any]:
     """Adds how well out-of-distribution images are told from test images, with intervals over both."""
-    found = out_of_distribution_intervals(probabilities, ood.probabilities, seed=INTERVAL_SEED)
+    found = out_of_distribution_intervals(probabilities, ood.probabilities, seed=INTERVAL_SEED, factor=factor)
     return {
         **record,
         "ood_data": ood.name,

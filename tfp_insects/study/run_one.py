@@ -45,13 +45,14 @@ class OneRun:
 
     Args:
         key: What to run.
-        experiment: What all runs share.
+        experiment: What all runs share; of a cross-validation, with all folds.
         workdir: Where the run's directory goes.
         on_work: Told of all that is done.
     """
 
     def __init__(self, key: RunKey, experiment: Experiment, workdir: Path, on_work: OnWork = ignore_work) -> None:
         self._key = key
+        experiment = experiment.for_key(key)
         self._experiment = experiment
         self._workdir = workdir
         self._directory = key.directory(workdir)
@@ -104,6 +105,7 @@ class OneRun:
             "model": self._key.model,
             "n_per_class": self._key.n_per_class,
             "seed": self._key.seed,
+            **({} if self._key.fold is None else {"fold": self._key.fold}),
             "num_train_examples": len(self._task.training),
             "batch_size": self._task.steps.batch_size,
             "preprocessing": {

@@ -41,4 +41,6 @@ def count_steps(method: Method, config: RunConfig, num_examples: int) -> Steps:
 
 def steps_of_run(key: RunKey, split: Split, config: RunConfig) -> Steps:
     """Counts the steps of a run, for which no image need be read and no weights found."""
-    return count_steps(find_method(key.model), config, len(training_subset(split, key.n_per_class, key.seed)))
+    return count_steps(
+        find_method(key.model), config, len(training_subset(split.of_fold(key.fold), key.n_per_class, key.seed))
+    )

@@ -64,7 +64,7 @@ def work_of_run(key: RunKey, split: Split, config: RunConfig, num_unknown: int =
         num_opened: Images that its process verifies before, where it has a process of its own.
     """
     method = find_method(key.model)
-    steps = steps_of_run(key, split, config)
+    steps, split = steps_of_run(key, split, config), split.of_fold(key.fold)
     num_training, sizes = len(training_subset(split, key.n_per_class, key.seed)), sizes_of(split, num_unknown)
     parts = _training_parts(method, config, steps, num_training, sizes)
     if num_opened:

@@ -40,6 +40,12 @@ CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where draw
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "where TensorFlow Datasets keeps prepared data; default: its own place"
 )
+FOLDS = flags.DEFINE_integer(
+    "folds",
+    None,
+    "cross-validation in so many parts, for few images of each class: each is tested once, by a network that did not train "
+    "on it; short for --config.data.folds. Default: 0, a single split",
+)
 JOBS = flags.DEFINE_integer("jobs", 1, "runs at the same time, the cores shared out", lower_bound=1)
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "say what would be done, and how long it would take")
 CONFIG = define_config_file(
@@ -59,6 +65,8 @@ def config_for(is_drawn: bool) -> Mapping[str, Any]:
     overrides = dict(config_flags.get_override_values(flag))
     if ARCHITECTURE.value is not None:
         overrides["model.architecture"] = ARCHITECTURE.value
+    if FOLDS.value is not None:
+        overrides["data.folds"] = FOLDS.value
     return with_overrides(config, overrides).to_dict()
 
 

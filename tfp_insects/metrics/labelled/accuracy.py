@@ -9,6 +9,7 @@ METRIC = LabelledMetric(
     short="acc.",
     description="share of test images whose most probable class is the true one",
     unit="points",
+    maximum=1.0,
     scale=100.0,
     decimals=1,
     better="high",

@@ -11,6 +11,7 @@ METRIC = LabelledMetric(
     short="acc. 80",
     description="share of right answers among the 80 % of test images that the model is surest of",
     unit="points",
+    maximum=1.0,
     scale=100.0,
     decimals=1,
     better="high",

@@ -11,6 +11,7 @@ METRIC = LabelledMetric(
     plain="knowing which answers are wrong",
     description="area under the risk-coverage curve: mean error rate when the least sure answers are left out step by step",
     unit="points",
+    maximum=1.0,
     scale=100.0,
     decimals=1,
     better="low",

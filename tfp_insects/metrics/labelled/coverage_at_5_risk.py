@@ -11,6 +11,7 @@ METRIC = LabelledMetric(
     short="cov.5",
     description="largest share of test images, the surest first, of whose answers at most 5 % are wrong",
     unit="points",
+    maximum=1.0,
     scale=100.0,
     decimals=1,
     better="high",

@@ -12,6 +12,7 @@ METRIC = LabelledMetric(
     description="expected calibration error: mean gap between confidence and accuracy, which chance makes larger with few "
     "images; its interval, and its mark in pictures, are corrected for that",
     unit="points",
+    maximum=1.0,
     scale=100.0,
     decimals=1,
     better="low",

@@ -11,6 +11,7 @@ METRIC = LabelledMetric(
     short="ECE mass",
     description="expected calibration error over bins that hold equally many images",
     unit="points",
+    maximum=1.0,
     scale=100.0,
     decimals=1,
     better="low",

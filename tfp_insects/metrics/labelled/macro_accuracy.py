@@ -11,6 +11,7 @@ METRIC = LabelledMetric(
     short="macro",
     description="mean over classes of the share of their test images that are right, so that each class counts alike",
     unit="points",
+    maximum=1.0,
     scale=100.0,
     decimals=1,
     better="high",
