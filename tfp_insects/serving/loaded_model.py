@@ -1,5 +1,6 @@
 """An exported model, used from Python without the code that trained it."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,9 @@ def _answers(outputs: Mapping[str, Any], card: Mapping[str, Any]) -> list[Answer
         accepted,
         outputs["unknown"].tolist() if card.get("alarm") else nothing,
     )
+    answers = [Answer(*fields) for fields in zip(*columns, strict=True)]
     sets = _prediction_sets(outputs["probabilities"], card)
-    return [Answer(*fields, prediction_set=found) for *fields, found in zip(*columns, sets, strict=True)]
+    return [dataclasses.replace(one, prediction_set=found) for one, found in zip(answers, sets, strict=True)]
 
 
 def _prediction_sets(probabilities: np.ndarray, card: Mapping[str, Any]) -> list[tuple[str, ...] | None]:
