@@ -129,10 +129,11 @@ def _given_split(source: ImageSource, units: np.ndarray, needed: np.ndarray, spl
     return Split(
         class_names=tuple(source.class_names[label] for label in kept),
         labels=labels,
+        test=held_out["test"],
+        validation=held_out["validation"],
         pool=np.flatnonzero((cut == POOL) & (labels >= 0)),
         dropped=dropped,
         given=given,
-        **held_out,
     )
 
 
