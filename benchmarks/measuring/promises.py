@@ -8,7 +8,7 @@ from rich.console import Console
 from scipy import stats
 
 from measuring.tables import print_table
-from tfp_insects.compare.calibration import Calibration, Scored, calibration_of
+from tfp_insects.compare.calibration import Calibration, Scored, calibration_of_run
 from tfp_insects.compare.promise import Terms, make_promise
 from tfp_insects.metrics.arrays import BoolArray
 from tfp_insects.metrics.guarantee import risk_upper_bound
@@ -54,7 +54,7 @@ class Measured(NamedTuple):
 
 def measure_promises(run: Run, terms: Terms, num_splits: int, calibrating: float = 0.5) -> Measured:
     """Splits a run's test images again and again; its validation images choose thresholds and score, as in an export."""
-    calibration = calibration_of(run.validation, run.test, run.ood)
+    calibration = calibration_of_run(run)
     rng, num = np.random.default_rng(0), len(calibration.test.correct)
     parts = [np.isin(np.arange(num), rng.permutation(num)[: round(calibrating * num)]) for _ in range(num_splits)]
     return Measured(run.directory.name, terms, [_judge(calibration, part, terms) for part in parts])

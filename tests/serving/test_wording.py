@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tfp_insects.compare.folds import APPROXIMATE_BOUND
 from tfp_insects.serving import wording
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.review import render
@@ -110,6 +111,14 @@ def unknown_rows(count: int) -> Iterator[tuple[str, Answer]]:
     """The same, every uncertain image called unknown, the others not."""
     for path, answer in many_rows(count):
         yield path, answer if answer.error else dataclasses.replace(answer, unknown=not answer.accepted)
+
+
+def test_the_bound_of_a_cross_validation_is_called_approximate() -> None:
+    summary = summarise(many_rows(1000), NEW_CARD, max_to_review=5)
+    folded = {**NEW_CARD, "accepted": {**NEW_CARD["accepted"], "is_approximate": True}}
+    for sentence in (wording.promise_of_accepted, lambda card: wording.expected_accuracy(summary, card)):
+        assert sentence(folded) == f"{sentence(NEW_CARD)} {APPROXIMATE_BOUND}"
+        assert "approximate" not in sentence(NEW_CARD)
 
 
 def test_images_that_are_called_unknown_are_counted_apart_and_shown() -> None:

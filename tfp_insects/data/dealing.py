@@ -84,7 +84,8 @@ def deal_classes(counts: np.ndarray, num_parts: int, n_per_class: int) -> tuple[
     Returns:
         Indices of the classes kept, the part of each unit, and how many training images each class left out has.
     """
-    kept, dropped = np.arange(counts.shape[1]), {}
+    kept = np.arange(counts.shape[1])
+    dropped: dict[int, int] = {}
     while True:
         parts = deal_units(counts[:, kept], num_parts)
         left = images_to_train_on(counts[:, kept], parts, num_parts)
