@@ -166,6 +166,7 @@ def test_fields_that_had_other_names_are_the_same_fields(model: str, tmp_path: P
     write_json(directory / "split.json", SPLIT)
     assert read_identity(directory / "config.json") == now
     assert Run(directory).settings == RunConfig.from_plain(now["config"])
+    train_some_of(directory)
     claim(directory, now)
     assert read_json(directory / "config.json") == before
     with pytest.raises(
@@ -258,6 +259,7 @@ def test_images_with_known_contents_are_told_apart_by_these(tmp_path: Path) -> N
     directory = tmp_path / "cnn-n5-seed0"
     images = {"ant/1": "aa", "ant/2": "bb", "bee/1": "cc"}
     claim(directory, identity(), {**SPLIT, "images": images})
+    train_some_of(directory)
     now = {**SPLIT, "images": {"ant/1": "xx", "ant/9": "bb", "bee/1": "cc", "bee/2": "dd"}}
     message = r"on other images: 1 image was added \(bee/2\), 1 changed \(ant/1\), 1 renamed \(ant/2 to ant/9\)\. Give"
     with pytest.raises(InputError, match=message):

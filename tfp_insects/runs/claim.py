@@ -50,8 +50,9 @@ def claimed_directory(directory: Path, identity: Mapping[str, Any], split: Mappi
     with locked(directory):
         remove_partial_files(directory)
         finish_replacing(directory)
-        if (directory / CONFIG_NAME).exists() and holds_work(directory):
-            _require_same_training(directory, identity, split)
+        before = read_identity(directory / CONFIG_NAME) if (directory / CONFIG_NAME).exists() else None
+        if before is not None and holds_work(directory):
+            _require_same_training(directory, before, identity, split)
         else:
             _clear(directory)
             write_json(directory / SPLIT_NAME, split)
@@ -77,8 +78,9 @@ def _clear(directory: Path) -> None:
         (directory / name).unlink(missing_ok=True)
 
 
-def _require_same_training(directory: Path, identity: Mapping[str, Any], split: Mapping[str, Any]) -> None:
-    before = read_identity(directory / CONFIG_NAME)
+def _require_same_training(
+    directory: Path, before: Mapping[str, Any], identity: Mapping[str, Any], split: Mapping[str, Any]
+) -> None:
     plain = json.loads(json.dumps(identity))
     found = first_difference(trained_with(before), trained_with(plain))
     if found is not None:
