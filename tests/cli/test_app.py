@@ -186,7 +186,7 @@ def test_a_bad_flag_is_named_and_exit_code_2(folder, argument, message):
 
 
 def test_an_error_in_a_config_file_is_one_line_and_exit_code_2(folder):
-    broken = CONFIG.replace('"data": {"num_test_per_class": 50}', "").replace("({})", "({}).nix")
+    broken = CONFIG.replace('"data": {"num_test_per_class": 50, "folds": 0}', "").replace("({})", "({}).nix")
     (folder / "broken.py").write_text(broken)
     done = run(folder, f"--config={folder / 'broken.py'}")
     assert (done.returncode, done.stdout) == (2, "")
