@@ -270,11 +270,8 @@ def test_what_a_killed_process_left_is_tidied_up(tmp_path: Path) -> None:
     directory = tmp_path / "cnn-n5-seed0"
     claim(directory, identity())
     (directory / "checkpoints" / ".partial-7-next").mkdir(parents=True)
-    for name in (
-        ".partial-7-config.json",
-        "checkpoints/.partial-7-weights.h5",
-        "checkpoints/.partial-7-next/record.json",
-    ):
+    names = (".partial-7-config.json", "checkpoints/.partial-7-weights.h5", "checkpoints/.partial-7-next/record.json")
+    for name in names:
         (directory / name).touch()
     claim(directory, identity())
     left = {path.relative_to(directory).as_posix() for path in directory.rglob("*")}
