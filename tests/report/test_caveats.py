@@ -15,7 +15,7 @@ def study(*validation_nlls: float) -> SimpleNamespace:
         )
         for seed, nll in enumerate(validation_nlls)
     ]
-    return SimpleNamespace(runs=runs, seeds=range(len(runs)), pair=None, class_names=["ant", "bee"])
+    return SimpleNamespace(runs=runs, seeds=range(len(runs)), pair=None, class_names=["ant", "bee"], num_folds=0)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def make_record(
         layers: What became of its layers, see `count_layers`.
         num_folds: Networks of which each answers other images, as in a cross-validation; 0 where one answers all.
     """
-    factor = variance_factor(num_folds, len(labels) / max(num_folds, 1), identity["num_train_examples"])
+    factor = variance_factor(num_folds, len(labels) / num_folds, identity["num_train_examples"]) if num_folds else 1.0
     history = joint_history(histories)
     best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
     record = {
