@@ -18,7 +18,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written, write_json, written_whole
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.progress.work import OnWork, ignore_work
-from tfp_insects.runs.claim import claimed_directory
+from tfp_insects.runs.claim import claimed_directory, holds_work
 from tfp_insects.runs.identity import read_identity
 from tfp_insects.runs.layout import (
     CONFIG_NAME,
@@ -58,7 +58,7 @@ def require_room_for_pooled(keys: Sequence[RunKey], num_folds: int, workdir: Pat
     """
     for key in dict.fromkeys(key.pooled for key in keys):
         path = key.directory(workdir) / CONFIG_NAME
-        if not path.exists():
+        if not (path.exists() and holds_work(path.parent)):
             continue
         before = read_identity(path)["config"].get("data", {}).get("folds", 0)
         if before != num_folds:
