@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -33,6 +34,11 @@ def pytest_configure() -> None:
 def pytest_runtest_setup() -> None:
     """Lets weights that a test leaves to chance be the same in each run, whatever ran before."""
     tf_keras.utils.set_random_seed(0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files of whole commands first: one that began last would leave the other process without work."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
 
 
 def pytest_collection_finish() -> None:

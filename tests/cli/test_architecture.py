@@ -74,4 +74,4 @@ def test_the_command_line_lists_the_networks_for_an_unknown_one(tmp_path: Path) 
     assert line.startswith(
         f"error: architecture=alexnett: unknown; expected one of {', '.join(architecture_names())}, or"
     )
-    assert line.endswith("(set with --config.model.architecture)")
+    assert line.endswith("(set with --architecture)")
