@@ -11,12 +11,14 @@ from fixtures.page_text import read
 from rich.console import Console
 
 from tfp_insects.compare.calibration import calibration_of
+from tfp_insects.compare.decision_shares import Shares
 from tfp_insects.compare.pair import TimeRatio
 from tfp_insects.compare.promise import Terms, make_promise
 from tfp_insects.compare.verdict import Measured, decide
-from tfp_insects.metrics.bootstrap import Interval
+from tfp_insects.metrics.bootstrap import Interval, Resampled
+from tfp_insects.metrics.cross_validation import widened
 from tfp_insects.report.page import write_report
-from tfp_insects.report.verdict_words import headline_words
+from tfp_insects.report.verdict_words import alone_sentence, headline_words
 from tfp_insects.runs.reading import load_runs
 
 MINUS = "\N{MINUS SIGN}"
@@ -38,6 +40,13 @@ def calibrations(grid_workdir):
 def records(grid_workdir):
     found = (json.loads(path.read_text()) for path in grid_workdir.glob("*-n40-*/record.json"))
     return {(record["model"], record["seed"]): record for record in found}
+
+
+def test_no_share_is_above_a_hundred_where_an_interval_is_widened():
+    values = np.random.default_rng(0).normal(0.9, 0.05, 1000)
+    shares = Shares(0.05, {"cnn": widened(Resampled(0.9, values), 9.0)}, 0.05, {})
+    words = alone_sentence(shares, SimpleNamespace(has_folds=True), ["cnn"], 12)
+    assert re.search(r"the CNN answers 90 \([1-8]\d to 100\) alone", words.replace("\N{NO-BREAK SPACE}", " "))
 
 
 def test_images_answered_alone_are_those_of_the_promise(words, calibrations):

@@ -233,7 +233,7 @@ def _of_hundred(alone: Mapping[str, Resampled]) -> str:
 
 
 def _hundredths(share: Resampled) -> str:
-    interval = share.interval()
+    interval = share.interval().within(0.0, 1.0)  # Of folds it is widened, beyond them too.
     return f"{number(100 * interval.estimate, 0)} ({interval_words(interval.low, interval.high, 100.0, 0)})"
 
 
