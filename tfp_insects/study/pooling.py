@@ -218,6 +218,7 @@ def _record(
     test, validation, ood = parts[TEST_NAME], parts[VALIDATION_NAME], None
     if OOD_NAME in parts:
         ood = OutOfDistribution(records[0]["ood_data"], records[0]["ood_fingerprint"], parts[OOD_NAME].probabilities)
+    sums = {name: sum(one[name] for one in records) for name in SUMMED}
     record = make_record(
         identity,
         histories=histories,
@@ -229,14 +230,13 @@ def _record(
         labels=test.labels,
         num_parameters=first.record["num_parameters"],
         steps_per_epoch=sum(map(_steps_per_epoch, folds)),
-        predict_seconds=0.0,
+        predict_seconds=sums["predict_seconds"],
         prediction_method=first.prediction_method,
         num_last_layer_samples=first.num_last_layer_samples,
         ood=ood,
         num_folds=len(folds),
     )
     own = {name: first.record[name] for name in (*OF_NETWORK, *OF_MACHINE) if name in first.record}
-    sums = {name: sum(one[name] for one in records) for name in SUMMED}
     phases = dict.fromkeys(phase for one in records for phase in one["seconds_by_phase"])
     return {
         **record,

@@ -81,8 +81,6 @@ def make_record(
         num_folds: Networks of which each answers other images, as in a cross-validation; 0 where one answers all.
     """
     factor = variance_factor(num_folds, len(labels) / num_folds, identity["num_train_examples"]) if num_folds else 1.0
-    history = joint_history(histories)
-    best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
     record = {
         **{key: value for key, value in identity.items() if key not in ("config", "preprocessing")},
         "num_classes": len(identity["class_names"]),
@@ -92,13 +90,7 @@ def make_record(
         "prediction_method": prediction_method,
         **({"num_folds": num_folds} if num_folds else {}),
         **_quality(probabilities, labels, identity["class_names"], factor),
-        "best_epoch": best_epoch,
-        "validation_nll": validation.nll,
-        "validation_accuracy": validation.accuracy,
-        "is_tempered": _is_tempered(identity, best_epoch),
-        "train_seconds": sum(row.seconds for row in history),
-        "seconds_to_best_epoch": sum(map(seconds_to_best_epoch, histories)),
-        "seconds_per_step": float(np.median([row.seconds for row in history])) / steps_per_epoch,
+        **_training(identity, histories, validation, steps_per_epoch),
         "predict_seconds": predict_seconds,
         "architecture": architecture,
         "layers": dict(layers or {}),
@@ -110,6 +102,23 @@ def make_record(
     if temperature is not None:
         record["temperature"] = temperature
     return record if ood is None else _with_ood(record, probabilities, ood, factor)
+
+
+def _training(
+    identity: Mapping[str, Any], histories: Sequence[list[EpochRow]], validation: Validation, steps_per_epoch: int
+) -> dict[str, Any]:
+    """Where the training was left, and how long it took."""
+    history = joint_history(histories)
+    best_epoch = best_row(history).epoch  # Of several networks, that of their mean.
+    return {
+        "best_epoch": best_epoch,
+        "validation_nll": validation.nll,
+        "validation_accuracy": validation.accuracy,
+        "is_tempered": _is_tempered(identity, best_epoch),
+        "train_seconds": sum(row.seconds for row in history),
+        "seconds_to_best_epoch": sum(map(seconds_to_best_epoch, histories)),
+        "seconds_per_step": float(np.median([row.seconds for row in history])) / steps_per_epoch,
+    }
 
 
 def with_training_of(before: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
