@@ -47,11 +47,14 @@ class Sample(NamedTuple):
     failure: str = ""
 
 
-def soak(study: SmallStudy, seconds: float, num_warm_up: int, path: Path | None, console: Console) -> None:
+def soak(
+    study: SmallStudy, num_jobs: int, seconds: float, num_warm_up: int, path: Path | None, console: Console
+) -> None:
     """Does rounds of work until the time is over; prints what has grown, and writes it after each round.
 
     Args:
         study: What is trained in each round.
+        num_jobs: Runs at the same time.
         seconds: After this time no round is begun; there is one at least.
         num_warm_up: Rounds that are not counted.
         path: Of the JSON list, if any.
@@ -61,7 +64,7 @@ def soak(study: SmallStudy, seconds: float, num_warm_up: int, path: Path | None,
         root = Path(directory)
         draw_images(root / "insects.zip")
         samples = []
-        for sample in sample_rounds(lambda: work(study, root), seconds):
+        for sample in sample_rounds(lambda: work(study, num_jobs, root), seconds):
             samples.append(sample)
             write_records([to_record(samples, num_warm_up)], path)
     record = to_record(samples, num_warm_up)
@@ -72,11 +75,12 @@ def soak(study: SmallStudy, seconds: float, num_warm_up: int, path: Path | None,
             console.print(sample.failure, soft_wrap=True, markup=False, highlight=False)
 
 
-def work(study: SmallStudy, root: Path) -> None:
+def work(study: SmallStudy, num_jobs: int, root: Path) -> None:
     """One round: trains, reports, exports, predicts, and removes all of it.
 
     Args:
         study: What is trained.
+        num_jobs: Runs at the same time.
         root: Where `insects.zip` is, and everything is written.
     """
     quiet, images, place = Console(quiet=True), root / "insects.zip", root / "round"
@@ -90,6 +94,7 @@ def work(study: SmallStudy, root: Path) -> None:
         weights="none",
         workdir=place / "runs",
         cache_dir=root / "cache",
+        num_jobs=num_jobs,
     )
     try:
         run_command(command, lambda is_drawn: config.to_dict(), quiet)

@@ -1,7 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.long
 def test_prints_a_table_and_writes_a_list(run_script, tmp_path: Path) -> None:
     finished = run_script("pipeline.py", "--n_per_class=2", "--batch_size=4", "--num_classes=2", "--json=rates.json")
     assert finished.returncode == 0, finished.stderr

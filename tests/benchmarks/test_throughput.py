@@ -6,6 +6,7 @@ import pytest
 FIELDS = {"model", "mode", "dtype", "batch_size", "milliseconds", "images_per_second", "peak_megabytes"}
 
 
+@pytest.mark.long
 def test_prints_a_table_and_writes_a_list(run_script, tmp_path: Path) -> None:
     chosen = ("--models=cnn", "--modes=forward", "--dtypes=float32", "--batch_sizes=2")
     finished = run_script("throughput.py", *chosen, "--json=times.json")

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from fixtures.full_disks import full_disk
 
 from tfp_insects.data.features import FeatureStore
 from tfp_insects.errors import InputError
@@ -39,8 +40,7 @@ def test_features_without_labels_are_a_mistake(max_bytes: int, tmp_path: Path) -
         FeatureStore(in_batches(features(4)), LABELS, max_bytes, tmp_path)
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot keep the features here .*Free some space") as caught:
+    with full_disk(), pytest.raises(InputError, match=r"cannot keep the features here .*Free some space") as caught:
         FeatureStore(in_batches(features()), LABELS, IN_FILE, tmp_path)
     assert str(caught.value).startswith(str(tmp_path))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.full_disks import full_disk
 
 from tfp_insects.data.image_store import ImageStore
 from tfp_insects.errors import InputError
@@ -59,9 +60,9 @@ def test_the_file_has_no_name_and_goes_with_the_store(tmp_path: Path) -> None:
     assert open_files(tmp_path) == []
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot keep the decoded images here .*Free some space") as caught:
+    told = r"cannot keep the decoded images here .*Free some space"
+    with full_disk(), pytest.raises(InputError, match=told) as caught:
         ImageStore(random_images([(5, 5, 3), (5, 5, 3)]), tmp_path)
     assert str(caught.value).startswith(str(tmp_path))
 

@@ -1,11 +1,10 @@
 """What is downloaded, from a real server by https, on this machine."""
 
 import hashlib
-import resource
-import signal
 from pathlib import Path
 
 import pytest
+from fixtures.full_disks import full_disk
 from fixtures.https_servers import CONTENT, HttpsServer
 
 from tfp_insects.downloads import partial as partial_module
@@ -193,15 +192,9 @@ def test_a_server_that_falls_silent_in_the_middle_is_given_up(
 
 def test_a_full_disk_is_told_and_gone_on_from(https_server: HttpsServer, target: Path) -> None:
     target.parent.mkdir()
-    limit, hard_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard_limit))
-    try:
-        with pytest.raises(InputError, match=r"w\.bin\.part was not written \(File too large\)"):
-            download(remote(https_server), target)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard_limit))
-        signal.signal(signal.SIGXFSZ, handler)
+    told = r"w\.bin\.part was not written \(File too large\)"
+    with full_disk(50_000), pytest.raises(InputError, match=told):
+        download(remote(https_server), target)
     download(remote(https_server), target)
     assert https_server.asked == [("", ""), ("bytes=50000-", '"1"')]
     assert target.read_bytes() == CONTENT

@@ -1,5 +1,7 @@
 """Runs that end before their time, in every way but a kill: each says why in a line, and goes on bit for bit."""
 
+import contextlib
+import functools
 import json
 import os
 import resource
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from fixtures.full_disks import full_disk
 from fixtures.tiny_study import on_step
 
 from tfp_insects.interruption import Interrupted, interruptible
@@ -44,21 +47,11 @@ def at_step(number: int, act: Callable[[], object]) -> OnWork:
     return on_step(act_once)
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[], None]]:
-    """Makes each write of more than some bytes to a file fail, until it is called a second time."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limits = iter([(8_000, hard), (soft, hard)])
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, next(limits))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk(
-    tiny_experiment: Experiment, expected: np.ndarray, tmp_path: Path, full_disk: Callable[[], None]
-) -> None:
+def test_a_full_disk(tiny_experiment: Experiment, expected: np.ndarray, tmp_path: Path) -> None:
     directory = KEY.directory(tmp_path)
-    failed = run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(4, full_disk))
-    full_disk()
+    with contextlib.ExitStack() as stack:
+        fill = functools.partial(stack.enter_context, full_disk(8_000))
+        failed = run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(4, fill))
     assert failed.failure == (
         f"{directory}/checkpoints was not written (File too large): mend that and give the same command again"
     )
@@ -106,6 +99,7 @@ def bounded_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+@pytest.mark.long  # TensorFlow waits ten seconds for memory that others may give back.
 @pytest.mark.usefixtures("bounded_memory")
 def test_memory_that_runs_out_in_the_middle(tiny_experiment: Experiment, expected: np.ndarray, tmp_path: Path) -> None:
     def take_all_memory() -> None:

@@ -1,28 +1,19 @@
 import errno
 import os
-import resource
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from fixtures.full_disks import full_disk
 
 from tfp_insects.errors import InputError
 from tfp_insects.training import checkpoints
 from tfp_insects.training.checkpoints import WEIGHTS_NAME, Checkpoints, TrainingState, load_weights, save_weights
 from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser, make_train_step
-
-
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[int], None]]:
-    """Limits the size of files that this process writes, as a full disk or a quota does, until the test ends."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda num_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
 
 MakeModel = Callable[..., tf_keras.Sequential]
 
@@ -167,31 +158,26 @@ def test_a_failed_save_leaves_the_old_weights(
 
 @pytest.mark.parametrize("num_bytes", [0, 100, 4000])
 def test_weights_for_which_there_is_no_room_leave_the_old_ones(
-    num_bytes: int, make_model: MakeModel, tmp_path: Path, full_disk: Callable[[int], None]
+    num_bytes: int, make_model: MakeModel, tmp_path: Path
 ) -> None:
     path = tmp_path / WEIGHTS_NAME
     save_weights(make_model(), path)
     content = path.read_bytes()
     assert len(content) > 4000
-    full_disk(num_bytes)
-    with pytest.raises(
-        InputError, match=r"weights\.h5 was not written \(File too large\): mend that and give the same"
-    ):
+    told = r"weights\.h5 was not written \(File too large\): mend that and give the same"
+    with full_disk(num_bytes), pytest.raises(InputError, match=told):
         save_weights(make_model(), path)
     assert [one.name for one in tmp_path.iterdir()] == [WEIGHTS_NAME]
     assert path.read_bytes() == content
 
 
-def test_a_checkpoint_for_which_there_is_no_room_leaves_the_old_one(
-    make_model: MakeModel, tmp_path: Path, full_disk: Callable[[int], None]
-) -> None:
+def test_a_checkpoint_for_which_there_is_no_room_leaves_the_old_one(make_model: MakeModel, tmp_path: Path) -> None:
     state = make_state(make_model, num_steps=1)
     state.epoch.assign(1)
     manager = Checkpoints(tmp_path, state, min_seconds=0.0)
     manager.save_if_due()
     state.epoch.assign(2)
-    full_disk(100)
-    with pytest.raises(InputError, match=r"was not written \(File too large\): mend that"):
+    with full_disk(), pytest.raises(InputError, match=r"was not written \(File too large\): mend that"):
         manager.save_if_due()
     fresh = make_state(make_model)
     assert Checkpoints(tmp_path, fresh).restore()

@@ -92,8 +92,17 @@ def make_bnn(precision: str, hidden: str) -> tf_keras.Sequential:
     return build_bnn(architecture, bayesian, num_train_examples=40, seed=0)
 
 
-@pytest.mark.parametrize("hidden", ["scaled_normal", "log_uniform"])
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    ("precision", "hidden"),
+    [
+        ("float32", "scaled_normal"),
+        ("mixed_bfloat16", "log_uniform"),
+        ("mixed_float16", "scaled_normal"),
+        pytest.param("float32", "log_uniform", marks=pytest.mark.long),
+        pytest.param("mixed_bfloat16", "scaled_normal", marks=pytest.mark.long),
+        pytest.param("mixed_float16", "log_uniform", marks=pytest.mark.long),
+    ],
+)
 def test_each_operation_of_the_twins_step_has_a_gpu_kernel(precision: str, hidden: str) -> None:
     ops = list(operations(traced_step(make_bnn(precision, hidden), precision)))
     found = {op.type for op in ops}
