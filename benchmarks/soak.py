@@ -15,7 +15,9 @@ from tfp_insects.cli.app import run_main
 MINUTES = flags.DEFINE_float("minutes", 30.0, "for how long; the last round is finished", lower_bound=0.0)
 WARM_UP_ROUNDS = flags.DEFINE_integer("warm_up_rounds", 3, "rounds that are not counted", lower_bound=0)
 STUDY = define_small_study(epochs=2)
-JOBS = flags.DEFINE_integer("jobs", 1, "runs at the same time; from two on each has a process of its own", lower_bound=1)
+JOBS = flags.DEFINE_integer(
+    "jobs", 1, "runs at the same time; from two on each has a process of its own", lower_bound=1
+)
 JSON = flags.DEFINE_string("json", None, "where the measurements go as a JSON list, after each round")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tfp_insects.metrics import cross_conformal
 from tfp_insects.metrics.conformal import (
     aps_scores,
     aps_threshold,
@@ -166,6 +167,14 @@ def test_resampled_sets_are_those_of_each_image_calibrated_by_the_others(coverag
             sizes.append(mean_set_size(sets))
         np.testing.assert_allclose(resampled_set_coverage(scores, labels, counts, coverage), covered, rtol=1e-12)
         np.testing.assert_allclose(resampled_set_size(scores, labels, counts, coverage), sizes, rtol=1e-12)
+
+
+def test_sizes_are_the_same_however_many_images_are_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    probabilities, labels = predictions(50, seed=14)
+    counts = np.random.default_rng(15).multinomial(50, np.full(50, 1 / 50), size=20)
+    expected = resampled_set_size(thr_scores(probabilities), labels, counts, 0.9)
+    monkeypatch.setattr(cross_conformal, "MAX_COUNTS", 100)
+    np.testing.assert_allclose(resampled_set_size(thr_scores(probabilities), labels, counts, 0.9), expected, rtol=1e-12)
 
 
 def test_a_better_model_has_smaller_sets_and_no_other_coverage() -> None:

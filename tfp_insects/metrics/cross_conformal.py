@@ -18,6 +18,8 @@ import numpy.typing as npt
 from tfp_insects.metrics.arrays import FloatArray, IntArray, checked_counts
 from tfp_insects.metrics.conformal import conformal_rank, true_class_scores
 
+MAX_COUNTS = 10_000_000  # At once, so that memory does not grow with the number of images.
+
 
 def resampled_set_coverage(
     scores: npt.ArrayLike, labels: npt.ArrayLike, counts: IntArray, coverage: float
@@ -47,12 +49,29 @@ def resampled_set_size(scores: npt.ArrayLike, labels: npt.ArrayLike, counts: Int
     array, true = np.asarray(scores, dtype=np.float64), true_class_scores(scores, labels)
     weights = checked_counts(counts, true.size)
     pairs, places = np.unique(np.stack(_thresholds(true, weights, coverage), axis=1), axis=0, return_inverse=True)
-    found = np.empty(len(weights))
-    for place, (lower, upper) in enumerate(pairs):  # Many resamples have the same thresholds.
-        sizes = (array <= np.where(true <= lower, upper, lower)[:, np.newaxis]).sum(axis=1)
-        rows = places.ravel() == place
-        found[rows] = weights[rows] @ sizes
+    thresholds, positions = np.unique(pairs, return_inverse=True)
+    found = np.zeros(len(weights))
+    num_at_once = max(1, MAX_COUNTS // thresholds.size)
+    for start in range(0, true.size, num_at_once):
+        images = slice(start, start + num_at_once)
+        sizes = _set_sizes(array[images], thresholds)
+        for place, (lower, upper) in enumerate(
+            positions.reshape(pairs.shape)
+        ):  # Many resamples have the same thresholds.
+            rows = places.ravel() == place
+            chosen = np.where(true[images] <= thresholds[lower], sizes[:, upper], sizes[:, lower])
+            found[rows] += weights[rows, images] @ chosen
     return found / weights.sum(axis=1)
+
+
+def _set_sizes(scores: FloatArray, thresholds: FloatArray) -> IntArray:
+    """Returns how many classes have a score up to each of the sorted thresholds, int [num_examples, num_thresholds].
+
+    Each score is looked up once, however many thresholds there are.
+    """
+    shape = len(scores), thresholds.size + 1
+    first_above = np.searchsorted(thresholds, scores) + np.arange(len(scores))[:, np.newaxis] * shape[1]
+    return np.bincount(first_above.ravel(), minlength=shape[0] * shape[1]).reshape(shape).cumsum(axis=1)[:, :-1]
 
 
 def _thresholds(true: FloatArray, weights: IntArray, coverage: float) -> tuple[FloatArray, FloatArray]:
