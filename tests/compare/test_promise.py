@@ -176,7 +176,7 @@ def test_the_bound_of_a_cross_validation_holds_for_the_network_that_is_used() ->
     num_possible, num_exceeding, coverages = 0, 0, []
     for _ in range(num):
         images, labels = gaussian_images(rng, means, 60)
-        first, test, validation = cross_validated(rng, images, labels)
+        (first, *_), test, validation = cross_validated(rng, images, labels)
         calibration = calibration_of(validation, test, None)._replace(is_cross_validated=True)
         acceptance = make_promise(calibration, Terms(risk)).acceptance
         assert acceptance.is_approximate
@@ -188,6 +188,29 @@ def test_the_bound_of_a_cross_validation_holds_for_the_network_that_is_used() ->
     assert num_possible > 0.8 * num
     assert num_exceeding <= 0.1 * num
     assert np.mean(coverages) > 0.5
+
+
+def test_the_alarm_of_a_cross_validation_is_false_as_often_as_it_says() -> None:
+    """Over many data sets: the first fold's model on new images, at the threshold that the images of all folds gave."""
+    num, num_folds, rng = 120, 5, np.random.default_rng(17)
+    means = 1.1 * np.random.default_rng(8).normal(size=(NUM_CLASSES, 4))
+    new, _ = gaussian_images(rng, means, 1000)
+    rates, num_within = [], 0
+    for _ in range(num):
+        strangers = rng.normal(size=(60, 4))  # Between the classes.
+        models, test, validation = cross_validated(rng, *gaussian_images(rng, means, 60), num_folds)
+        asked = np.stack([models[i % num_folds](strangers[i : i + 1])[0] for i in range(len(strangers))])
+        ids = tuple(f"other{i % 6}/{i}" for i in range(len(asked)))
+        others = Predictions(asked[np.newaxis].astype(np.float32), np.full(len(asked), -1, np.int32), ids)
+        calibration = calibration_of(validation, test, others)._replace(is_cross_validated=True)
+        alarm = make_promise(calibration, Terms(0.1, 0.05)).alarm
+        assert alarm is not None
+        answers = Predictions(models[0](new)[np.newaxis].astype(np.float32), np.zeros(len(new), np.int32))
+        rates.append(np.mean(score_of(alarm.score, answers) > alarm.threshold))
+        low, high = alarm.false_alarm_interval
+        num_within += low <= rates[-1] <= high
+    assert np.mean(rates) <= 0.055  # A little more than asked for: images of all folds, and one network.
+    assert num_within >= 0.9 * num
 
 
 def gaussian_images(rng: np.random.Generator, means: np.ndarray, num_per_class: int) -> tuple[np.ndarray, np.ndarray]:
@@ -209,8 +232,8 @@ def fit_gaussians(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndar
 
 def cross_validated(
     rng: np.random.Generator, features: np.ndarray, labels: np.ndarray, num_folds: int = 5
-) -> tuple[Callable[[np.ndarray], np.ndarray], Predictions, Predictions]:
-    """The first fold's model, and what all say of the images that they test and that they validate."""
+) -> tuple[list[Callable[[np.ndarray], np.ndarray]], Predictions, Predictions]:
+    """The model of each fold, and what all say of the images that they test and that they validate."""
     parts = np.concatenate([rng.permutation(np.sum(labels == label)) % num_folds for label in range(NUM_CLASSES)])
     tested, validated = (np.zeros((1, len(labels), NUM_CLASSES), np.float32) for _ in range(2))
     models = []
@@ -219,7 +242,7 @@ def cross_validated(
         models.append(fit_gaussians(features[used], labels[used]))
         for answers, part in ((tested, fold), (validated, (fold + 1) % num_folds)):
             answers[0, parts == part] = models[-1](features[parts == part])
-    return models[0], *(Predictions(one, labels.astype(np.int32)) for one in (tested, validated))
+    return models, *(Predictions(one, labels.astype(np.int32)) for one in (tested, validated))
 
 
 def test_no_class_of_an_image_orders_the_thresholds_of_a_cross_validation() -> None:
