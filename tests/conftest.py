@@ -11,6 +11,7 @@ import tf_keras
 pytest_plugins = [
     "fixtures.https_servers",
     "fixtures.invented_runs",
+    "fixtures.made_once",
     "fixtures.models",
     "fixtures.new_files",
     "fixtures.own_network",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from fixtures.made_once import MakeOnce
 
 from tfp_insects.bayes.divergence import bayesian_layers
 from tfp_insects.bayes.moments_predictor import make_predictor
@@ -170,29 +171,23 @@ def runs() -> type[Runs]:
 
 
 @pytest.fixture(scope="session")
-def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def run_of(made_once: MakeOnce) -> Callable[[str], Path]:
     """Gives the run of a name: `cnn`, or the BNN's scope."""
-    made: dict[str, Path] = {}
 
     def get(name: str) -> Path:
-        if name not in made:
-            model, layers = ("cnn", "all") if name == "cnn" else ("bnn", name)
-            made[name] = Runs.make(tmp_path_factory.mktemp(name), model, layers)
-        return made[name]
+        model, layers = ("cnn", "all") if name == "cnn" else ("bnn", name)
+        made = made_once(f"served_{name}", lambda workdir: Runs.make(workdir, model, layers))
+        return made / f"{model}-n5-seed0"
 
     return get
 
 
 @pytest.fixture(scope="session")
-def version_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def version_of(run_of: Callable[[str], Path], made_once: MakeOnce) -> Callable[[str], Path]:
     """Gives an exported version of the run of a name."""
-    made: dict[str, Path] = {}
 
     def get(name: str) -> Path:
-        if name not in made:
-            output = tmp_path_factory.mktemp(f"models-{name}") / "insects"
-            made[name] = export_run(run_of(name), output, None, 0.2).version
-        return made[name]
+        return made_once(f"model_{name}", lambda output: export_run(run_of(name), output, None, 0.2)) / "1"
 
     return get
 
