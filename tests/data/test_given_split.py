@@ -67,6 +67,11 @@ def test_training_subsets_are_drawn_from_the_training_part() -> None:
     assert ids_of(source, large) <= part_ids(source, "train")
 
 
+def test_one_class_that_is_left_is_too_few() -> None:
+    with pytest.raises(InputError, match=r"1 of 3 classes are large enough, at least two are needed"):
+        split_of(make_source(train=(9, 1, 1), test=(3, 3, 3)))
+
+
 @pytest.mark.parametrize(("given", "cut", "count"), [("test", "validation", 3), ("validation", "test", 2)])
 def test_a_missing_part_is_cut_from_the_training_part(given: str, cut: str, count: int) -> None:
     source = make_source(train=(9, 8, 7), **{given: (3, 1, 5)})

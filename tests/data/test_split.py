@@ -212,6 +212,23 @@ def test_insect_detect_keeps_most_classes_that_are_large_enough(seed):
     assert_apart(source, split)
 
 
+def test_images_that_groups_leave_for_training_are_counted_and_none_where_the_test_lacks_some():
+    # Of the bees' three days one is tested, one validates and one is trained on; the flies have one day.
+    days = {"ant": [f"a {i}" for i in range(60)], "bee": [f"b {i % 3}" for i in range(60)], "fly": ["f"] * 60}
+    days["wasp"] = [f"w {i}" for i in range(60)]
+    split = split_of(make_source(dict.fromkeys(days, 60), days), test=5, validation=4, max_n=40)
+    assert split.class_names == ("ant", "wasp")
+    assert split.dropped == {"bee": 20, "fly": 0}
+
+
+def test_the_split_of_no_fold_is_the_whole():
+    source = make_source({"ant": 60, "bee": 60})
+    split, fold = (split_of(source, test=5, validation=4, max_n=20, seed=seed) for seed in (0, 1))
+    whole = dataclasses.replace(split, folds=(fold,))
+    assert whole.of_fold(None) is whole
+    assert whole.of_fold(0) is fold
+
+
 def test_fewer_than_two_classes_left_names_the_ways_out():
     with pytest.raises(InputError) as caught:
         split_of(make_source({"ant": 100, "bee": 20, "fly": 5}), test=5, validation=4, max_n=12)

@@ -42,6 +42,7 @@ def test_a_softmax_rounded_to_8_bits_is_allowed_and_comes_back_in_float64() -> N
         ([0.0, 1.0], "labels: expected integers, got float64"),
         ([0, 3], "labels: expected 0 to 2, got 0 to 3"),
         ([-1, 2], "labels: expected 0 to 2, got -1 to 2"),
+        ([0, 7], "labels: expected 0 to 2, got 0 to 7"),
     ],
 )
 def test_wrong_labels_are_refused(labels: list, message: str) -> None:

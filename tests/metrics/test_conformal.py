@@ -192,8 +192,10 @@ def test_what_makes_no_sense_is_refused() -> None:
     for coverage in (0.0, 1.0, math.nan):
         with pytest.raises(ValueError, match="coverage: expected above 0 and below 1"):
             thr_threshold(probabilities, labels, coverage)
-    with pytest.raises(ValueError, match=r"uniforms: expected 5 numbers in \[0, 1\]"):
-        aps_scores(probabilities, np.full(5, 1.5))
+    for uniforms in (np.full(5, 1.5), np.full(5, -0.5), np.full(4, 0.5)):
+        with pytest.raises(ValueError, match=r"uniforms: expected 5 numbers in \[0, 1\]"):
+            aps_scores(probabilities, uniforms)
+    assert np.isfinite(aps_scores(probabilities, np.array([0.0, 1.0, 0.5, 0.0, 1.0]))).all()
     with pytest.raises(ValueError, match="scores: expected shape"):
         conformal_threshold(np.zeros((0, 5)), np.zeros(0, np.int64), 0.9)
     with pytest.raises(ValueError, match=r"labels: expected shape \[5\]"):

@@ -169,6 +169,7 @@ def test_a_class_without_labelled_images_is_an_error_that_says_what_to_do() -> N
         ([[1, 0]], [1, 1], r"confusion, predicted_counts: expected shapes .* got \[1, 2\] and \[2\]"),
         ([[1]], [[1]], r"got \[1, 1\] and \[1, 1\]"),
         ([], [], r"got \[0\] and \[0\]"),
+        (np.zeros((0, 0), int), np.zeros(0, int), r"got \[0, 0\] and \[0\]"),
         ([[1.5, 0], [0, 1]], [1, 1], "confusion: expected integers, none negative, got float64"),
         ([[1, -1], [0, 1]], [1, 1], "confusion: expected integers, none negative, got int64, lowest -1"),
         ([[1, 0], [0, 1]], [0.5, 1], "predicted_counts: expected integers"),
@@ -178,6 +179,11 @@ def test_a_class_without_labelled_images_is_an_error_that_says_what_to_do() -> N
 def test_wrong_arguments_are_refused(confusion: list, predicted: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         counts.corrected_counts(confusion, predicted, seed=0)
+
+
+def test_one_class_and_one_resample_are_enough() -> None:
+    found = counts.corrected_counts([[4]], [3], seed=0, num_resamples=1)
+    assert (found.counts.tolist(), found.low.tolist(), found.high.tolist()) == ([3.0], [3.0], [3.0])
 
 
 def test_a_wrong_number_of_resamples_is_refused() -> None:

@@ -1,3 +1,4 @@
+import math
 import os
 import subprocess
 import sys
@@ -90,6 +91,24 @@ def test_which_way_is_good_is_where_the_truth_lies() -> None:
     signs = {"high": 1, "low": -1}
     judged = [metric for metric in labelled_metrics() if metric.better != "neither"]
     assert [np.sign(truth[one.name] - guess[one.name]) for one in judged] == [signs[one.better] for one in judged]
+
+
+def test_what_has_an_upper_end_is_a_share() -> None:
+    without = {metric.name for metric in all_metrics() if metric.maximum == math.inf}
+    entropies = {"mean_predictive_entropy", "mean_expected_entropy", "mean_mutual_information"}
+    assert without == {
+        "nll",
+        "brier",
+        *entropies,
+        *(f"{kind}_size_{share}" for kind in ("thr", "aps") for share in (90, 95)),
+    }
+    assert all(metric.maximum == 1.0 for metric in all_metrics() if metric.name not in without)
+
+
+def test_metrics_that_say_nothing_of_one_draw_are_those_of_disagreement() -> None:
+    needing = {metric.name for metric in all_metrics() if metric.needs_draws}
+    of_unknown = {"auroc_mutual_information", "fpr95_mutual_information"}
+    assert needing == {"mean_expected_entropy", "mean_mutual_information", *of_unknown}
 
 
 def test_an_unknown_metric_is_named_with_those_there_are() -> None:
