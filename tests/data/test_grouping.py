@@ -83,5 +83,10 @@ def test_an_image_of_a_scarce_class_weighs_more():
     np.testing.assert_array_equal(assign_units(counts, num_test=2, num_validation=1), [VALIDATION, TEST, POOL])
 
 
+def test_a_group_of_any_size_is_taken_where_a_class_lacks_an_image() -> None:
+    counts = np.array([[5000], [6000], [7000]])
+    np.testing.assert_array_equal(assign_units(counts, num_test=1, num_validation=1), [TEST, VALIDATION, POOL])
+
+
 def test_a_class_that_has_too_little_gets_what_there_is():
     np.testing.assert_array_equal(assign_units(np.array([[3], [2]]), num_test=4, num_validation=1), [TEST, TEST])

@@ -2,6 +2,8 @@
 
 NO_NUMBER = "only how fast it is computed changes, or how much memory that takes"
 PLACE = "another number for the same place in lists"
+NOBODY = "nobody changes one; that none can is for the reader"
+TWO_AXES = "of two axes the last is the second"
 ONE_ROW = "there is one row, so the first is the last"
 SIGNATURE = "cosmic-ray takes the `*` between parameters for a product; with a `/` there, all calls mean the same"
 
@@ -116,5 +118,142 @@ UNKILLABLE: dict[tuple[str, str], str] = {
         "tfp_insects/metrics/unknown/predictive_entropy.py",
         'name="predictive_entropy", label="predictive entropy", score=lambda draws: draws.predictive_entropy, order=10 => '
         'name="predictive_entropy", label="predictive entropy", score=lambda draws: draws.predictive_entropy, order= 9',
+    ): PLACE,
+    (
+        "tfp_insects/bayes/log_uniform_prior.py",
+        "@tf.function(jit_compile=True, autograph=False) => @tf.function(jit_compile=False, autograph=False)",
+    ): NO_NUMBER,
+    (
+        "tfp_insects/bayes/normal_prior.py",
+        "@tf.function(jit_compile=True, autograph=False) => @tf.function(jit_compile=True, autograph=True)",
+    ): NO_NUMBER,
+    (
+        "tfp_insects/data/grouping.py",
+        "_THRESHOLDS = [2.0**-halvings for halvings in range(11)] => "
+        "_THRESHOLDS = [2.0**-halvings for halvings in range( 10)]",
+    ): "the last halving is tried where no other share of the groups is left, and then the one before it gives the same",
+    (
+        "tfp_insects/data/grouping.py",
+        "for unit in np.flatnonzero((parts == POOL) & (counts @ (needed > 0) > 0)): => "
+        "for unit in np.flatnonzero((parts == POOL) * (counts @ (needed > 0) > 0)):",
+    ): "of booleans the product is the conjunction",
+    (
+        "tfp_insects/data/split.py",
+        "_UNUSED = -1 => _UNUSED = ~1",
+    ): "any negative number says the same",
+    (
+        "tfp_insects/metrics/alarm.py",
+        "num = max(1, math.floor(1.0 / false_alarm_rate) - 1) if 0.0 < false_alarm_rate < 1.0 else 1 => "
+        "num = max(1, math.floor(1.0 / false_alarm_rate) & 1) if 0.0 < false_alarm_rate < 1.0 else 1",
+    ): "where a search begins that finds the same number; a rate outside (0, 1) is refused in it",
+    (
+        "tfp_insects/metrics/alarm.py",
+        "num = max(1, math.floor(1.0 / false_alarm_rate) - 1) if 0.0 < false_alarm_rate < 1.0 else 1 => "
+        "num = max(1, math.floor(1.0 / false_alarm_rate) - 1) if not 0.0 < false_alarm_rate < 1.0 else 1",
+    ): "where a search begins that finds the same number; a rate outside (0, 1) is refused in it",
+    (
+        "tfp_insects/metrics/alarm.py",
+        "num = max(1, math.floor(1.0 / false_alarm_rate) - 1) if 0.0 < false_alarm_rate < 1.0 else 1 => "
+        "num = max(1, math.floor(1.0 / false_alarm_rate) - 1) if 0.0 < false_alarm_rate < 1.0 else 2",
+    ): "where a search begins that finds the same number; a rate outside (0, 1) is refused in it",
+    (
+        "tfp_insects/metrics/bootstrap.py",
+        "MAX_COUNTS_PER_CALL = 2**22 => MAX_COUNTS_PER_CALL = 2** 21",
+    ): NO_NUMBER,
+    (
+        "tfp_insects/metrics/bootstrap.py",
+        "@dataclasses.dataclass(frozen=True) => @dataclasses.dataclass(frozen=False)",
+    ): NOBODY,
+    (
+        "tfp_insects/metrics/bootstrap.py",
+        "@dataclasses.dataclass(frozen=True, eq=False) => @dataclasses.dataclass(frozen=False, eq=False)",
+    ): NOBODY,
+    (
+        "tfp_insects/metrics/bootstrap.py",
+        "largest = max(num_examples) * len(statistics) + sum(num_shared) => "
+        "largest = max(num_examples) ** len(statistics) + sum(num_shared)",
+    ): NO_NUMBER,
+    (
+        "tfp_insects/metrics/bootstrap.py",
+        "for statistic, num in zip(statistics, num_examples, strict=True) => "
+        "for statistic, num in zip(statistics, num_examples, strict=False)",
+    ): "numbers that differ are refused above",
+    (
+        "tfp_insects/metrics/bootstrap.py",
+        "at_once = max(1, MAX_COUNTS_PER_CALL // num_counts) => at_once = max( 2, MAX_COUNTS_PER_CALL // num_counts)",
+    ): NO_NUMBER,
+    (
+        "tfp_insects/metrics/calibration.py",
+        "return averaged.max(axis=-1), averaged.argmax(axis=-1) == checked_labels(labels, *averaged.shape) => "
+        "return averaged.max(axis=-1), averaged.argmax(axis=+1) == checked_labels(labels, *averaged.shape)",
+    ): TWO_AXES,
+    (
+        "tfp_insects/metrics/calibration.py",
+        'if binning == "equal_width": # Then an example has the same bin in all resamples. => '
+        'if binning >= "equal_width": # Then an example has the same bin in all resamples.',
+    ): "the general way gives the same, at more cost",
+    (
+        "tfp_insects/metrics/calibration.py",
+        "return np.minimum(bins, num_bins - 1)[group].T => return np.minimum(bins, num_bins * 1)[group].T",
+    ): "only an example that a resample lacks can lie in a bin behind the last, and it counts for nothing",
+    (
+        "tfp_insects/metrics/counts.py",
+        "confusion: npt.ArrayLike, predicted_counts: npt.ArrayLike, *, seed: int, num_resamples: int = 1000 => "
+        "confusion: npt.ArrayLike, predicted_counts: npt.ArrayLike, *, seed: int, num_resamples: int = 999",
+    ): "a default: any number near it will do",
+    (
+        "tfp_insects/metrics/counts.py",
+        "smoothed = labelled + 1.0 / labelled.shape[-1] => smoothed = labelled + 1.0 / labelled.shape[- 2]",
+    ): "the matrix is square",
+    (
+        "tfp_insects/metrics/guarantee.py",
+        "high = np.where(is_enough, high, 2 * high) => high = np.where(is_enough, high, 3 * high)",
+    ): "a bracket that is wider at first ends at the same number",
+    (
+        "tfp_insects/metrics/guarantee.py",
+        "risk = round(step * LEVEL_STEP, 10) => risk = round(step * LEVEL_STEP, 11)",
+    ): "both are the nearest double of the step",
+    (
+        "tfp_insects/metrics/labelled/coverage_at_5_risk.py",
+        "order=90, => order= 89,",
+    ): PLACE,
+    (
+        "tfp_insects/metrics/labelled/ece_equal_mass.py",
+        "order=60, => order= 61,",
+    ): PLACE,
+    (
+        "tfp_insects/metrics/labelled/mean_expected_entropy.py",
+        "order=120, => order= 121,",
+    ): PLACE,
+    (
+        "tfp_insects/metrics/out_of_distribution.py",
+        "num_groups = 2 * edges.size + 1 => num_groups = 2 * edges.size + 2",
+    ): "a group more, in which there is nothing",
+    (
+        "tfp_insects/metrics/out_of_distribution.py",
+        "starts = np.flatnonzero(np.diff(groups[order], prepend=-1)) => "
+        "starts = np.flatnonzero(np.diff(groups[order], prepend=- 2))",
+    ): "any number that is no group says the same",
+    (
+        "tfp_insects/metrics/scores.py",
+        "return np.square(gaps).sum(axis=-1) => return np.square(gaps).sum(axis=1)",
+    ): TWO_AXES,
+    (
+        "tfp_insects/metrics/selective.py",
+        "rate = np.divide(groups.errors, groups.sizes, out=np.zeros(groups.sizes.shape), where=groups.sizes > 0) "
+        "=> "
+        "rate = np.divide(groups.errors, groups.sizes, out=np.zeros(groups.sizes.shape), where=groups.sizes != 0)",
+    ): "no size is negative",
+    (
+        "tfp_insects/metrics/selective.py",
+        "return ((taken - _expected_errors(groups, last, taken)) / taken)[0] => "
+        "return ((taken - _expected_errors(groups, last, taken)) / taken)[ -1]",
+    ): ONE_ROW,
+    (
+        "tfp_insects/metrics/unknown/predictive_entropy.py",
+        'name="predictive_entropy", label="predictive entropy", score=lambda draws: draws.predictive_entropy, '
+        "order=10 => "
+        'name="predictive_entropy", label="predictive entropy", score=lambda draws: draws.predictive_entropy, '
+        "order= 11",
     ): PLACE,
 }

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from tfp_insects.data.source import ImageSource, content_digests
 
 POOL, TEST, VALIDATION = 0, 1, 2
-_THRESHOLDS = [2.0**-halvings for halvings in range(11)]
+_THRESHOLDS = [*(2.0**-halvings for halvings in range(11)), 0.0]  # At last a group of any size.
 
 
 def seeded_order(names: Sequence[str], purpose: str, seed: int) -> np.ndarray:
@@ -53,10 +53,10 @@ def assign_units(counts: np.ndarray, num_test: int, num_validation: int) -> np.n
     """Gives whole units to test, then to validation; the rest is the pool.
 
     A greedy cover with falling threshold: units are visited in their order, and one is taken if the images that are
-    still needed are at least 1, 1/2, 1/4, ... of all its images, both counted in shares of their class, so that an
-    image of a scarce class weighs more. Single images are so taken in order until each class has its number; of capture
-    groups those are preferred that take little from the pool. (Decreasing-threshold greedy: Badanidiyuru and Vondrák,
-    2014, "Fast algorithms for maximizing submodular functions".)
+    still needed are at least 1, 1/2, 1/4, ... of all its images, and at last any of them, both counted in shares of their
+    class, so that an image of a scarce class weighs more. Single images are so taken in order until each class has its
+    number; of capture groups those are preferred that take little from the pool. (Decreasing-threshold greedy: Badanidiyuru
+    and Vondrák, 2014, "Fast algorithms for maximizing submodular functions".)
 
     Args:
         counts: int64 `[num_units, num_classes]`, images of each class in each unit; no class is empty.
