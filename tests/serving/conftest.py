@@ -187,7 +187,8 @@ def version_of(run_of: Callable[[str], Path], made_once: MakeOnce) -> Callable[[
     """Gives an exported version of the run of a name."""
 
     def get(name: str) -> Path:
-        return made_once(f"model_{name}", lambda output: export_run(run_of(name), output, None, 0.2)) / "1"
+        made = made_once(f"model_{name}", lambda parent: export_run(run_of(name), parent / "insects", None, 0.2))
+        return made / "insects" / "1"
 
     return get
 
