@@ -1,8 +1,10 @@
 """The main job from end to end: `scripts/run.py` and `tfp-insects run` on a few drawn insects, as a user runs them."""
 
 import csv
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from tfp_insects.cli.posterior import show_posterior
 from tfp_insects.data.painted.source import draw_example
 from tfp_insects.data.painted.species_study import STUDY_SPECIES
 
@@ -121,6 +125,19 @@ def test_the_comparison_has_a_row_a_run_and_a_picture_a_model(finished: Path) ->
     assert found == [("cnn", "2"), ("bnn", "2"), ("cnn", "4"), ("bnn", "4")]
     for model in ("cnn", "bnn"):
         assert (finished / f"accuracy-{model}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_the_twin_has_learnt_is_shown_with_its_accuracy_after_pruning(
+    images: Path, finished: Path, tmp_path: Path
+) -> None:
+    directory = shutil.copytree(finished / "bnn-n4-seed0", tmp_path / "bnn-n4-seed0")
+    printed = io.StringIO()
+    show_posterior(directory, str(images), tmp_path / "cache", None, Console(file=printed, width=200))
+    assert {row["layer"] for row in rows(directory / "posterior.csv")} >= {"features_0", "classifier_6"}
+    kept = [float(row["accuracy"]) for row in rows(directory / "pruning.csv")]
+    assert len(kept) > 1
+    assert (directory / "posterior.png").read_bytes().startswith(b"\x89PNG")
+    assert "Written: posterior.csv, posterior.png, pruning.csv" in printed.getvalue()
 
 
 def test_the_command_skips_what_the_script_has_finished(images: Path, finished: Path) -> None:
