@@ -141,6 +141,7 @@ def test_posterior_pictures_show_its_layers(finished: Finished, tmp_path: Path) 
         assert name in printed.getvalue()
 
 
+@pytest.mark.long
 def test_a_run_knows_the_content_of_its_model_wherever_it_is(finished: Finished, images: Path, tmp_path: Path) -> None:
     config = json.loads((finished.run("cnn").directory / "config.json").read_text())
     assert config["architecture_fingerprint"] == fingerprint(finished.model_file)

@@ -90,6 +90,7 @@ def test_the_installed_command_writes_a_report(site: Path, tmp_path: Path, make_
     assert "<style>" in page
 
 
+@pytest.mark.long
 def test_it_writes_the_page_for_review(site: Path, tmp_path: Path) -> None:
     done = run(site, tmp_path, "-c", REVIEW)
     assert done.returncode == 0, done.stderr

@@ -168,6 +168,7 @@ def test_decoded_images_go_with_the_graphs(tmp_path: Path) -> None:
     assert finished.stdout.split() == ["2", "0", "2", "0"], finished.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
     content, count, side = encode(random_images(1, size=256).pixels[0]), 800, 256

@@ -85,6 +85,7 @@ def test_real_checkpoint_gives_the_same_logits(torch: Any, real_checkpoint: Path
     assert_same_logits(model, reference, 227)
 
 
+@pytest.mark.long
 def test_a_random_network_of_full_size_gives_the_same_logits(torch: Any) -> None:
     torch.manual_seed(0)
     reference = golden.torch_alexnet(1000)

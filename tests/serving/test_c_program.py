@@ -71,7 +71,7 @@ def error_of(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-@pytest.mark.parametrize("name", ["cnn", "all"])
+@pytest.mark.parametrize("name", ["all", pytest.param("cnn", marks=pytest.mark.long)])
 def test_its_answers_are_pythons(
     name: str, program: Path, image: Path, version_of: Get, loaded: Callable, seeded: Callable, runs: Any
 ) -> None:

@@ -106,6 +106,7 @@ def test_fresh_processes_share_seeded_answers_and_no_noise(
     assert min(np.abs(a - b).max() for i, a in enumerate(fresh) for b in fresh[:i]) > 0.005
 
 
+@pytest.mark.long
 def test_saved_model_cli_runs_the_export(
     version: Path, images: Path, expected: np.ndarray, blocked_environment: dict[str, str], tmp_path: Path
 ) -> None:
