@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import secrets
 import signal
 import socket
 import tempfile
@@ -30,6 +31,9 @@ ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
+
+# A cluster of this machine alone is reached by its own programs alone: whoever reaches one can run programs in it.
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 
 class Node(NamedTuple):
@@ -105,11 +109,12 @@ def connected(address: str = "") -> Iterator[Cluster]:
     Raises:
         InputError: Ray is not installed, the head does not answer, or it has no cores to give.
     """
-    ray = import_ray()
     address = address or os.environ.get("RAY_ADDRESS", "")
+    is_alone = address in ("", "local")
+    ray = import_ray(is_alone)
     with contextlib.ExitStack() as stack:
         with _signals_as_they_are():
-            stack.enter_context(_started(ray) if address in ("", "local") else _joined(ray, address))
+            stack.enter_context(_started(ray) if is_alone else _joined(ray, address))
         head = ray.get_runtime_context().gcs_address
         watch = stack.enter_context(_watched(head))
         try:
@@ -120,15 +125,16 @@ def connected(address: str = "") -> Iterator[Cluster]:
             raise
 
 
-def import_ray() -> Any:
-    """Imports Ray; `InputError` where it is not installed."""
-    for name, value in ENVIRONMENT.items():
+def import_ray(is_alone: bool) -> Any:
+    """Imports Ray, for this machine alone or not; `InputError` where it is not installed."""
+    own = {**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex()} if is_alone else {}
+    for name, value in {**ENVIRONMENT, **own}.items():
         os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
         raise InputError(
-            f"engine=ray: Ray is not installed ({error}). Give pip install -r requirements-scale.txt, or take the engine local",
+            f"engine=ray: Ray is not installed ({error}). Give pip install -r requirements-scale.txt, or take engine local",
             field="engine",
         ) from error
     return ray

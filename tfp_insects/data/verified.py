@@ -44,9 +44,9 @@ def take_verified(source: ImageSource, verified: Verified) -> ImageSource:
     missing = [example_id for example_id in verified.example_ids if example_id not in places]
     if missing:
         raise InputError(
-            f"{source.name}: {len(missing):,} of {len(verified.example_ids):,} images that the command verified are not there "
-            f"on {socket.gethostname()} ({listing(missing, NUM_NAMED)}). Put the images on storage that all machines share, "
-            "and leave them as they are while runs are made",
+            f"{source.name}: {len(missing):,} of {len(verified.example_ids):,} images that the command verified are not "
+            f"there on {socket.gethostname()} ({listing(missing, NUM_NAMED)}). Put the images on storage that all machines "
+            "share, and leave them as they are while runs are made",
             field="data",
         )
     kept = select(source, np.array([places[example_id] for example_id in verified.example_ids], np.int64))

@@ -19,7 +19,7 @@ SECONDS_BETWEEN_TRIES = 0.5
 def locked(directory: Path) -> Iterator[None]:
     """Holds a directory, which is made if need be, for the length of the block.
 
-    The lock ends with the process, however that ends; its file stays, and names the process that had it last, and its machine.
+    The lock ends with the process, however that ends; its file stays, and names the process and the machine that had it last.
     On storage that several machines share, the file server ends it: some time after its machine was lost (NFS 4: by default
     90 seconds). Programs that the block starts do not have it, since Python closes its files in them.
 

@@ -207,7 +207,8 @@ def _ray_data() -> Any:
 
 def _in_one_line(error: BaseException) -> BaseException:
     """What a worker could not do because of the user's input, or why there are no workers any more; else the error itself."""
-    causes, one = [], error
+    causes: list[BaseException] = []
+    one: BaseException | None = error
     while one is not None and one not in causes:
         causes.append(one)
         one = getattr(one, "cause", None) or one.__cause__
@@ -217,8 +218,8 @@ def _in_one_line(error: BaseException) -> BaseException:
     if any(type(cause).__name__ in ("ActorDiedError", "OutOfMemoryError", "WorkerCrashedError") for cause in causes):
         reason = " ".join(str(error).split())[:200]
         return InputError(
-            f"worker after worker died of the same images ({reason}). If memory ran out, give fewer workers or a smaller batch; "
-            "the same command goes on"
+            f"worker after worker died of the same images ({reason}). If memory ran out, give fewer workers or a smaller "
+            "batch; the same command goes on"
         )
     return error
 

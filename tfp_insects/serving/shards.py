@@ -117,7 +117,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, Answer]]:
 
 
 def storable(name: str) -> str:
-    """A name as text that anything reads: bytes that are no UTF-8 are escapes, `\\udcff`."""
+    r"""A name as text that anything reads: bytes that are no UTF-8 are escapes, `\udcff`."""
     return name.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 

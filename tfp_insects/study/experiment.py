@@ -140,9 +140,7 @@ def open_images(
     return _verified(source, data_config, on_work, verified)
 
 
-def _verified(
-    source: ImageSource, data_config: DataConfig, on_work: OnWork, verified: Verified | None
-) -> ImageSource:
+def _verified(source: ImageSource, data_config: DataConfig, on_work: OnWork, verified: Verified | None) -> ImageSource:
     if verified is not None:
         return take_verified(source, verified)
     return verify_images(source, data_config.on_bad_image, on_work)

@@ -1,5 +1,6 @@
 """Runs as tasks of a Ray cluster: each in a fresh process somewhere, and tried again where that process dies."""
 
+import contextlib
 import os
 import pickle
 import time
@@ -59,7 +60,9 @@ class RayEngine:
         )
         shared = ray.put(pickle.dumps(call))  # Once, and not with each of the tasks.
         waiting = {
-            task.options(name=str(getattr(key, "name", key))).remote(shared, number, key, mailbox, self._share.cpus): key
+            task.options(name=str(getattr(key, "name", key))).remote(
+                shared, number, key, mailbox, self._share.cpus
+            ): key
             for number, key in enumerate(keys)
         }
         try:
@@ -82,8 +85,8 @@ class RayEngine:
             if not isinstance(error.cause, ImportError):
                 raise  # A defect: what can go wrong in a run is part of its result.
             raise InputError(
-                f"engine=ray: a worker cannot begin {key} ({error.cause}). Install the same version of this project, with its "
-                "extra scale, on each machine of the cluster",
+                f"engine=ray: a worker cannot begin {key} ({error.cause}). Install the same version of this project, with "
+                "its extra scale, on each machine of the cluster",
                 field="engine",
             ) from error
         except exceptions.RayError:
@@ -150,8 +153,6 @@ def _work(call: bytes, number: int, key: Any, mailbox: Any, num_threads: int) ->
     use_threads(num_threads)
     teller = _Teller(number, mailbox)
     result = pickle.loads(call)(key, teller)
-    try:
+    with contextlib.suppress(ray.exceptions.RayError):
         ray.get(teller.send(), timeout=SECONDS_FOR_WORDS)  # They come before the result.
-    except ray.exceptions.RayError:
-        pass
     return result

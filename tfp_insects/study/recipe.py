@@ -72,14 +72,12 @@ class Recipe:
     def _require_weights(self, experiment: Experiment, known: Known) -> None:
         if experiment.pretrained.fingerprint != known.weights_fingerprint:
             raise InputError(
-                f"weights={self.weights}: {socket.gethostname()} has others ({experiment.pretrained.name}) than the machine of "
-                f"the command. Put them, and the cache directory {self.cache_dir}, on storage that all machines share",
+                f"weights={self.weights}: {socket.gethostname()} has others ({experiment.pretrained.name}) than the machine "
+                f"of the command. Put them, and the cache directory {self.cache_dir}, on storage that all machines share",
                 field=("weights", "cache_dir"),
             )
 
 
 def known_of(source: ImageSource, ood: ImageSource | None, experiment: Experiment) -> Known:
     """What is known once a command has made its own experiment from images that it verified."""
-    return Known(
-        verified_in(source), None if ood is None else verified_in(ood), experiment.pretrained.fingerprint
-    )
+    return Known(verified_in(source), None if ood is None else verified_in(ood), experiment.pretrained.fingerprint)

@@ -37,7 +37,9 @@ RAY_ADDRESS = flags.DEFINE_string(
     "HOST:PORT of a Ray cluster's head, or auto for the one that runs on this machine; default: RAY_ADDRESS of the "
     "environment, else a cluster of this machine alone, for as long as the command lasts",
 )
-JOBS = flags.DEFINE_integer("jobs", 1, "with --engine=ray: workers on each machine, its cores shared out", lower_bound=1)
+JOBS = flags.DEFINE_integer(
+    "jobs", 1, "with --engine=ray: workers on each machine, its cores shared out", lower_bound=1
+)
 SHARD_SIZE = flags.DEFINE_integer("shard_size", 1024, "with --engine=ray: images of a Parquet file", lower_bound=1)
 
 

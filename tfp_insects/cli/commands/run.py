@@ -50,7 +50,10 @@ JOBS = flags.DEFINE_integer(
     "jobs", 1, "runs at the same time, the cores shared out; with --engine=ray, on each machine", lower_bound=1
 )
 ENGINE = flags.DEFINE_enum(
-    "engine", "local", ["local", "ray"], "ray: each run is a task of a Ray cluster; pip install -r requirements-scale.txt"
+    "engine",
+    "local",
+    ["local", "ray"],
+    "ray: each run is a task of a Ray cluster; pip install -r requirements-scale.txt",
 )
 RAY_ADDRESS = flags.DEFINE_string(
     "ray_address",
