@@ -33,7 +33,8 @@ ENVIRONMENT = {
 }
 
 # A cluster of this machine alone is reached by its own programs alone: whoever reaches one can run programs in it.
-ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+# Its workers give way to other programs no more than the command itself does, where Ray's would at 15 levels of nice.
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 
 
 class Node(NamedTuple):

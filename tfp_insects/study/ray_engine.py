@@ -52,16 +52,16 @@ class RayEngine:
         """
         ray = self._cluster.ray
         mailbox = _open_mailbox(ray)
-        task = ray.remote(_work).options(
+        task = ray.remote(
             num_cpus=self._share.cpus,
             num_gpus=self._share.gpus,
             max_retries=TRIES_AFTER_A_DEATH,
             max_calls=1,  # A fresh process for each, as of the local engine.
-        )
+        )(_work)
         shared = ray.put(pickle.dumps(call))  # Once, and not with each of the tasks.
         waiting = {
             task.options(name=str(getattr(key, "name", key))).remote(
-                shared, number, key, mailbox, self._share.cpus
+                shared, pickle.dumps(key), number, mailbox, self._share.cpus
             ): key
             for number, key in enumerate(keys)
         }
@@ -145,14 +145,14 @@ class _Teller:
         return self._mailbox.put.remote(words)
 
 
-def _work(call: bytes, number: int, key: Any, mailbox: Any, num_threads: int) -> Any:
-    """Makes a call in a worker, which gets its cores before anything else is imported."""
+def _work(call: bytes, key: bytes, number: int, mailbox: Any, num_threads: int) -> Any:
+    """Makes a call in a worker, which gets its cores before call and key are unpickled: that imports what they need."""
     import ray
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # As commands set it.
     use_threads(num_threads)
     teller = _Teller(number, mailbox)
-    result = pickle.loads(call)(key, teller)
+    result = pickle.loads(call)(pickle.loads(key), teller)
     with contextlib.suppress(ray.exceptions.RayError):
         ray.get(teller.send(), timeout=SECONDS_FOR_WORDS)  # They come before the result.
     return result
