@@ -5,6 +5,7 @@ dies is answered again by another.
 """
 
 import dataclasses
+import functools
 import itertools
 import logging
 import os
@@ -33,7 +34,7 @@ from tfp_insects.serving.folder import (
     origin_of,
     tell_what_is_there,
 )
-from tfp_insects.serving.image_files import ImageFiles, open_image_files, open_reader
+from tfp_insects.serving.image_files import ImageFiles, Read, open_image_files, open_reader
 from tfp_insects.serving.loaded_model import LoadedModel, newest_version, read_card
 from tfp_insects.serving.review import MAX_IMAGES, write_review
 from tfp_insects.serving.shards import Shards, name_of, open_shards, storable
@@ -41,7 +42,6 @@ from tfp_insects.serving.summary import Summary, summarise
 from tfp_insects.serving.telling import Say, speaker, tell_summary
 from tfp_insects.startup import use_threads
 
-TRIES_AFTER_A_DEATH = 5  # Of a shard: an image that ends each worker must not be tried for ever.
 IMAGES_A_WAVE = 1_000_000  # So many names are in memory at once; between two waves, workers load the model again.
 KIBIBYTES_A_MEGABYTE = 1024
 
@@ -186,7 +186,6 @@ def _answer_wave(
         compute=data.ActorPoolStrategy(size=min(share.num_at_once, len(rows))),
         num_cpus=share.cpus,
         num_gpus=share.gpus or None,
-        max_task_retries=TRIES_AFTER_A_DEATH,
     )
     try:
         for row in answered.iter_rows():
@@ -206,22 +205,14 @@ def _ray_data() -> Any:
 
 
 def _in_one_line(error: BaseException) -> BaseException:
-    """What a worker could not do because of the user's input, or why there are no workers any more; else the error itself."""
+    """What a worker could not do because of what the user gave, or the error itself."""
     causes: list[BaseException] = []
     one: BaseException | None = error
     while one is not None and one not in causes:
         causes.append(one)
         one = getattr(one, "cause", None) or one.__cause__
     found = next((cause for cause in causes if isinstance(cause, InputError)), None)
-    if found is not None:
-        return InputError(str(found), field=found.fields)
-    if any(type(cause).__name__ in ("ActorDiedError", "OutOfMemoryError", "WorkerCrashedError") for cause in causes):
-        reason = " ".join(str(error).split())[:200]
-        return InputError(
-            f"worker after worker died of the same images ({reason}). If memory ran out, give fewer workers or a smaller "
-            "batch; the same command goes on"
-        )
-    return error
+    return error if found is None else InputError(str(found), field=found.fields)
 
 
 class Worker:
@@ -236,10 +227,17 @@ class Worker:
     def __init__(self, command: RayCommand, mark: str, num_threads: int) -> None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # As commands set it.
         use_threads(num_threads)
-        self._batch_size = command.batch_size
         self._shards = Shards(command.output, mark)
-        self._read = open_reader(command.images)
-        self._model = LoadedModel(command.model, command.seed)
+        self._command = command
+
+    @functools.cached_property
+    def _read(self) -> Read:
+        # Not as the worker starts: what goes wrong then is not told.
+        return open_reader(self._command.images)
+
+    @functools.cached_property
+    def _model(self) -> LoadedModel:
+        return LoadedModel(self._command.model, self._command.seed)
 
     def __call__(self, rows: Any) -> Mapping[str, list[Any]]:
         """Answers and writes the shards of a table with the columns `number` and `names`."""
@@ -248,9 +246,10 @@ class Worker:
 
     def _answer(self, number: int, names: Iterable[str]) -> Done:
         names = list(names)
+        self._shards.begin(number, names)
         answers = [
             answer
-            for batch in batches(iter(names), self._batch_size)
+            for batch in batches(iter(names), self._command.batch_size)
             for answer in answer_images(batch, self._read, self._model)
         ]
         self._shards.write(number, names, answers)

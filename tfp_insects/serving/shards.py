@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfp_insects.data.readers.names import as_text
 from tfp_insects.errors import InputError
-from tfp_insects.files import remove_partial_files, written_whole
+from tfp_insects.files import remove_partial_files, told_if_not_written, written_whole
 from tfp_insects.runs.lock import locked
 from tfp_insects.serving.answers import Answer
 from tfp_insects.serving.table import WrittenNames, claim
 
 SHARD_NAME = re.compile(r"part-(\d{6,})\.parquet")
 COMMAND_NAME = ".command"  # Holds the mark of the command that writes now, or that wrote last.
+TRIES_NAME = ".tries-"  # And the number of a shard: a byte for each time that it was begun.
+MAX_TRIES = 5
 ROWS_AT_ONCE = 4096
 _ESCAPE = re.compile(r"\\udc([89a-f][0-9a-f])")
 
@@ -64,6 +67,25 @@ class Shards:
 
         return WrittenNames(names()), count
 
+    def begin(self, number: int, names: Sequence[str]) -> None:
+        """Notes that a shard is begun. Where each worker dies of one, that must not go on for ever.
+
+        Raises:
+            InputError: It was begun too often.
+        """
+        with told_if_not_written(self._tries(number)), self._tries(number).open("ab") as file:
+            file.write(b".")
+            tries = file.tell()
+        if tries > MAX_TRIES:
+            raise InputError(
+                f"{MAX_TRIES} workers died while they answered the {len(names):,} images from {as_text(names[0])} to "
+                f"{as_text(names[-1])}. If memory ran out, give fewer workers or a smaller batch; if one of the images is to "
+                "blame, take it away. The same command goes on"
+            )
+
+    def _tries(self, number: int) -> Path:
+        return self.directory / f"{TRIES_NAME}{number:06d}"
+
     def write(self, number: int, names: Sequence[str], answers: Sequence[Answer]) -> None:
         """Writes a shard, or writes it again, if the command that asked for it is still the one that writes here.
 
@@ -80,6 +102,7 @@ class Shards:
                 os.fsync(file.fileno())
             if _mark_in(self.directory) != self.mark:
                 raise InputError(f"output={self.directory}: another command writes here now", field="output")
+        self._tries(number).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -98,9 +121,16 @@ def open_shards(directory: Path, origin: Mapping[str, Any]) -> Iterator[Shards]:
         mark = uuid.uuid4().hex
         with written_whole(directory / COMMAND_NAME) as temporary:
             temporary.write_text(mark)
-        remove_partial_files(directory)
+        _tidy_up(directory)
         yield Shards(directory, mark)
-        remove_partial_files(directory)  # Of workers that died.
+        _tidy_up(directory)
+
+
+def _tidy_up(directory: Path) -> None:
+    """Removes what is left of workers that died."""
+    remove_partial_files(directory)
+    for path in directory.glob(f"{TRIES_NAME}*"):
+        path.unlink(missing_ok=True)
 
 
 def read_names(path: Path) -> Iterator[str]:
