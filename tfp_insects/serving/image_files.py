@@ -62,7 +62,8 @@ def open_image_files(path: Path) -> ImageFiles:
     else:
         files = _archive_files(path)
     if files.count == 0:
-        expected = f"expected files ending in {', '.join(IMAGE_ENDINGS)}"
+        endings = f"files ending in {', '.join(IMAGE_ENDINGS)}"
+        expected = f"expected {'a path a line' if path.suffix.lower() == LIST_ENDING else endings}"
         raise InputError(
             f"images={path}: there is no image in it; {expected}. {files.left_out}".rstrip(), field="images"
         )
