@@ -40,10 +40,12 @@ def images(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def predict(model: Path, images: Path, output: Path, address: str, act: Callable[[Done], object] = id) -> str:
+def predict(
+    model: Path, images: Path, output: Path, address: str, act: Callable[[Done], object] = id, jobs: int = 2
+) -> str:
     """Predicts on the cluster; returns what was said."""
     console = Console(file=io.StringIO(), width=200)
-    command = RayCommand(model, images, output, None, 4, SEED, SHARD_SIZE, jobs=2, ray_address=address)
+    command = RayCommand(model, images, output, None, 4, SEED, SHARD_SIZE, jobs, ray_address=address)
     predict_on_ray(command, console, act)
     return console.file.getvalue()
 
@@ -93,6 +95,7 @@ def test_every_image_is_answered_once_as_by_the_local_engine_though_a_worker_is_
     assert sorted(name for name, _ in Shards(output).rows()) == sorted(os.listdir(images))
 
 
+@pytest.mark.long  # Its worker costs seconds of the processor.
 def test_what_a_worker_cannot_use_is_one_line(address: str, images: Path, version_of: Any, tmp_path: Path) -> None:
     output = tmp_path / "predictions"
 
@@ -100,4 +103,4 @@ def test_what_a_worker_cannot_use_is_one_line(address: str, images: Path, versio
         (output / ".command").write_text("another")
 
     with pytest.raises(InputError, match=r"output=.*: another command writes here now"):
-        predict(version_of("all"), images, output, address, begin_anew)
+        predict(version_of("all"), images, output, address, begin_anew, jobs=1)

@@ -11,7 +11,7 @@ import logging
 import os
 import resource
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,12 +81,14 @@ class Done(NamedTuple):
         images: Its rows.
         worker: Machine and process that wrote it.
         megabytes: The most memory that this process has had so far.
+        failure: Why it was not written, where that is for the user to mend; else empty.
     """
 
     number: int
     images: int
     worker: str
     megabytes: float
+    failure: str = ""
 
 
 OnShard = Callable[[Done], object]
@@ -189,10 +191,13 @@ def _answer_wave(
     )
     try:
         for row in answered.iter_rows():
-            yield Done(**row)
-    except cluster.ray.exceptions.RayError as error:
+            done = Done(**row)
+            if done.failure:
+                raise InputError(done.failure)
+            yield done
+    except cluster.ray.exceptions.RayError:
         cluster.require_head()
-        raise _in_one_line(error) from error
+        raise
 
 
 def _ray_data() -> Any:
@@ -202,17 +207,6 @@ def _ray_data() -> Any:
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
     return data
-
-
-def _in_one_line(error: BaseException) -> BaseException:
-    """What a worker could not do because of what the user gave, or the error itself."""
-    causes: list[BaseException] = []
-    one: BaseException | None = error
-    while one is not None and one not in causes:
-        causes.append(one)
-        one = getattr(one, "cause", None) or one.__cause__
-    found = next((cause for cause in causes if isinstance(cause, InputError)), None)
-    return error if found is None else InputError(str(found), field=found.fields)
 
 
 class Worker:
@@ -232,7 +226,7 @@ class Worker:
 
     @functools.cached_property
     def _read(self) -> Read:
-        # Not as the worker starts: what goes wrong then is not told.
+        # With the first shard: what goes wrong while a worker starts is not told.
         return open_reader(self._command.images)
 
     @functools.cached_property
@@ -241,11 +235,20 @@ class Worker:
 
     def __call__(self, rows: Any) -> Mapping[str, list[Any]]:
         """Answers and writes the shards of a table with the columns `number` and `names`."""
-        done = [self._answer(row["number"], map(name_of, row["names"])) for row in rows.to_pylist()]
+        done = [self._answer(row["number"], list(map(name_of, row["names"]))) for row in rows.to_pylist()]
         return {field: [getattr(one, field) for one in done] for field in Done._fields}
 
-    def _answer(self, number: int, names: Iterable[str]) -> Done:
-        names = list(names)
+    def _answer(self, number: int, names: list[str]) -> Done:
+        failure = ""
+        try:
+            self._write(number, names)
+        except InputError as error:  # Of an exception, Ray Data hands on the words alone.
+            failure = str(error)
+        kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        worker = f"{socket.gethostname()} {os.getpid()}"
+        return Done(number, len(names), worker, kibibytes / KIBIBYTES_A_MEGABYTE, failure)
+
+    def _write(self, number: int, names: list[str]) -> None:
         self._shards.begin(number, names)
         answers = [
             answer
@@ -253,5 +256,3 @@ class Worker:
             for answer in answer_images(batch, self._read, self._model)
         ]
         self._shards.write(number, names, answers)
-        kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return Done(number, len(names), f"{socket.gethostname()} {os.getpid()}", kibibytes / KIBIBYTES_A_MEGABYTE)
