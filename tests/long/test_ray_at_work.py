@@ -16,10 +16,12 @@ import psutil
 import pytest
 from fixtures.ray_heads import Head, require_ray, started_head
 
+from tfp_insects.data.painted.source import draw_example
+from tfp_insects.data.painted.species_study import STUDY_SPECIES
+
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
-    "--data=synthetic",
     "--config=quickstart",
     "--weights=none",
     "--config.data.num_test_per_class=6",
@@ -40,8 +42,8 @@ TIMES = re.compile(r"seconds|time|memory")
 def start(workdir: Path, *flags: str) -> subprocess.Popen[str]:
     called = [sys.executable, str(ROOT / "scripts" / "run.py"), f"--workdir={workdir}", "--jobs=2"]
     pipe = subprocess.PIPE
-    cache = f"--cache_dir={workdir.parent / 'cache'}"
-    return subprocess.Popen([*called, cache, *SMALL, *flags], stdout=pipe, stderr=pipe, text=True)
+    places = [f"--cache_dir={workdir.parent / 'cache'}", f"--data={workdir.parent / 'images'}"]
+    return subprocess.Popen([*called, *places, *SMALL, *flags], stdout=pipe, stderr=pipe, text=True)
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -90,6 +92,10 @@ def figures(directory: Path) -> dict[str, object]:
 
 def test_six_runs_survive_a_worker_and_go_on_after_the_head(tmp_path: Path) -> None:
     require_ray()
+    for species in STUDY_SPECIES:
+        (tmp_path / "images" / species.name).mkdir(parents=True)
+        for i in range(16):
+            (tmp_path / "images" / species.name / f"{i:02}.jpg").write_bytes(draw_example(species, 0, i))
     local, ray = tmp_path / "local", tmp_path / "ray"
     with tempfile.TemporaryDirectory(prefix="ray-") as scratch, started_head(Path(scratch)) as head:
         lose_the_head(head, ray)
