@@ -9,7 +9,7 @@ COMPILE := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.1
 	--no-emit-package colorama --custom-compile-command "make lock"
 EXTRA := $(SUPPLY)/bin/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 
-.PHONY: run run-lite test check-long lint types audit wheel lock install dev lite parity supply clean
+.PHONY: run run-lite test check-long lint types audit wheel lock install dev lite parity scale supply clean
 
 run: install
 	$(BIN)/python scripts/run.py --model=cnn,bnn --n_per_class=5,50 --data=synthetic --config=configs/quickstart.py --workdir=runs/quickstart
@@ -57,6 +57,8 @@ lite: $(VENV)/.installed-lite
 
 parity: $(VENV)/.installed-parity
 
+scale: $(VENV)/.installed-scale
+
 supply: $(SUPPLY)/.installed
 
 # The marker is written last, so a broken installation is done again.
@@ -81,6 +83,11 @@ $(VENV)/.installed-lite: $(VENV)/.installed
 # PyTorch has no hash here: which of its files is right depends on the machine (CPU or CUDA).
 $(VENV)/.installed-parity: $(VENV)/.installed
 	$(BIN)/pip install --quiet --no-build-isolation --editable '.[parity]'
+	touch $@
+
+# Ray, for --engine=ray.
+$(VENV)/.installed-scale: $(VENV)/.installed requirements-scale.txt
+	$(BIN)/pip install --quiet --only-binary=:all: --requirement requirements-scale.txt
 	touch $@
 
 $(SUPPLY)/.installed: requirements-supply.lock

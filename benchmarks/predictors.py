@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
 
     from tfp_insects.cli.numbers import parse_numbers
     from tfp_insects.runs.config import RunConfig
-    from tfp_insects.study.experiment import Recipe
+    from tfp_insects.study.recipe import Recipe
 
     path, sizes = require_writable(JSON.value), parse_numbers("sizes", SIZES.value)
     recipe = Recipe(

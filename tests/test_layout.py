@@ -26,6 +26,7 @@ BASE = (
     "plain",
     "plain_path",
     "progress",
+    "ray_cluster",
     "startup",
     "text",
 )
@@ -35,6 +36,7 @@ ROOMS = (
 )
 TENSORFLOW = ("tensorflow", "tf_keras", "tensorflow_probability", "keras")
 MAX_LINES = 300
+EXTRAS = {"ray": "scale", "pyarrow": "scale"}  # Imported inside functions alone, by who asks for it.
 CSS_VARIABLE = r"--\w+"
 
 # What imports a room below its own: (file, room).
@@ -152,12 +154,31 @@ def test_only_the_command_line_speaks_of_flags() -> None:
 def test_what_is_imported_is_a_dependency_and_each_dependency_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {name.partition(".")[0] for module in modules() for name in imports(module)}
-    outside = names - {PACKAGE, *sys.stdlib_module_names}
+    outside = names - {PACKAGE, *sys.stdlib_module_names, *EXTRAS}
     known = metadata.packages_distributions()
     assert outside <= set(known)
     imported = {normalised(known[name][0]) for name in outside}
     # TensorBoard is a program that reads what runs write.
     assert imported | {"tensorboard"} == {normalised(name) for name in project["dependencies"]}
+
+
+def test_what_an_extra_installs_is_imported_inside_functions_alone() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for name, extra in EXTRAS.items():
+        assert any(re.match(rf"{name}\b", requirement) for requirement in extras[extra])
+        importing = {module for module in modules() if name in {one.partition(".")[0] for one in imports(module)}}
+        assert importing
+        at_top = {
+            module
+            for module in importing
+            for node in ast.parse(modules()[module].read_text(encoding="utf-8")).body
+            if any(one.partition(".")[0] == name for one in imported_names_of(node))
+        }
+        assert not at_top, f"{name} at the top of {sorted(at_top)}"
+
+
+def imported_names_of(node: ast.stmt) -> list[str]:
+    return list(imported_names(node)) if isinstance(node, ast.Import | ast.ImportFrom) else []
 
 
 def normalised(distribution: str) -> str:

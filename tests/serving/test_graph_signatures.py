@@ -50,6 +50,7 @@ def test_signatures_are_float32_with_the_batch_first(model_name: str, loaded: Ca
         "serving_default": {"image_bytes": (tf.string, [None])},
         "predict_images": {"images": (tf.float32, [None, None, None, 3])},
         "predict_seeded": {"images": (tf.float32, [None, None, None, 3]), "seed": (tf.int64, [None])},
+        "predict_bytes_seeded": {"image_bytes": (tf.string, [None]), "seed": (tf.int64, [None])},
     }
     assert set(signatures) == set(inputs)
     for signature_name, expected in inputs.items():
@@ -68,6 +69,7 @@ def test_an_empty_batch_gets_an_empty_answer(model_name: str, loaded: Callable[[
         signatures["serving_default"](image_bytes=tf.zeros([0], tf.string)),
         signatures["predict_images"](images=no_images),
         signatures["predict_seeded"](images=no_images, seed=tf.zeros([0], tf.int64)),
+        signatures["predict_bytes_seeded"](image_bytes=tf.zeros([0], tf.string), seed=tf.zeros([0], tf.int64)),
     ]
     for answer in answers:
         assert {key: value.shape.as_list() for key, value in answer.items()} == {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tfp_insects.errors import InputError
-from tfp_insects.serving.image_files import open_image_files
+from tfp_insects.serving.image_files import open_image_files, open_reader
 
 NAMES = ["b/2.PNG", "a.jpg", "b/c/d/e/3.jpeg", "b/10.jpg"]
 OTHERS = ["notes.txt", ".hidden.jpg", ".git/4.jpg", "__MACOSX/5.jpg", "b/6.gif"]
@@ -88,7 +88,7 @@ def test_what_holds_no_images_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     messages = {
         "nothing": "images=.*nothing: no such file or folder; expected an image, or a folder or a zip of images",
-        "notes.txt": "notes.txt: not a zip, or a truncated one",
+        "notes.txt": "notes.txt: there is no image in it; expected a path a line",
         "empty": r"images=.*empty: there is no image in it; expected files ending in .jpg, .jpeg, .jpe, .jfif, .png",
     }
     with pytest.raises(InputError, match=messages[name]):
@@ -125,3 +125,26 @@ def test_a_zip_that_leads_outside_is_refused(tmp_path: Path) -> None:
         file.writestr("../1.jpg", b"")
     with pytest.raises(InputError, match="leads outside the zip"):
         open_image_files(tmp_path / "images.zip")
+
+
+def test_a_list_names_images_from_its_own_folder_on_or_by_whole_paths(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "images")
+    paths = ["images/a.jpg", str(folder / "b" / "10.jpg"), "gone.jpg"]
+    (tmp_path / "list.txt").write_text("\n".join(["", *paths, ""]))
+    images = open_image_files(tmp_path / "list.txt")
+    assert list(images.names()) == paths
+    assert images.count == 3
+    assert [images.read(name) for name in paths[:2]] == [b"a.jpg", b"b/10.jpg"]
+    with pytest.raises(InputError, match=r"cannot be read \(No such file"):
+        images.read("gone.jpg")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "list", "image"])
+def test_who_knows_the_names_reads_them_without_a_listing(kind: str, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "images")
+    (tmp_path / "list.txt").write_text("images/a.jpg\n")
+    paths = {"folder": folder, "image": folder / "a.jpg", "list": tmp_path / "list.txt"}
+    path = make_zip(tmp_path) if kind == "zip" else paths[kind]
+    images = open_image_files(path)
+    read = open_reader(path)
+    assert [read(name) for name in images.names()] == [images.read(name) for name in images.names()]

@@ -20,6 +20,7 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from tfp_insects.errors import InputError
 from tfp_insects.serving.folder import Command, predict_images
 from tfp_insects.serving.loaded_model import LoadedModel
 
@@ -171,3 +172,24 @@ def test_a_table_is_continued_when_the_model_has_moved(version_of: Get, runs: An
     for model in (version_of("cnn"), moved):
         predict_images(Command(model, images, tmp_path / "table.csv", review=None, batch_size=2), console)
     assert "Going on after 2 of 2 images" in console.file.getvalue()
+
+
+def test_under_a_seed_rows_do_not_depend_on_their_batch_and_without_it_they_change(version_of: Get, runs: Any) -> None:
+    images = runs.images(6)
+    seeded, fresh = LoadedModel(version_of("all"), seed=3), LoadedModel(version_of("all"))
+    together, apart = seeded.answer(images), [answer for image in images for answer in seeded.answer([image])]
+    of = {name: [answer.probability for answer in answers] for name, answers in (("a", together), ("b", apart))}
+    np.testing.assert_allclose(of["a"], of["b"], atol=1e-5)
+    other = [answer.probability for answer in LoadedModel(version_of("all"), seed=4).answer(images)]
+    assert np.abs(np.subtract(of["a"], other)).max() > 1e-3
+    twice = [[answer.probability for answer in fresh.answer(images)] for _ in range(2)]
+    assert np.abs(np.subtract(*twice)).max() > 1e-3
+
+
+def test_an_export_of_before_there_was_a_seed_says_so(version_of: Get, tmp_path: Path) -> None:
+    old = shutil.copytree(version_of("cnn"), tmp_path / "old")
+    loaded = tf.saved_model.load(str(old))
+    tf.saved_model.save(loaded, str(old), {"serving_default": loaded.signatures["serving_default"]})
+    assert LoadedModel(old).card
+    with pytest.raises(InputError, match=r"seed=3: the exported model in .* Export the run anew, or give no seed"):
+        LoadedModel(old, seed=3)

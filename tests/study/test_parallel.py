@@ -12,9 +12,10 @@ from tfp_insects.progress.display import Display
 from tfp_insects.progress.meter import NEVER_FULL, Meter
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study import grid
-from tfp_insects.study.experiment import Experiment, Recipe
+from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.grid import plan_runs
 from tfp_insects.study.parallel import Parallel
+from tfp_insects.study.recipe import Recipe
 from tfp_insects.study.work import work_of_run
 
 

@@ -1,5 +1,6 @@
 """What `run` does: from the user's words to records, table and pictures."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +23,12 @@ from tfp_insects.progress.display import Display
 from tfp_insects.progress.memory import kept_costs
 from tfp_insects.progress.meter import Meter
 from tfp_insects.progress.work import Part
+from tfp_insects.ray_cluster import connected
 from tfp_insects.report.accuracy_curves import plot_accuracy_curves
 from tfp_insects.report.page import write_report
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.run_key import RunKey, make_run_keys
-from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images, split_images
+from tfp_insects.study.experiment import Experiment, make_experiment, open_images, open_ood_images, split_images
 from tfp_insects.study.grid import ALL_RUNS, Outcome, plan_runs, require_all, run_grid
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.parallel import Parallel
@@ -34,11 +36,16 @@ from tfp_insects.study.plan import print_plan, work_left
 from tfp_insects.study.pooling import pool_all, require_room_for_pooled
 from tfp_insects.study.pretraining import pretraining_work, require_readable_weights, will_be_pretrained
 from tfp_insects.study.probing import probe
+from tfp_insects.study.ray_engine import PATIENCE_SECONDS, RayEngine
+from tfp_insects.study.recipe import Recipe, known_of
 from tfp_insects.study.work import REPORT, REPORT_SECONDS, WRITE_SECONDS, WRITING, machine
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
 Say = Callable[[str], object]
 IMAGES, WEIGHTS, POOLING = "images", "weights", "all folds"
+LOCAL, RAY = "local", "ray"
+# What the command itself finds, wherever it is.
+NAMED_DATA, NAMED_WEIGHTS = ("auto", "insect_detect", "synthetic"), ("auto", "imagenet", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +62,9 @@ class Command:
         cache_dir: Where drawn images and weights are kept.
         data_dir: Where TFDS keeps prepared data; none for its own default.
         ood_data: Path of images of other things, or empty.
-        num_jobs: Runs at the same time.
+        num_jobs: Runs at the same time; with Ray, on each machine.
+        engine: `local`, or `ray` for a cluster.
+        ray_address: Of the cluster's head; see `connected`.
         dry_run: Whether to say what would be done instead of doing it.
         config_file: Where the configuration is from, for errors.
     """
@@ -70,6 +79,8 @@ class Command:
     data_dir: Path | None = None
     ood_data: str = ""
     num_jobs: int = 1
+    engine: str = LOCAL
+    ray_address: str = ""
     dry_run: bool = False
     config_file: Path | None = None
 
@@ -99,17 +110,41 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     seeds = parse_numbers("seeds", command.seeds)
     make_run_keys(list(command.models), sizes, seeds)  # What cannot be run is refused before images are read.
     require_writable(command.workdir)
-    with kept_costs(command.cache_dir, machine(command.num_jobs)) as costs:
-        display = Display(Meter(costs, command.num_jobs), console, ALL_RUNS)
+    with contextlib.ExitStack() as stack:
+        engine = None
+        if command.engine == RAY and not command.dry_run:
+            command = _for_any_machine(command)
+            engine = RayEngine(stack.enter_context(connected(command.ray_address)), command.num_jobs)
+        num_jobs = command.num_jobs if engine is None else engine.num_at_once
+        costs = stack.enter_context(kept_costs(command.cache_dir, machine(command.num_jobs)))
+        display = Display(Meter(costs, num_jobs), console, ALL_RUNS)
         display.meter.is_planned = command.dry_run
         with display.opened():
             images = _open(command, sizes, config_for, display, say)
             keys = make_run_keys(list(command.models), sizes, seeds, images.config.data.folds)
             require_room_for_pooled(keys, images.config.data.folds, command.workdir)
-            outcomes = [] if command.dry_run else _run(command, keys, sizes, images, display, console)
+            outcomes = [] if command.dry_run else _run(command, keys, sizes, images, display, console, engine)
         if command.dry_run:
             _tell_plan(command, keys, sizes, images, costs, console)
     require_all(outcomes)
+
+
+def _for_any_machine(command: Command) -> Command:
+    """The same with whole paths, which mean the same in each process of a cluster."""
+    data_dir = command.data_dir
+    return dataclasses.replace(
+        command,
+        data=command.data if command.data in NAMED_DATA else _whole(command.data),
+        weights=command.weights if command.weights in NAMED_WEIGHTS else _whole(command.weights),
+        ood_data=_whole(command.ood_data) if command.ood_data else "",
+        workdir=command.workdir.absolute(),
+        cache_dir=command.cache_dir.absolute(),
+        data_dir=None if data_dir is None else data_dir.absolute(),
+    )
+
+
+def _whole(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _open(command: Command, sizes: Sequence[int], config_for: ConfigFor, display: Display, say: Say) -> Images:
@@ -133,7 +168,13 @@ def _open(command: Command, sizes: Sequence[int], config_for: ConfigFor, display
 
 
 def _run(
-    command: Command, keys: Sequence[RunKey], sizes: Sequence[int], images: Images, display: Display, console: Console
+    command: Command,
+    keys: Sequence[RunKey],
+    sizes: Sequence[int],
+    images: Images,
+    display: Display,
+    console: Console,
+    engine: RayEngine | None,
 ) -> list[Outcome]:
     """Does the runs, and compares those that are finished."""
     source, ood, config = images
@@ -147,8 +188,7 @@ def _run(
     display.meter.is_planned = True
     with display.working(WEIGHTS) as on_work:
         experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood, on_work)
-    recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir, command.ood_data)
-    parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
+    parallel = _parallel(command, sizes, images, experiment, engine)
     outcomes = run_grid(keys, experiment, command.workdir, console, parallel, display)
     compared = outcomes
     if split.folds:
@@ -160,6 +200,18 @@ def _run(
         if records:
             compare(records, command.workdir, console, lambda share: on_work(REPORT, share * len(keys)))
     return outcomes
+
+
+def _parallel(
+    command: Command, sizes: Sequence[int], images: Images, experiment: Experiment, engine: RayEngine | None
+) -> Parallel | None:
+    """How runs are made in processes of their own; none where they are made here."""
+    places = (command.cache_dir, command.data_dir, command.ood_data)
+    recipe = Recipe(command.data, command.weights, sizes, images.config, *places)
+    if engine is None:
+        return Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
+    known = known_of(images.source, images.ood, experiment)
+    return Parallel(dataclasses.replace(recipe, known=known), engine.num_at_once, engine, PATIENCE_SECONDS)
 
 
 def _tell_plan(
@@ -186,7 +238,7 @@ def _pooling_work(keys: Sequence[RunKey], split: Split) -> Part:
 
 def _num_opened(command: Command, images: Images) -> int:
     """Images that each run verifies in a process of its own."""
-    return _count(images.source) + _count(images.ood) if command.num_jobs > 1 else 0
+    return _count(images.source) + _count(images.ood) if command.num_jobs > 1 and command.engine == LOCAL else 0
 
 
 def _count(source: ImageSource | None) -> int:

@@ -3,6 +3,8 @@
 import contextlib
 import fcntl
 import os
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +12,16 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written
 
 LOCK_NAME = ".lock"
+SECONDS_BETWEEN_TRIES = 0.5
 
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Holds a directory, which is made if need be, for the length of the block.
 
-    The lock ends with the process, however that ends; its file stays, and names the process that had it last. Programs that
-    the block starts do not have it, since Python closes its files in them.
+    The lock ends with the process, however that ends; its file stays, and names the process and the machine that had it last.
+    On storage that several machines share, the file server ends it: some time after its machine was lost (NFS 4: by default
+    90 seconds). Programs that the block starts do not have it, since Python closes its files in them.
 
     Raises:
         InputError: Another process, or another block of this one, holds the directory, or it cannot be made.
@@ -32,7 +36,7 @@ def locked(directory: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise InputError(
-                f"{directory} is in use by another command (process {file.read(20).strip() or 'unknown'}): "
+                f"{directory} is in use by another command ({_holder(file.read(300))}): "
                 "wait for its end, or give another work directory",
                 field="workdir",
             ) from error
@@ -43,7 +47,7 @@ def locked(directory: Path) -> Iterator[None]:
             ) from error
         with told_if_not_written(path):
             file.truncate(0)
-            file.write(f"{os.getpid()}\n")
+            file.write(f"{os.getpid()} {socket.gethostname()}\n")
             file.flush()
         yield
 
@@ -55,3 +59,17 @@ def is_free(directory: Path) -> bool:
             return True
     except InputError:
         return False
+
+
+def wait_until_free(directory: Path, seconds: float) -> None:
+    """Waits until a directory can be held, or for so many seconds; one that is not there is free."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and directory.exists() and not is_free(directory):
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _holder(text: str) -> str:
+    """Who holds a directory, by what its lock's file says; of another machine with that one's name."""
+    number, _, host = text.strip().partition(" ")
+    words = f"process {number or 'unknown'}"
+    return words if host in ("", socket.gethostname()) else f"{words} on {host}"

@@ -112,6 +112,7 @@ def save_model(run: Run, card: dict[str, Any], directory: Path) -> None:
             "serving_default": served.predict_bytes,
             "predict_images": served.predict_images,
             "predict_seeded": served.predict_seeded,
+            "predict_bytes_seeded": served.predict_bytes_seeded,
         }
         tf.saved_model.save(served, str(directory), signatures)
 

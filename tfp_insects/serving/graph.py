@@ -111,11 +111,23 @@ class ServedModel(tf.Module):
             tf.errors.InvalidArgumentError: A number lies outside [0, 1], seeds differ, or their number is not that of
                 the images.
         """
-        is_one_seed = (tf.shape(seed)[0] == tf.shape(images)[0]) & tf.reduce_all(seed == seed[:1])
-        check = tf.debugging.Assert(is_one_seed, ["seed: expected one for each image, all equal; got", seed])
-        with tf.control_dependencies([check]):
-            common = tf.reduce_max(tf.concat([seed[:1], tf.fill([1], seed.dtype.min)], 0))
-        return self.answer(self.prepare_images(images), common)
+        return self.answer(self.prepare_images(images), _common_seed(seed, tf.shape(images)[0]))
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, name="image_bytes"),
+            tf.TensorSpec([None], tf.int64, name="seed"),
+        ],
+        autograph=False,
+    )
+    def predict_bytes_seeded(self, image_bytes: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers as `predict_bytes`, with noise as of `predict_seeded`.
+
+        Raises:
+            tf.errors.InvalidArgumentError: One of them is neither JPEG nor PNG, or damaged, seeds differ, or their number is
+                not that of the images.
+        """
+        return self.answer(self.prepare_bytes(image_bytes), _common_seed(seed, tf.shape(image_bytes)[0]))
 
     def prepare_bytes(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Does what the training pipeline does: float32 `[batch, image_size, image_size, 3]`."""
@@ -145,6 +157,14 @@ class ServedModel(tf.Module):
         padded = tf.pad(prepared, [[0, num_missing], [0, 0], [0, 0], [0, 0]])
         probabilities = self.predictive(padded, seed)[:, :batch_size]
         return summarise(probabilities, self._options.class_names, self._options.threshold, self._options.alarm)
+
+
+def _common_seed(seed: tf.Tensor, num_images: tf.Tensor) -> tf.Tensor:
+    """The one seed of a batch, scalar; any where there are no images."""
+    is_one_seed = (tf.shape(seed)[0] == num_images) & tf.reduce_all(seed == seed[:1])
+    check = tf.debugging.Assert(is_one_seed, ["seed: expected one for each image, all equal; got", seed])
+    with tf.control_dependencies([check]):
+        return tf.reduce_max(tf.concat([seed[:1], tf.fill([1], seed.dtype.min)], 0))
 
 
 def _fresh_seed() -> tf.Tensor:

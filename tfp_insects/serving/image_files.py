@@ -1,4 +1,4 @@
-"""Images to predict: one file, or a folder or a zip of any layout, listed and read one at a time."""
+"""Images to predict: one file, a list of files, or a folder or a zip of any layout, listed and read one at a time."""
 
 import dataclasses
 import os
@@ -14,7 +14,9 @@ from tfp_insects.data.readers.walking import walk
 from tfp_insects.data.readers.zip_names import is_folder
 from tfp_insects.errors import InputError
 
+LIST_ENDING = ".txt"
 _HEAD_BYTES = 32
+Read = Callable[[str], bytes]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +27,13 @@ class ImageFiles:
         names: Lists the names, relative and with slashes, in the same order each time; they are not all kept in memory.
         read: Returns the content of one; raises `InputError` for one that cannot be read.
         count: Number of images.
-        origin: What the names are relative to: a folder or a zip.
+        origin: What the names are relative to, a folder or a zip; or the list that has them.
         is_whole: Whether these are all images of the origin.
         left_out: A sentence on files that are not read; empty where there are none.
     """
 
     names: Callable[[], Iterator[str]]
-    read: Callable[[str], bytes]
+    read: Read
     count: int
     origin: Path
     is_whole: bool = True
@@ -39,7 +41,10 @@ class ImageFiles:
 
 
 def open_image_files(path: Path) -> ImageFiles:
-    """Opens an image, a zip, or a folder with all folders in it, also linked ones; hidden files are left out.
+    """Opens an image, a zip, a list of paths, or a folder with all folders in it, also linked ones.
+
+    Of folders and zips, hidden files are left out. A list is a text file (`.txt`) with a path a line, from the list's own
+    folder on where it is not absolute.
 
     Raises:
         InputError: There is nothing of that name, no image in it, or the zip is refused.
@@ -52,14 +57,26 @@ def open_image_files(path: Path) -> ImageFiles:
         )
     elif _is_lone_image(path):
         return ImageFiles(lambda: iter([path.name]), _reader(path.parent), 1, path.parent, is_whole=False)
+    elif path.suffix.lower() == LIST_ENDING:
+        files = _listed_files(path)
     else:
         files = _archive_files(path)
     if files.count == 0:
-        expected = f"expected files ending in {', '.join(IMAGE_ENDINGS)}"
+        endings = f"files ending in {', '.join(IMAGE_ENDINGS)}"
+        expected = f"expected {'a path a line' if path.suffix.lower() == LIST_ENDING else endings}"
         raise InputError(
             f"images={path}: there is no image in it; {expected}. {files.left_out}".rstrip(), field="images"
         )
     return files
+
+
+def open_reader(path: Path) -> Read:
+    """What reads the images of `open_image_files`, without listing them: for workers that are told their names."""
+    if path.is_dir():
+        return _reader(path)
+    if path.is_file() and not _is_lone_image(path) and path.suffix.lower() != LIST_ENDING:
+        return open_archive(path, max_unpacked_bytes=None)[1]
+    return _reader(path.parent)
 
 
 def _is_lone_image(path: Path) -> bool:
@@ -85,7 +102,17 @@ def _folder_files(path: Path) -> ImageFiles:
     return ImageFiles(names, _reader(path), count, path, left_out=describe_left_out(left_out))
 
 
-def _reader(folder: Path) -> Callable[[str], bytes]:
+def _listed_files(path: Path) -> ImageFiles:
+    """All that a list names: what is no image is a row with its error."""
+
+    def names() -> Iterator[str]:
+        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+            yield from filter(None, (line.strip() for line in lines))
+
+    return ImageFiles(names, _reader(path.parent), sum(1 for _ in names()), path)
+
+
+def _reader(folder: Path) -> Read:
     def read(name: str) -> bytes:
         file = folder / name
         try:

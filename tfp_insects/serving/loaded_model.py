@@ -18,6 +18,7 @@ from tfp_insects.serving.answers import Answer, has_draws
 from tfp_insects.serving.layout import MODEL_CARD_NAME, SAVED_MODEL_NAME
 from tfp_insects.serving.versions import versions_in
 
+SEEDED = "predict_bytes_seeded"  # The signature.
 # What is asked of a model's card.
 CARD: Mapping[str, Field] = {"export_id": TEXT, "class_names": NAMES, "test_confusion": LIST, "accepted": MAPPING}
 
@@ -27,26 +28,36 @@ class LoadedModel:
 
     Args:
         path: A model's directory, or that of one version.
+        seed: Determines the noise of all answers; none for fresh noise in each batch.
 
     Raises:
-        InputError: There is no exported model, or it is damaged.
+        InputError: There is no exported model, it is damaged, or it is too old for a seed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seed: int | None = None) -> None:
         self.version = newest_version(path)
-        self.card: Mapping[str, Any] = read_json(self.version / MODEL_CARD_NAME)
-        require_fields(self.version / MODEL_CARD_NAME, self.card, CARD, advice="export the run anew")
+        self.card = read_card(self.version)
+        self._seed = seed
         plain = PlainPath(self.version)  # Held until all is read.
         try:
             # The signature does not keep the variables alive.
             self._loaded = tf.saved_model.load(str(plain))
-            self._signature = self._loaded.signatures["serving_default"]
+            signatures = self._loaded.signatures
+            self._signature = signatures["serving_default"]
         except Exception as error:  # TensorFlow raises errors of many kinds for a damaged model.
             reason = " ".join(str(error).split())[:200]
             raise InputError(
                 f"model={path}: the exported model in {self.version} cannot be loaded ({reason}). Export the run anew",
                 field="model",
             ) from error
+        if seed is not None:
+            if SEEDED not in signatures:
+                raise InputError(
+                    f"seed={seed}: the exported model in {self.version} is of a version that takes no seed with files of "
+                    "images. Export the run anew, or give no seed",
+                    field="seed",
+                )
+            self._signature = signatures[SEEDED]
 
     def answer(self, contents: Sequence[bytes]) -> list[Answer]:
         """Answers encoded images; a bad one costs nothing but its own answer."""
@@ -59,13 +70,27 @@ class LoadedModel:
 
     def _answer_group(self, contents: Sequence[bytes]) -> list[Answer]:
         try:
-            outputs = self._signature(image_bytes=tf.constant(contents, tf.string))
+            outputs = self._signature(image_bytes=tf.constant(contents, tf.string), **self._seeds(len(contents)))
         except tf.errors.OpError as error:
             if len(contents) == 1:
                 return [Answer(error=_reason(error))]
             middle = len(contents) // 2
             return self._answer_group(contents[:middle]) + self._answer_group(contents[middle:])
         return _answers({name: value.numpy() for name, value in outputs.items()}, self.card)
+
+    def _seeds(self, num_images: int) -> dict[str, tf.Tensor]:
+        return {} if self._seed is None else {"seed": tf.fill([num_images], tf.constant(self._seed, tf.int64))}
+
+
+def read_card(version: Path) -> dict[str, Any]:
+    """The card of a version.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    card = read_json(version / MODEL_CARD_NAME)
+    require_fields(version / MODEL_CARD_NAME, card, CARD, advice="export the run anew")
+    return card
 
 
 def newest_version(path: Path) -> Path:

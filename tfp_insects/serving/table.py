@@ -33,6 +33,11 @@ class WrittenNames:
     def __init__(self, names: Iterable[str]) -> None:
         self._keys = np.unique(np.fromiter(map(_key, names), np.uint64))
 
+    @property
+    def count(self) -> int:
+        """How many different names there are."""
+        return len(self._keys)
+
     def among(self, names: Iterable[str]) -> Iterator[bool]:
         """Says of each name whether it is one of them."""
         names = iter(names)
@@ -98,7 +103,7 @@ def open_table(path: Path, origin: Mapping[str, Any]) -> Iterator[PredictionTabl
         InputError: The file is of another model or other images, damaged, or another process is writing it; or the system
             does not let it be written.
     """
-    _claim(path, origin)
+    claim(path, origin)
     with told_if_not_written(path), path.open("r+b" if path.exists() else "x+b") as file:
         _lock(file, path)
         columns, num_rows, end = _measure(file, path)
@@ -108,7 +113,16 @@ def open_table(path: Path, origin: Mapping[str, Any]) -> Iterator[PredictionTabl
         yield PredictionTable(path, file, num_rows, columns)
 
 
-def _claim(path: Path, origin: Mapping[str, Any]) -> None:
+def claim(path: Path, origin: Mapping[str, Any]) -> None:
+    """Notes beside a table that is new what it is made from, or checks the note of one that is there.
+
+    Args:
+        path: The table: a file, or a directory of shards.
+        origin: Plain values that tell model and images.
+
+    Raises:
+        InputError: It was made from something else, or cannot be written.
+    """
     note = path.with_name(f"{path.name}.json")
     if not path.exists():
         try:

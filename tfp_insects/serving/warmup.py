@@ -22,6 +22,7 @@ def write_warmup_requests(path: Path, model_name: str) -> None:
         "serving_default": {"image_bytes": np.array([encoded], object)},
         "predict_images": {"images": image},
         "predict_seeded": {"images": image, "seed": np.zeros([1], np.int64)},
+        "predict_bytes_seeded": {"image_bytes": np.array([encoded], object), "seed": np.zeros([1], np.int64)},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:

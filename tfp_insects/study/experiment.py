@@ -19,6 +19,7 @@ from tfp_insects.data.pipeline import Examples, Preprocessing, channel_statistic
 from tfp_insects.data.source import ImageSource, fingerprint
 from tfp_insects.data.split import Split, make_split, split_to_json, training_subset
 from tfp_insects.data.verification import describe_overlap, verify_images
+from tfp_insects.data.verified import Verified, take_verified
 from tfp_insects.errors import InputError
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.progress.work import OnWork, ignore_work
@@ -121,35 +122,6 @@ class Experiment:
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """From which any process makes the same experiment.
-
-    Attributes:
-        data: `auto`, `insect_detect`, `synthetic` or a path.
-        weights: `auto`, `imagenet`, `none` or a path.
-        sizes: Numbers of training images of each class.
-        config: Its precision is resolved.
-        cache_dir: Where drawn images and weights are kept.
-        data_dir: Where TFDS keeps prepared data.
-        ood_data: Path of images of other things; empty without.
-    """
-
-    data: str
-    weights: str
-    sizes: Sequence[int]
-    config: RunConfig
-    cache_dir: Path
-    data_dir: Path | None = None
-    ood_data: str = ""
-
-    def make(self, on_work: OnWork = ignore_work) -> Experiment:
-        """Makes the experiment; what it does is told to `on_work` alone."""
-        source = open_images(self.data, self.sizes, self.config.data, self.cache_dir, self.data_dir, on_work)
-        ood = open_ood_images(self.ood_data, self.config.data, self.cache_dir, on_work)
-        return make_experiment(source, self.weights, self.sizes, self.config, self.cache_dir, lambda line: None, ood)
-
-
 def open_images(
     spec: str,
     sizes: Sequence[int],
@@ -157,10 +129,20 @@ def open_images(
     cache_dir: Path,
     data_dir: Path | None,
     on_work: OnWork = ignore_work,
+    verified: Verified | None = None,
 ) -> ImageSource:
-    """Opens the images that `data` names and decodes each once, so that a bad one is found before any training."""
+    """Opens the images that `data` names and decodes each once, so that a bad one is found before any training.
+
+    Those that another process has verified are taken without a look.
+    """
     num_drawn = _num_drawn(max(MIN_DRAWN_PER_CLASS, *sizes), data_config)
     source = open_source(spec, cache_dir, num_synthetic_per_class=num_drawn, data_dir=data_dir, on_work=on_work)
+    return _verified(source, data_config, on_work, verified)
+
+
+def _verified(source: ImageSource, data_config: DataConfig, on_work: OnWork, verified: Verified | None) -> ImageSource:
+    if verified is not None:
+        return take_verified(source, verified)
     return verify_images(source, data_config.on_bad_image, on_work)
 
 
@@ -173,7 +155,11 @@ def _num_drawn(num_training: int, data_config: DataConfig) -> int:
 
 
 def open_ood_images(
-    spec: str, data_config: DataConfig, cache_dir: Path, on_work: OnWork = ignore_work
+    spec: str,
+    data_config: DataConfig,
+    cache_dir: Path,
+    on_work: OnWork = ignore_work,
+    verified: Verified | None = None,
 ) -> ImageSource | None:
     """Opens the zip or folder that `ood_data` names, in the same way; none if nothing is named."""
     if not spec:
@@ -184,7 +170,7 @@ def open_ood_images(
             field="ood_data",
         )
     source = open_source(spec, cache_dir, num_synthetic_per_class=MIN_DRAWN_PER_CLASS, needs_classes=False)
-    return verify_images(source, data_config.on_bad_image, on_work)
+    return _verified(source, data_config, on_work, verified)
 
 
 def make_experiment(

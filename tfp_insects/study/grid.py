@@ -19,12 +19,14 @@ from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.guessing import guessing_nll, is_no_better_than_guessing
 from tfp_insects.runs.layout import RECORD_NAME
+from tfp_insects.runs.lock import wait_until_free
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.startup import is_out_of_memory, without_autograph
-from tfp_insects.study.experiment import Experiment, Recipe
+from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.parallel import Parallel
 from tfp_insects.study.plan import work_left
 from tfp_insects.study.processes import run_in_processes
+from tfp_insects.study.recipe import Recipe
 from tfp_insects.study.run_one import OneRun
 
 Record = dict[str, Any]
@@ -125,20 +127,26 @@ def run_safely(
 
 
 def run_telling(
-    key: RunKey, recipe: Recipe, workdir: Path, tell: Callable[[tuple[str, float, float]], object]
+    recipe: Recipe,
+    workdir: Path,
+    patience: float,
+    key: RunKey,
+    tell: Callable[[tuple[str, float, float]], object],
 ) -> Outcome:
     """Does one run in a process of its own.
 
     Args:
-        key: Which run.
         recipe: From which its experiment is made.
         workdir: Where its directory goes.
+        patience: Seconds to wait for its directory, where that is in use.
+        key: Which run.
         tell: Called with phase, units and size of the phase of all work that is done.
     """
 
     def on_work(phase: str, units: float = 1.0, *, of: float = 0.0) -> None:
         tell((phase, units, of))
 
+    wait_until_free(key.directory(workdir), patience)
     return run_safely(key, functools.partial(recipe.make, on_work), workdir, on_work)
 
 
@@ -150,19 +158,30 @@ def _run_one_by_one(keys: Sequence[RunKey], experiment: Experiment, workdir: Pat
 
 
 def _run_parallel(keys: Sequence[RunKey], parallel: Parallel, workdir: Path, display: Display) -> Outcomes:
-    calls = {key: functools.partial(run_telling, key, parallel.recipe, workdir) for key in keys}
+    call = functools.partial(run_telling, parallel.recipe, workdir, parallel.patience)
+    engine = parallel.engine or functools.partial(_in_processes, num_jobs=parallel.num_jobs)
 
     def on_message(key: RunKey, word: tuple[str, float, float]) -> None:
         phase, units, of = word
         display.teller(key.name)(phase, units, of=of)
 
-    results = run_in_processes(
-        calls, parallel.num_jobs, on_start=lambda key: display.start(key.name), on_message=on_message
-    )
+    results = engine(keys, call, lambda key: display.start(key.name), on_message)
     with contextlib.closing(results):
         for key, outcome in results:
             display.end(key.name)
             yield outcome or Outcome(key, None, PROCESS_DIED)
+
+
+def _in_processes(
+    keys: Sequence[RunKey],
+    call: Callable[[RunKey, Callable[[Any], object]], Outcome],
+    on_start: Callable[[RunKey], object],
+    on_message: Callable[[RunKey, Any], object],
+    num_jobs: int,
+) -> Generator[tuple[RunKey, Outcome | None], None, None]:
+    """The engine of this machine: processes of its own."""
+    calls = {key: functools.partial(call, key) for key in keys}
+    return run_in_processes(calls, num_jobs, on_start=on_start, on_message=on_message)
 
 
 def tell_outcome(outcome: Outcome, before: int | None, workdir: Path, console: Console) -> None:

@@ -46,7 +46,21 @@ FOLDS = flags.DEFINE_integer(
     "cross-validation in so many parts, for few images of each class: each is tested once, by a network that did not train "
     "on it; short for --config.data.folds. Default: 0, a single split",
 )
-JOBS = flags.DEFINE_integer("jobs", 1, "runs at the same time, the cores shared out", lower_bound=1)
+JOBS = flags.DEFINE_integer(
+    "jobs", 1, "runs at the same time, the cores shared out; with --engine=ray, on each machine", lower_bound=1
+)
+ENGINE = flags.DEFINE_enum(
+    "engine",
+    "local",
+    ["local", "ray"],
+    "ray: each run is a task of a Ray cluster; pip install -r requirements-scale.txt",
+)
+RAY_ADDRESS = flags.DEFINE_string(
+    "ray_address",
+    "",
+    "HOST:PORT of a Ray cluster's head, or auto for the one that runs on this machine; default: RAY_ADDRESS of the "
+    "environment, else a cluster of this machine alone, for as long as the command lasts",
+)
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "say what would be done, and how long it would take")
 CONFIG = define_config_file(
     "config",
@@ -85,6 +99,8 @@ def main() -> None:
         data_dir=Path(DATA_DIR.value).expanduser() if DATA_DIR.value else None,
         ood_data=OOD_DATA.value,
         num_jobs=JOBS.value,
+        engine=ENGINE.value,
+        ray_address=RAY_ADDRESS.value,
         dry_run=DRY_RUN.value,
         config_file=find_config(flags.FLAGS["config"].config_filename),
     )
