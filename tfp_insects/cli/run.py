@@ -1,5 +1,6 @@
 """What `run` does: from the user's words to records, table and pictures."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from tfp_insects.report.page import write_report
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.run_key import RunKey, make_run_keys
 from tfp_insects.study.experiment import Recipe, make_experiment, open_images, open_ood_images, split_images
+from tfp_insects.study.following import follow_runs, require_agreement
 from tfp_insects.study.grid import ALL_RUNS, Outcome, plan_runs, require_all, run_grid
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.parallel import Parallel
@@ -35,6 +37,8 @@ from tfp_insects.study.pooling import pool_all, require_room_for_pooled
 from tfp_insects.study.pretraining import pretraining_work, require_readable_weights, will_be_pretrained
 from tfp_insects.study.probing import probe
 from tfp_insects.study.work import REPORT, REPORT_SECONDS, WRITE_SECONDS, WRITING, machine
+from tfp_insects.training.replicas import END, READY, Replicas, choose_here, make_replicas, told_if_apart
+from tfp_insects.training.strategies import AUTO
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
 Say = Callable[[str], object]
@@ -56,6 +60,7 @@ class Command:
         data_dir: Where TFDS keeps prepared data; none for its own default.
         ood_data: Path of images of other things, or empty.
         num_jobs: Runs at the same time.
+        strategy: What trains a network, one of `training.strategies.STRATEGIES`.
         dry_run: Whether to say what would be done instead of doing it.
         config_file: Where the configuration is from, for errors.
     """
@@ -70,6 +75,7 @@ class Command:
     data_dir: Path | None = None
     ood_data: str = ""
     num_jobs: int = 1
+    strategy: str = AUTO
     dry_run: bool = False
     config_file: Path | None = None
 
@@ -85,6 +91,8 @@ class Images(NamedTuple):
 def run_command(command: Command, config_for: ConfigFor, console: Console | None = None) -> None:
     """Does all runs that the command names and compares them.
 
+    Of several processes that train together, the first does so, and the others train along.
+
     Args:
         command: What the user asked for.
         config_for: Gives the plain configuration for drawn (true) or other images (false).
@@ -98,6 +106,29 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     sizes = parse_numbers("n_per_class", command.sizes)
     seeds = parse_numbers("seeds", command.seeds)
     make_run_keys(list(command.models), sizes, seeds)  # What cannot be run is refused before images are read.
+    choice = choose_here(command.strategy, command.num_jobs)
+    replicas = None if command.dry_run else make_replicas(choice)
+    with told_if_apart(replicas):
+        if choice.cluster is not None and choice.cluster.number > 0:
+            say(f"Worker {choice.cluster.number + 1} of {len(choice.cluster.addresses)}: the first says what is done.")
+            if replicas is not None:
+                _follow(command, sizes, seeds, config_for, replicas, say)
+            return
+        with contextlib.nullcontext() if replicas is None else replicas.ended_for_all():
+            outcomes = _lead(command, sizes, seeds, config_for, replicas, console)
+    require_all(outcomes)
+
+
+def _lead(
+    command: Command,
+    sizes: list[int],
+    seeds: list[int],
+    config_for: ConfigFor,
+    replicas: Replicas | None,
+    console: Console,
+) -> list[Outcome]:
+    """Does what the command says, in the one process that there is or in the first of several."""
+    say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     require_writable(command.workdir)
     with kept_costs(command.cache_dir, machine(command.num_jobs)) as costs:
         display = Display(Meter(costs, command.num_jobs), console, ALL_RUNS)
@@ -106,10 +137,32 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
             images = _open(command, sizes, config_for, display, say)
             keys = make_run_keys(list(command.models), sizes, seeds, images.config.data.folds)
             require_room_for_pooled(keys, images.config.data.folds, command.workdir)
-            outcomes = [] if command.dry_run else _run(command, keys, sizes, images, display, console)
+            outcomes = [] if command.dry_run else _run(command, keys, sizes, images, replicas, display, console)
         if command.dry_run:
             _tell_plan(command, keys, sizes, images, costs, console)
-    require_all(outcomes)
+    return outcomes
+
+
+def _follow(
+    command: Command,
+    sizes: list[int],
+    seeds: list[int],
+    config_for: ConfigFor,
+    replicas: Replicas,
+    say: Say,
+) -> None:
+    """Trains along with the first of several processes, once that one has opened the images and found the weights."""
+    if replicas.heard() == END:
+        say("The first worker could not begin.")
+        return
+    quiet = Console(quiet=True)
+    source, ood, config = _open(command, sizes, config_for, Display(Meter(Costs(), 1), quiet, ALL_RUNS), quiet.print)
+    keys = make_run_keys(list(command.models), sizes, seeds, config.data.folds)
+    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, quiet.print, ood)
+    experiment = dataclasses.replace(experiment, replicas=replicas)
+    require_agreement(keys, experiment, replicas)
+    follow_runs(keys, experiment, replicas)
+    replicas.heard()  # The end of all: the first needs nobody any more.
 
 
 def _open(command: Command, sizes: Sequence[int], config_for: ConfigFor, display: Display, say: Say) -> Images:
@@ -133,11 +186,19 @@ def _open(command: Command, sizes: Sequence[int], config_for: ConfigFor, display
 
 
 def _run(
-    command: Command, keys: Sequence[RunKey], sizes: Sequence[int], images: Images, display: Display, console: Console
+    command: Command,
+    keys: Sequence[RunKey],
+    sizes: Sequence[int],
+    images: Images,
+    replicas: Replicas | None,
+    display: Display,
+    console: Console,
 ) -> list[Outcome]:
     """Does the runs, and compares those that are finished."""
     source, ood, config = images
     say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    if replicas is not None:
+        replicas.require_batch_size(config.training.batch_size)
     display.meter.plan(WEIGHTS, pretraining_work(command.weights, source.drawn, config, command.cache_dir))
     _, unknown, split = split_images(source, ood, sizes, config.data, lambda line: None)
     plan_runs(display, keys, split, config, command.workdir, _count(unknown), _num_opened(command, images))
@@ -147,6 +208,11 @@ def _run(
     display.meter.is_planned = True
     with display.working(WEIGHTS) as on_work:
         experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood, on_work)
+        experiment = dataclasses.replace(experiment, replicas=replicas)
+    if replicas is not None:
+        replicas.tell(READY)
+        require_agreement(keys, experiment, replicas)
+        say(f"Training: {replicas.name}, {replicas.num_replicas} replicas, {replicas.num_workers} processes.")
     recipe = Recipe(command.data, command.weights, sizes, config, command.cache_dir, command.data_dir, command.ood_data)
     parallel = Parallel(recipe, command.num_jobs) if command.num_jobs > 1 else None
     outcomes = run_grid(keys, experiment, command.workdir, console, parallel, display)

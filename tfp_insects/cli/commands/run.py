@@ -15,6 +15,7 @@ from tfp_insects.cli.config_files import config_names, find_config, load_config,
 from tfp_insects.models.architecture_table import architecture_names
 from tfp_insects.models.config import DEFAULT_ARCHITECTURE
 from tfp_insects.models.method_table import method_names
+from tfp_insects.training.strategies import AUTO, STRATEGIES
 
 MODEL = flags.DEFINE_list("model", ["cnn", "bnn"], f"one or more of {', '.join(method_names())}")
 N_PER_CLASS = flags.DEFINE_list("n_per_class", ["5"], "training images of each class; one or more numbers")
@@ -47,6 +48,13 @@ FOLDS = flags.DEFINE_integer(
     "on it; short for --config.data.folds. Default: 0, a single split",
 )
 JOBS = flags.DEFINE_integer("jobs", 1, "runs at the same time, the cores shared out", lower_bound=1)
+STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    AUTO,
+    STRATEGIES,
+    "which devices train a network: none, one alone; mirrored, all GPUs of this machine; multiworker, the processes that "
+    "TF_CONFIG names; auto, what there is",
+)
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "say what would be done, and how long it would take")
 CONFIG = define_config_file(
     "config",
@@ -85,6 +93,7 @@ def main() -> None:
         data_dir=Path(DATA_DIR.value).expanduser() if DATA_DIR.value else None,
         ood_data=OOD_DATA.value,
         num_jobs=JOBS.value,
+        strategy=STRATEGY.value,
         dry_run=DRY_RUN.value,
         config_file=find_config(flags.FLAGS["config"].config_filename),
     )
