@@ -41,8 +41,7 @@ def follow_runs(keys: Sequence[RunKey], experiment: Experiment, replicas: Replic
 
 def _follow_network(task: Task, seed: int, number: int, replicas: Replicas) -> None:
     network_seed = task.method.member_seeds(task.experiment.config, seed)[number]
-    with replicas.scope():
-        model, optimiser = task.build(network_seed), task.optimiser()
+    model, optimiser = task.build_in(replicas, network_seed)
     inputs = task.input_maker(network_seed, Path(tempfile.gettempdir())).training(model, task.training)
     if replicas.heard() == END:
         return

@@ -44,8 +44,8 @@ from tfp_insects.training.checkpoints import (
 )
 from tfp_insects.training.fit import Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
-from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser
-from tfp_insects.training.replicas import READY
+from tfp_insects.training.optimiser import LayerMultipliers, create_momenta, make_optimiser
+from tfp_insects.training.replicas import READY, Replicas
 
 VALIDATION_SEED = 1
 COVARIANCE_SEED = 4
@@ -129,6 +129,13 @@ class Task:
         config = self.experiment.config
         return make_optimiser(config.training.momentum, config.model.precision)
 
+    def build_in(self, replicas: Replicas, seed: int) -> tuple[tf_keras.Model, tf_keras.optimizers.legacy.Optimizer]:
+        """A network and its optimiser with a copy in each replica, as all processes make them."""
+        with replicas.scope():
+            model, optimiser = self.build(seed), self.optimiser()
+            create_momenta(optimiser, model)  # Else the chief alone would, when it restores a checkpoint.
+        return model, optimiser
+
     def input_maker(self, seed: int, directory: Path, on_work: OnWork = ignore_work) -> InputMaker:
         """Makes the inputs of a network; arguments as for `InputMaker`."""
         config, replicas = self.experiment.config, self.experiment.replicas
@@ -198,9 +205,7 @@ class Member:
             return model
         replicas.tell(self._number)
         with replicas.ended_for_all():
-            with replicas.scope():
-                model, optimiser = self._task.build(self._seed), self._task.optimiser()
-            self._train(model, optimiser)
+            self._train(*self._task.build_in(replicas, self._seed))
         return self._from_weights()  # On one device again, as after a training that was finished before.
 
     def _train(self, model: tf_keras.Model, optimiser: tf_keras.optimizers.legacy.Optimizer) -> None:

@@ -40,6 +40,11 @@ def make_optimiser(momentum: float, precision: str) -> tf_keras.optimizers.legac
     return optimiser
 
 
+def create_momenta(optimiser: tf_keras.optimizers.legacy.Optimizer, model: tf_keras.Model) -> None:
+    """Makes what an optimiser keeps for each weight of a model, where it is not there yet."""
+    optimiser._create_all_weights(model.trainable_variables)  # Keras has no public way before the first step.
+
+
 def optimiser_variables(optimiser: tf_keras.optimizers.legacy.Optimizer) -> list[tf.Variable]:
     """All that steps change of an optimiser: its counter, momenta, and loss scale."""
     scale = getattr(optimiser, "_loss_scale", None)  # Keras counts it among no variables.
@@ -83,8 +88,7 @@ class Update:
     ) -> None:
         self._optimiser = optimiser
         self._variables = model.trainable_variables
-        # Momentum that is made within the step has it traced twice; Keras has no public way to make it before.
-        optimiser._create_all_weights(self._variables)
+        create_momenta(optimiser, model)  # Made within the step, they would have it traced twice.
         self._factors = [_multiplier(model, variable, multipliers) for variable in self._variables]
         self._is_scaled = hasattr(optimiser, "get_scaled_loss")
 

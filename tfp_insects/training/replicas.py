@@ -1,6 +1,6 @@
 """Copies of one network on several devices, in this process and in others, that train it together.
 
-Of several processes, the first is the chief. It alone decides, and reads and writes a run's directory; the others train along.
+Of several processes, the first is the chief. It alone decides, and reads and writes a run's directory; others train along.
 All of them do the same operations together in the same order, so each of the chief's decisions is told to the others before
 it is carried out (`tell` and `heard`).
 """
@@ -168,8 +168,7 @@ def told_if_apart(replicas: Replicas | None) -> Iterator[None]:
     except GONE as error:
         if replicas is None or replicas.num_workers == 1:
             raise
-        reason = error.message.splitlines()[0]
-        raise WorkersApartError(f"another worker is gone, or cannot be reached ({reason}). {AGAIN}") from error
+        raise WorkersApartError(f"another worker is gone, or cannot be reached ({_reason(error)}). {AGAIN}") from error
 
 
 def choose_here(name: str, num_jobs: int = 1) -> Choice:
@@ -196,9 +195,16 @@ def _connected(cluster: Cluster) -> Replicas:
     except tf.errors.OpError as error:
         raise InputError(
             f"{cluster.addresses[cluster.number]}, worker {cluster.number + 1} of {len(cluster.addresses)} in "
-            f"{VARIABLE}, cannot join the others ({error.message.splitlines()[0]}): see that all workers run, that their "
+            f"{VARIABLE}, cannot join the others ({_reason(error)}): see that all workers run, that their "
             "addresses can be reached, and that no other program listens there"
         ) from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What happened, without where in a graph."""
+    places = ("Graph execution error", "Detected at", "  File", "The error could be")
+    lines = [line for line in error.message.splitlines() if line.strip() and not line.startswith(places)]
+    return lines[0] if lines else type(error).__name__
 
 
 def _read_from_the_first(next_creator: Callable[..., Any], **arguments: Any) -> Any:
