@@ -13,8 +13,6 @@ from fixtures.small_command import (
     asked,
     experiment_of,
     flags_of,
-    free_ports,
-    tf_config,
     write_images,
 )
 from rich.console import Console

@@ -59,7 +59,9 @@ def test_noise_of_replicas_is_independent(kind: str, proofs: dict[str, Any]) -> 
 def test_batches_that_some_replica_has_less_of_are_refused(proofs: dict[str, Any]) -> None:
     even, odd, single = proofs["batch_size"]
     assert even == ""
-    assert odd.startswith("training.batch_size=7: it is dealt out to 2 replicas; give a multiple of that, such as 6 or 8")
+    assert odd.startswith(
+        "training.batch_size=7: it is dealt out to 2 replicas; give a multiple of that, such as 6 or 8"
+    )
     assert single.startswith("training.batch_size=1: ")
     assert "such as 2 (" in single
     assert "('training.batch_size',)" in single

@@ -62,7 +62,11 @@ def test_several_runs_at_a_time_have_one_device_each() -> None:
         ("both", 0, f"^strategy='both': expected one of {', '.join(STRATEGIES)}$"),
         ("mirrored", 0, "this machine has no GPUs? that .*: choose auto or none$"),
         ("mirrored", 1, "this machine has 1 GPU that .*: choose auto or none$"),
-        ("multiworker", 2, "TF_CONFIG is not set in this process; set it .* choose mirrored for the GPUs of one machine$"),
+        (
+            "multiworker",
+            2,
+            "TF_CONFIG is not set in this process; set it .* choose mirrored for the GPUs of one machine$",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(name: str, num_gpus: int, message: str) -> None:

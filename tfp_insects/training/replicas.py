@@ -7,6 +7,7 @@ it is carried out (`tell` and `heard`).
 
 import contextlib
 import os
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from tfp_insects.data.sharding import Sharding
 from tfp_insects.errors import InputError
+from tfp_insects.startup import is_out_of_memory
 from tfp_insects.training.cluster import VARIABLE, Cluster
 from tfp_insects.training.strategies import MIRRORED, MULTIWORKER, NONE, Choice, choose_strategy
 
@@ -139,11 +141,10 @@ class Replicas:
         except Exception as error:
             if self.num_workers == 1:
                 raise
-            raise WorkersApartError(f"{self._called} failed in the middle of an epoch: {error}. {AGAIN}") from error
-
-    @property
-    def _called(self) -> str:
-        return f"worker {self.worker + 1} of {self.num_workers}"
+            called = f"worker {self.worker + 1} of {self.num_workers}"
+            raise WorkersApartError(
+                f"{called} failed in the middle of an epoch: {_in_words(error)}. {AGAIN}"
+            ) from error
 
     def _sum_of_all(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
         def replica(*own: tf.Tensor) -> list[tf.Tensor]:
@@ -198,6 +199,12 @@ def _connected(cluster: Cluster) -> Replicas:
             f"{VARIABLE}, cannot join the others ({_reason(error)}): see that all workers run, that their "
             "addresses can be reached, and that no other program listens there"
         ) from error
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    return "memory ran out" if is_out_of_memory(error) else traceback.format_exc()  # Else a defect of the project.
 
 
 def _reason(error: tf.errors.OpError) -> str:
