@@ -9,24 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.small_command import Workers, asked, experiment_of, flags_of, write_images
+from fixtures.small_command import Workers, asked, experiment_of, flags_of
 from rich.console import Console
 
 from tfp_insects.study.grid import require_all, run_grid
 
 pytestmark = pytest.mark.long
 TESTS = Path(__file__).resolve().parents[1]
-SEEDS, N = (0, 1, 2), 24
-FIELDS: dict[str, Any] = {
-    "model.width_multiplier": 0.25,
-    "model.image_size": 95,
-    "model.precision": "float32",
-    "data.num_test_per_class": 20,
-    "data.num_validation_per_class": 40,
-    "training.epochs": 12,
-    "training.batch_size": 16,
-    "bnn.learning_rate": 0.01,
-}
+IMAGES = TESTS.parents[1] / "shared" / "data" / "hymenoptera2.zip"
+SEEDS, N = (0, 1, 2), 16
+FIELDS: dict[str, Any] = {"training.epochs": 8, "training.batch_size": 64, "training.min_steps_per_epoch": 4}
 
 
 def validation_nlls(workdir: Path) -> np.ndarray:
@@ -35,9 +27,10 @@ def validation_nlls(workdir: Path) -> np.ndarray:
     return np.array([one["validation_nll"] for one in records])
 
 
-def test_the_twin_is_as_good_whatever_trains_it(tmp_path: Path) -> None:
-    images, request = tmp_path / "some.zip", asked(FIELDS, ["bnn"], N, SEEDS)
-    write_images(images, num_per_class=N + 60)
+def test_the_twin_is_as_good_whatever_trains_it(real_checkpoint: Path, tmp_path: Path) -> None:
+    if not IMAGES.is_file():
+        pytest.skip(f"needs {IMAGES.name} in ../shared/data")
+    images, request = IMAGES, asked(FIELDS, ["bnn"], N, SEEDS, str(real_checkpoint))
     keys, experiment = experiment_of(str(images), request)
     require_all(run_grid(keys, experiment, tmp_path / "alone", Console(quiet=True)))
     called = [sys.executable, str(TESTS / "fixtures" / "two_devices.py"), "fixtures.mirrored_proofs:grid"]
@@ -55,6 +48,6 @@ def test_the_twin_is_as_good_whatever_trains_it(tmp_path: Path) -> None:
         assert all(code == 0 for code, _, _ in workers.words(timeout=3000.0))
     alone, mirrored, together = (validation_nlls(tmp_path / name) for name in ("alone", "mirrored", "workers"))
     spread = alone.max() - alone.min()
-    assert alone.mean() < 0.9 * np.log(4)  # It has learnt something.
+    assert alone.mean() < 0.9 * np.log(2)  # It has learnt something.
     for other in (mirrored, together):
         assert abs(other.mean() - alone.mean()) < spread, (alone, other)

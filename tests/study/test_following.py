@@ -70,7 +70,8 @@ def test_a_killed_worker_ends_the_others_and_all_go_on_from_the_checkpoint(
         chief, worker = workers.words()
     assert chief[0] == worker[0] == 0, (chief, worker)
     assert f"{RUN}: finished" in chief[1]
-    assert worker[1] == "Worker 2 of 2: the first says what is done.\n"
+    assert chief[1].startswith("Worker 1 of 2: waits for the others.\n")
+    assert worker[1] == "Worker 2 of 2: waits for the others. What is done, the first says.\n"
     assert_same_losses(read_history(history), alone)
     record = record_of(tmp_path)
     assert (record["strategy"], record["num_replicas"]) == ("multiworker", 2)

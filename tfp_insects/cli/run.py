@@ -42,6 +42,7 @@ from tfp_insects.training.strategies import AUTO
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
 Say = Callable[[str], object]
+WAITS = ("waits for the others.", "waits for the others. What is done, the first says.")
 IMAGES, WEIGHTS, POOLING = "images", "weights", "all folds"
 
 
@@ -107,10 +108,12 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     seeds = parse_numbers("seeds", command.seeds)
     make_run_keys(list(command.models), sizes, seeds)  # What cannot be run is refused before images are read.
     choice = choose_here(command.strategy, command.num_jobs)
+    cluster = choice.cluster
+    if cluster is not None:
+        say(f"Worker {cluster.number + 1} of {len(cluster.addresses)}: {WAITS[min(cluster.number, 1)]}")
     replicas = None if command.dry_run else make_replicas(choice)
     with told_if_apart(replicas):
-        if choice.cluster is not None and choice.cluster.number > 0:
-            say(f"Worker {choice.cluster.number + 1} of {len(choice.cluster.addresses)}: the first says what is done.")
+        if cluster is not None and cluster.number > 0:
             if replicas is not None:
                 _follow(command, sizes, seeds, config_for, replicas, say)
             return
