@@ -1,6 +1,6 @@
 """The script of docs/scale.md gives each task of a Slurm job its place in one cluster.
 
-Slurm's own programs, and the command that the tasks begin, are short shell scripts here: what is tested is what stands between.
+Slurm's own programs, and the command that the tasks begin, are short shell scripts here: tested is what is between.
 """
 
 import os

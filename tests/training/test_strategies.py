@@ -96,6 +96,7 @@ def changed(**parts: Any) -> str:
         (changed(cluster={"ps": ["a:1"], "worker": ["b:2"]}), "has cluster.ps; only chief and worker train here"),
         (changed(cluster={"worker": "a:1"}), 'has cluster.worker="a:1"; expected a list of addresses'),
         (changed(cluster={"worker": ["a"]}), r'has cluster.worker=["a"]; expected a list of addresses'),
+        (changed(cluster={"worker": ["a:65536"]}), r'has cluster.worker=["a:65536"]; expected a list of addresses'),
         (changed(cluster={"worker": []}), "has cluster.worker=[]; expected a list of addresses"),
         (changed(cluster={"worker": ["a:1", "a:1"]}), "names an address twice"),
         (changed(cluster={"chief": ["a:1", "b:1"]}), "has more than one address in cluster.chief"),

@@ -61,7 +61,8 @@ def _mapping(content: Any, name: str) -> Mapping[str, Any]:
 
 
 def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"\S+:\d{1,5}", value) is not None
+    found = re.fullmatch(r"\S+:(\d{1,5})", value) if isinstance(value, str) else None
+    return found is not None and int(found[1]) < 1 << 16
 
 
 def _malformed(what: str) -> InputError:

@@ -15,8 +15,10 @@ import tensorflow as tf
 
 from tfp_insects.data.sharding import Sharding
 from tfp_insects.errors import InputError
+from tfp_insects.interruption import left_to_the_system
 from tfp_insects.startup import is_out_of_memory
 from tfp_insects.training.cluster import VARIABLE, Cluster
+from tfp_insects.training.rendezvous import wait_for_all
 from tfp_insects.training.strategies import MIRRORED, MULTIWORKER, NONE, Choice, choose_strategy
 
 END, READY = -1, 1
@@ -183,7 +185,7 @@ def make_replicas(choice: Choice) -> Replicas | None:
     To be called before TensorFlow does anything else: the processes of a cluster find each other now, and each waits for all.
 
     Raises:
-        InputError: Other workers did not come, or this one's address cannot be listened at.
+        InputError: Other workers did not come, or this one's address cannot be listened at; see `wait_for_all`.
     """
     if choice.name == NONE:
         return None
@@ -191,8 +193,12 @@ def make_replicas(choice: Choice) -> Replicas | None:
 
 
 def _connected(cluster: Cluster) -> Replicas:
+    wait_for_all(cluster)
     try:
-        return Replicas(tf.distribute.MultiWorkerMirroredStrategy(), cluster)
+        # It takes signals for itself, of which it does nothing; they are taken back.
+        with left_to_the_system():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        return Replicas(strategy, cluster)
     except tf.errors.OpError as error:
         raise InputError(
             f"{cluster.addresses[cluster.number]}, worker {cluster.number + 1} of {len(cluster.addresses)} in "
