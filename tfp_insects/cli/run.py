@@ -133,7 +133,8 @@ def _lead(
     """Does what the command says, in the one process that there is or in the first of several."""
     say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     require_writable(command.workdir)
-    with kept_costs(command.cache_dir, machine(command.num_jobs)) as costs:
+    num_replicas = 1 if replicas is None else replicas.num_replicas
+    with kept_costs(command.cache_dir, machine(command.num_jobs, num_replicas)) as costs:
         display = Display(Meter(costs, command.num_jobs), console, ALL_RUNS)
         display.meter.is_planned = command.dry_run
         with display.opened():
@@ -164,7 +165,7 @@ def _follow(
     experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, quiet.print, ood)
     experiment = dataclasses.replace(experiment, replicas=replicas)
     require_agreement(keys, experiment, replicas)
-    follow_runs(keys, experiment, replicas)
+    follow_runs(keys, experiment, replicas, command.cache_dir)
     replicas.heard()  # The end of all: the first needs nobody any more.
 
 

@@ -6,13 +6,13 @@ tells `READY`, or `END` where something keeps it from training; then the number 
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
 from tfp_insects.errors import InputError
+from tfp_insects.files import told_if_not_written
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.graphs import graphs_forgotten
@@ -22,27 +22,31 @@ from tfp_insects.training.fit import Training, Validation
 from tfp_insects.training.replicas import END, Replicas
 
 
-def follow_runs(keys: Sequence[RunKey], experiment: Experiment, replicas: Replicas) -> None:
+def follow_runs(keys: Sequence[RunKey], experiment: Experiment, replicas: Replicas, directory: Path) -> None:
     """Trains along with the chief, run by run.
 
     Args:
         keys: The runs, in the chief's order.
         experiment: The chief's, on this process's replicas.
         replicas: The same.
+        directory: Where decoded images are kept as long as they are needed, in files without a name.
 
     Raises:
         InputError: The chief is gone, or what it trains on cannot be read here.
     """
+    with told_if_not_written(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     for key in keys:
         while (number := replicas.heard()) != END:
             with graphs_forgotten():
-                _follow_network(Task.of_run(key, experiment.for_key(key)), key.seed, number, replicas)
+                task = Task.of_run(key, experiment.for_key(key))
+                _follow_network(task, key.seed, number, replicas, directory)
 
 
-def _follow_network(task: Task, seed: int, number: int, replicas: Replicas) -> None:
+def _follow_network(task: Task, seed: int, number: int, replicas: Replicas, directory: Path) -> None:
     network_seed = task.method.member_seeds(task.experiment.config, seed)[number]
     model, optimiser = task.build_in(replicas, network_seed)
-    inputs = task.input_maker(network_seed, Path(tempfile.gettempdir())).training(model, task.training)
+    inputs = task.input_maker(network_seed, directory).training(model, task.training)
     if replicas.heard() == END:
         return
     state = TrainingState(model, optimiser)
