@@ -109,7 +109,7 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     make_run_keys(list(command.models), sizes, seeds)  # What cannot be run is refused before images are read.
     choice = choose_here(command.strategy, command.num_jobs)
     cluster = choice.cluster
-    if cluster is not None:
+    if cluster is not None and not command.dry_run:
         say(f"Worker {cluster.number + 1} of {len(cluster.addresses)}: {WAITS[min(cluster.number, 1)]}")
     replicas = None if command.dry_run else make_replicas(choice)
     with told_if_apart(replicas):
