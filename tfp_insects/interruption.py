@@ -63,6 +63,23 @@ def interruptible(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
         os.close(reader)
 
 
+@contextlib.contextmanager
+def left_to_the_system() -> Iterator[None]:
+    """Lets signals end the process at once, for the length of the block.
+
+    For an operation that may take for ever and lets no other thread of Python run, before there is anything to tidy up.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    handled = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
+
+
 def end_interrupted(interrupted: Interrupted) -> NoReturn:
     """Ends the process with one line on stderr, without the seconds that TensorFlow takes to leave."""
     for stream in (sys.stdout, sys.stderr):

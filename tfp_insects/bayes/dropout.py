@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_insects.bayes.draws import given_kernel
+from tfp_insects.bayes.noise import add_step, step_seed
 
 
 @tf_keras.utils.register_keras_serializable(package="tfp_insects")
@@ -26,7 +27,7 @@ class SeededDropout(tf_keras.layers.Dropout):
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Adds the step."""
-        self.step = self.add_weight("step", [], tf.int64, "zeros", trainable=False)
+        self.step = add_step(self, "step")
         super().build(input_shape)
 
     def build_from_config(self, config: Mapping[str, Any]) -> None:
@@ -38,7 +39,7 @@ class SeededDropout(tf_keras.layers.Dropout):
         """Drops inputs in training and leaves them as they are otherwise."""
         if not training:
             return inputs
-        seed = tf.stack([tf.constant(self.seed, tf.int64), self.step.assign_add(1)])
+        seed = step_seed(self.seed, self.step.assign_add(1))
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, noise_shape=self._get_noise_shape(inputs))
 
 

@@ -36,11 +36,41 @@ def loss_and_logits(model: tf_keras.Model, images: tf.Tensor, labels: tf.Tensor)
     Raises:
         ValueError: The model's outputs are probabilities, not logits.
     """
+    logits = _training_logits(model, images)
+    nll = negative_log_likelihood(labels, logits)
+    return tf.add_n([nll, *model.losses]), nll, logits
+
+
+def replica_loss_and_logits(
+    model: tf_keras.Model, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, num_replicas: int
+) -> tuple[tf.Tensor, ...]:
+    """One replica's part of a training pass: summed over replicas, losses are those of `loss_and_logits` on all images.
+
+    The divergence is the same in all replicas, so each has its share of it, and in the sum it counts once.
+
+    Args:
+        model: As for `loss_and_logits`.
+        images: The replica's own.
+        labels: int32 `[batch]`.
+        weights: float32 `[batch]`: 1 / (number of images of all replicas), or 0 for an image that only fills a place.
+        num_replicas: Of all processes.
+
+    Returns:
+        As `loss_and_logits`.
+
+    Raises:
+        ValueError: The model's outputs are probabilities, not logits.
+    """
+    logits = _training_logits(model, images)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
+    nll = tf.reduce_sum(weights * losses)
+    return tf.add_n([nll, *(loss / num_replicas for loss in model.losses)]), nll, logits
+
+
+def _training_logits(model: tf_keras.Model, images: tf.Tensor) -> tf.Tensor:
     for kind in output_activations(model):
         if kind != LINEAR:
             raise ValueError(
                 f"model ends in {kind}; expected logits: leave the last activation out, or use compile and fit"
             )
-    logits = model(images, training=True)
-    nll = negative_log_likelihood(labels, logits)
-    return tf.add_n([nll, *model.losses]), nll, logits
+    return model(images, training=True)

@@ -1,4 +1,9 @@
-"""Normal noise at the price of reading memory."""
+"""Normal noise at the price of reading memory, and the seeds of a training step.
+
+Replicas of `tf.distribute` train copies of one network, each on a part of the batch. Their noise is independent: each folds
+its number into its seeds, and has a table of its own. The first replica, and a network that trains alone, have the noise of
+number 0, with nothing folded in.
+"""
 
 import weakref
 import zlib
@@ -12,6 +17,37 @@ import tf_keras
 def layer_seed(name: str, seed: int) -> int:
     """A seed for one layer, so that layers of equal shape differ; below 2**28."""
     return (zlib.crc32(name.encode()) + 7919 * seed) % (1 << 28)
+
+
+def replica_number() -> int:
+    """The number of the replica of `tf.distribute` in which this is called, of all replicas; 0 outside of any."""
+    context = tf.distribute.get_replica_context() if tf.distribute.has_strategy() else None
+    return 0 if context is None else int(tf.get_static_value(context.replica_id_in_sync_group))
+
+
+def step_seed(seed: int, step: tf.Tensor) -> tf.Tensor:
+    """The seed of stateless random numbers of a training step, int64 `[2]`; another in each replica.
+
+    Args:
+        seed: Of the layer, or what else draws.
+        step: int64 scalar.
+    """
+    pair = tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])
+    number = replica_number()
+    return pair if number == 0 else tf.random.experimental.stateless_fold_in(pair, tf.constant(number, tf.int64))
+
+
+def add_step(layer: tf_keras.layers.Layer, name: str) -> tf.Variable:
+    """Adds a counter of training steps to a layer, int64 scalar, which each replica of `tf.distribute` counts for itself."""
+    return layer.add_weight(
+        name,
+        [],
+        tf.int64,
+        "zeros",
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
 
 
 @tf_keras.utils.register_keras_serializable(package="tfp_insects")
@@ -37,7 +73,7 @@ class NoiseTable:
         self._longest = longest
         self._seed = seed
         self._dtype = tf.as_dtype(dtype)
-        self._table: tf.Tensor | None = None
+        self._tables: dict[int, tf.Tensor] = {}  # By the number of the replica that reads it.
 
     def get_config(self) -> dict[str, Any]:
         """Plain configuration, from which `from_config` makes an equal table; layers hold it in theirs."""
@@ -63,8 +99,7 @@ class NoiseTable:
 
     def start(self, step: tf.Tensor) -> tf.Tensor:
         """Where the reads of a step begin: int32 scalar, uniform over the table."""
-        seed = tf.stack([tf.cast(self._seed, tf.int64), tf.cast(step, tf.int64)])
-        return tf.random.stateless_uniform([], seed, maxval=self.size, dtype=tf.int32)
+        return tf.random.stateless_uniform([], step_seed(self._seed, step), maxval=self.size, dtype=tf.int32)
 
     def read(self, step: tf.Tensor, position: int, shape: list[int]) -> tf.Tensor:
         """Normals of the given shape, `position` places behind the start of this step."""
@@ -75,13 +110,14 @@ class NoiseTable:
         return tf.reshape(tf.slice(self._values(), [first], [length]), shape)
 
     def _values(self) -> tf.Tensor:
-        if self._table is None:
+        number = replica_number()
+        if number not in self._tables:
             # Made once, outside any graph that asks for it first.
             with tf.init_scope():
-                normals = tf.random.stateless_normal([self.size], [self._seed, 0], dtype=self._dtype)
+                normals = tf.random.stateless_normal([self.size], [self._seed, number], dtype=self._dtype)
                 repeats = -(-self._longest // self.size)
-                self._table = tf.concat([normals, tf.tile(normals, [repeats])[: self._longest]], 0)
-        return self._table
+                self._tables[number] = tf.concat([normals, tf.tile(normals, [repeats])[: self._longest]], 0)
+        return self._tables[number]
 
 
 _TABLES_IN_USE: weakref.WeakValueDictionary[tuple, NoiseTable] = weakref.WeakValueDictionary()

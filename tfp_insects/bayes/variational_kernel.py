@@ -27,7 +27,7 @@ import tf_keras
 from tfp_insects.bayes import mean_field
 from tfp_insects.bayes.draws import Draw, draw_of_this_pass, given_kernel, keep_for_this_pass
 from tfp_insects.bayes.layer_arguments import label_of
-from tfp_insects.bayes.noise import NoiseTable
+from tfp_insects.bayes.noise import NoiseTable, add_step, step_seed
 from tfp_insects.bayes.prior_weights import add_prior
 from tfp_insects.bayes.priors import Variational
 
@@ -103,7 +103,7 @@ class VariationalKernel(tf_keras.layers.Layer):
         self.prior_weights = add_prior(self.variational.prior, shape, add_constant)
         self.covariance_factor = self._add_covariance_factor(shape) if self.variational.covariance_scale else None
         self.kl_weight = self._add_float32("kl_weight", [], "ones", trainable=False)
-        self.noise_step = self.add_weight("noise_step", [], tf.int64, "zeros", trainable=False)
+        self.noise_step = add_step(self, "noise_step")
 
     def _add_covariance_factor(self, shape: list[int]) -> tf.Variable:
         """A square root of the covariance of a unit's weights; as long as no images are known, the prior's."""
@@ -258,7 +258,7 @@ class VariationalKernel(tf_keras.layers.Layer):
 
     def _signs(self, shape: list, step: tf.Tensor, salt: int, rank: int) -> tf.Tensor:
         """Random signs `[batch, 1, ..., channels]`: one sign a channel, shared by all places of an image."""
-        seed = tf.stack([tf.constant(self.seed * 4 + salt, tf.int64), step])
+        seed = step_seed(self.seed * 4 + salt, step)
         bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32)
         signs = 1 - 2 * tf.cast(bits & 1, self.compute_dtype)  # A GPU would leave arithmetic of int32 to the host.
         return tf.reshape(signs, [shape[0], *[1] * (rank - 2), shape[1]])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from tfp_insects.cli.command import LOCAL, RAY, Command
 from tfp_insects.cli.config_errors import error_of_field
 from tfp_insects.cli.numbers import parse_numbers
 from tfp_insects.compare.layers import layer_words
@@ -29,6 +30,7 @@ from tfp_insects.report.page import write_report
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.run_key import RunKey, make_run_keys
 from tfp_insects.study.experiment import Experiment, make_experiment, open_images, open_ood_images, split_images
+from tfp_insects.study.following import follow_runs, require_agreement
 from tfp_insects.study.grid import ALL_RUNS, Outcome, plan_runs, require_all, run_grid
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.parallel import Parallel
@@ -39,50 +41,12 @@ from tfp_insects.study.probing import probe
 from tfp_insects.study.ray_engine import PATIENCE_SECONDS, RayEngine
 from tfp_insects.study.recipe import Recipe, known_of
 from tfp_insects.study.work import REPORT, REPORT_SECONDS, WRITE_SECONDS, WRITING, machine
+from tfp_insects.training.replicas import END, READY, Replicas, choose_here, make_replicas, told_if_apart
 
 ConfigFor = Callable[[bool], Mapping[str, Any]]
 Say = Callable[[str], object]
+WAITS = ("waits for the others.", "waits for the others. What is done, the first says.")
 IMAGES, WEIGHTS, POOLING = "images", "weights", "all folds"
-LOCAL, RAY = "local", "ray"
-# What the command itself finds, wherever it is.
-NAMED_DATA, NAMED_WEIGHTS = ("auto", "insect_detect", "synthetic"), ("auto", "imagenet", "none")
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """What the user asked for, as in the flags of `cli/commands/run.py`.
-
-    Attributes:
-        models: Names of models.
-        sizes: Numbers of training images of each class, as given.
-        seeds: Seeds, as given.
-        data: `auto`, `insect_detect`, `synthetic` or a path.
-        weights: `auto`, `imagenet`, `none` or a path.
-        workdir: Where runs are written.
-        cache_dir: Where drawn images and weights are kept.
-        data_dir: Where TFDS keeps prepared data; none for its own default.
-        ood_data: Path of images of other things, or empty.
-        num_jobs: Runs at the same time; with Ray, on each machine.
-        engine: `local`, or `ray` for a cluster.
-        ray_address: Of the cluster's head; see `connected`.
-        dry_run: Whether to say what would be done instead of doing it.
-        config_file: Where the configuration is from, for errors.
-    """
-
-    models: Sequence[str]
-    sizes: Sequence[str]
-    seeds: Sequence[str]
-    data: str
-    weights: str
-    workdir: Path
-    cache_dir: Path
-    data_dir: Path | None = None
-    ood_data: str = ""
-    num_jobs: int = 1
-    engine: str = LOCAL
-    ray_address: str = ""
-    dry_run: bool = False
-    config_file: Path | None = None
 
 
 class Images(NamedTuple):
@@ -95,6 +59,8 @@ class Images(NamedTuple):
 
 def run_command(command: Command, config_for: ConfigFor, console: Console | None = None) -> None:
     """Does all runs that the command names and compares them.
+
+    Of several processes that train together, the first does so, and the others train along.
 
     Args:
         command: What the user asked for.
@@ -109,42 +75,72 @@ def run_command(command: Command, config_for: ConfigFor, console: Console | None
     sizes = parse_numbers("n_per_class", command.sizes)
     seeds = parse_numbers("seeds", command.seeds)
     make_run_keys(list(command.models), sizes, seeds)  # What cannot be run is refused before images are read.
+    choice = choose_here(command.strategy_here(), command.num_jobs)
+    cluster = choice.cluster
+    if cluster is not None and not command.dry_run:
+        say(f"Worker {cluster.number + 1} of {len(cluster.addresses)}: {WAITS[min(cluster.number, 1)]}")
+    replicas = None if command.dry_run else make_replicas(choice)
+    with told_if_apart(replicas):
+        if cluster is not None and cluster.number > 0:
+            if replicas is not None:
+                _follow(command, sizes, seeds, config_for, replicas, say)
+            return
+        with contextlib.nullcontext() if replicas is None else replicas.ended_for_all():
+            outcomes = _lead(command, sizes, seeds, config_for, replicas, console)
+    require_all(outcomes)
+
+
+def _lead(
+    command: Command,
+    sizes: list[int],
+    seeds: list[int],
+    config_for: ConfigFor,
+    replicas: Replicas | None,
+    console: Console,
+) -> list[Outcome]:
+    """Does what the command says, in the one process that there is or in the first of several."""
+    say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     require_writable(command.workdir)
+    num_replicas = 1 if replicas is None else replicas.num_replicas
     with contextlib.ExitStack() as stack:
         engine = None
         if command.engine == RAY and not command.dry_run:
-            command = _for_any_machine(command)
+            command = command.for_any_machine()
             engine = RayEngine(stack.enter_context(connected(command.ray_address)), command.num_jobs)
         num_jobs = command.num_jobs if engine is None else engine.num_at_once
-        costs = stack.enter_context(kept_costs(command.cache_dir, machine(command.num_jobs)))
+        costs = stack.enter_context(kept_costs(command.cache_dir, machine(command.num_jobs, num_replicas)))
         display = Display(Meter(costs, num_jobs), console, ALL_RUNS)
         display.meter.is_planned = command.dry_run
         with display.opened():
             images = _open(command, sizes, config_for, display, say)
             keys = make_run_keys(list(command.models), sizes, seeds, images.config.data.folds)
             require_room_for_pooled(keys, images.config.data.folds, command.workdir)
-            outcomes = [] if command.dry_run else _run(command, keys, sizes, images, display, console, engine)
+            outcomes = [] if command.dry_run else _run(command, keys, sizes, images, replicas, display, console, engine)
         if command.dry_run:
             _tell_plan(command, keys, sizes, images, costs, console)
-    require_all(outcomes)
+    return outcomes
 
 
-def _for_any_machine(command: Command) -> Command:
-    """The same with whole paths, which mean the same in each process of a cluster."""
-    data_dir = command.data_dir
-    return dataclasses.replace(
-        command,
-        data=command.data if command.data in NAMED_DATA else _whole(command.data),
-        weights=command.weights if command.weights in NAMED_WEIGHTS else _whole(command.weights),
-        ood_data=_whole(command.ood_data) if command.ood_data else "",
-        workdir=command.workdir.absolute(),
-        cache_dir=command.cache_dir.absolute(),
-        data_dir=None if data_dir is None else data_dir.absolute(),
-    )
-
-
-def _whole(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+def _follow(
+    command: Command,
+    sizes: list[int],
+    seeds: list[int],
+    config_for: ConfigFor,
+    replicas: Replicas,
+    say: Say,
+) -> None:
+    """Trains along with the first of several processes, once that one has opened the images and found the weights."""
+    if replicas.heard() == END:
+        say("The first worker could not begin.")
+        return
+    quiet = Console(quiet=True)
+    source, ood, config = _open(command, sizes, config_for, Display(Meter(Costs(), 1), quiet, ALL_RUNS), quiet.print)
+    keys = make_run_keys(list(command.models), sizes, seeds, config.data.folds)
+    experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, quiet.print, ood)
+    experiment = dataclasses.replace(experiment, replicas=replicas)
+    require_agreement(keys, experiment, replicas)
+    follow_runs(keys, experiment, replicas, command.cache_dir)
+    replicas.heard()  # The end of all: the first needs nobody any more.
 
 
 def _open(command: Command, sizes: Sequence[int], config_for: ConfigFor, display: Display, say: Say) -> Images:
@@ -172,6 +168,7 @@ def _run(
     keys: Sequence[RunKey],
     sizes: Sequence[int],
     images: Images,
+    replicas: Replicas | None,
     display: Display,
     console: Console,
     engine: RayEngine | None,
@@ -179,6 +176,8 @@ def _run(
     """Does the runs, and compares those that are finished."""
     source, ood, config = images
     say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    if replicas is not None:
+        replicas.require_batch_size(config.training.batch_size)
     display.meter.plan(WEIGHTS, pretraining_work(command.weights, source.drawn, config, command.cache_dir))
     _, unknown, split = split_images(source, ood, sizes, config.data, lambda line: None)
     plan_runs(display, keys, split, config, command.workdir, _count(unknown), _num_opened(command, images))
@@ -188,6 +187,11 @@ def _run(
     display.meter.is_planned = True
     with display.working(WEIGHTS) as on_work:
         experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood, on_work)
+        experiment = dataclasses.replace(experiment, replicas=replicas)
+    if replicas is not None:
+        replicas.tell(READY)
+        require_agreement(keys, experiment, replicas)
+        say(f"Training: {replicas.name}, {replicas.num_replicas} replicas, {replicas.num_workers} processes.")
     parallel = _parallel(command, sizes, images, experiment, engine)
     outcomes = run_grid(keys, experiment, command.workdir, console, parallel, display)
     compared = outcomes

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_insects.data.nameless_file import NamelessFile
+from tfp_insects.data.sharding import WHOLE, Sharding
 
 
 class FeatureStore:
@@ -40,16 +41,21 @@ class FeatureStore:
 
     def batches(self, batch_size: int) -> "Batches":
         """Batches `(features, labels)`, float32 and int32, in the examples' order; they can be iterated again and again."""
-        return Batches(lambda: self._batches(np.arange(len(self)), batch_size))
+        return Batches(lambda: self._batches(np.arange(len(self)), batch_size, WHOLE))
 
-    def shuffled_batches(self, batch_size: int, seed: int, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """Batches in an order that is a function of (seed, epoch)."""
-        return self._batches(np.random.default_rng([seed, epoch]).permutation(len(self)), batch_size)
+    def shuffled_batches(
+        self, batch_size: int, seed: int, epoch: int, sharding: Sharding = WHOLE
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Batches, or a process's share of each, in an order that is a function of (seed, epoch)."""
+        return self._batches(np.random.default_rng([seed, epoch]).permutation(len(self)), batch_size, sharding)
 
-    def _batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    def _batches(self, order: np.ndarray, batch_size: int, sharding: Sharding) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         for first in range(0, len(order), batch_size):
             # Sorted within the batch, so that a file is read forwards; a mean over the batch has no order.
             chosen = np.sort(order[first : first + batch_size])
+            if not sharding.is_whole:
+                share = sharding.share(len(chosen))
+                chosen = chosen[share.start : share.stop]
             # float32 as images are, whatever layers compute in: a training step has one signature.
             yield tf.cast(self._features[chosen], tf.float32), tf.convert_to_tensor(self.labels[chosen])
 
@@ -72,12 +78,14 @@ class FeaturePipeline:
         store: Features of the training examples.
         batch_size: Examples in a batch; the last batch of an epoch may be smaller.
         seed: Integer.
+        sharding: Which examples of each batch this process reads; all by default.
     """
 
-    def __init__(self, store: FeatureStore, batch_size: int, seed: int) -> None:
+    def __init__(self, store: FeatureStore, batch_size: int, seed: int, sharding: Sharding = WHOLE) -> None:
         self._store = store
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._seed = seed
+        self._sharding = sharding
 
     @property
     def num_examples(self) -> int:
@@ -87,11 +95,11 @@ class FeaturePipeline:
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches in an epoch."""
-        return -(-len(self._store) // self._batch_size)
+        return -(-len(self._store) // self.batch_size)
 
     def epoch(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The batches `(features, labels)` of one epoch."""
-        return self._store.shuffled_batches(self._batch_size, self._seed, epoch)
+        return self._store.shuffled_batches(self.batch_size, self._seed, epoch, self._sharding)
 
 
 def _in_memory(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -12,6 +12,7 @@ from tfp_insects.data.decoding import decoded
 from tfp_insects.data.image_store import ImageStore
 from tfp_insects.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfp_insects.data.images import normalise
+from tfp_insects.data.sharding import WHOLE, Sharding
 from tfp_insects.data.source import ImageSource
 from tfp_insects.errors import InputError
 from tfp_insects.progress.work import OnWork, ignore_work, told
@@ -165,10 +166,11 @@ class TrainingPipeline:
         examples: The training examples.
         preprocessing: Resizing and normalisation.
         augmentation: Random changes.
-        batch_size: Images in a batch; the last batch of an epoch may be smaller.
+        batch_size: Images in a batch, of all processes; the last batch of an epoch may be smaller.
         seed: Integer.
         directory: Where decoded images are kept, see `ImageStore`.
         on_work: Told of images as they are decoded.
+        sharding: Which images of each batch this process reads; all by default.
     """
 
     def __init__(
@@ -180,11 +182,13 @@ class TrainingPipeline:
         seed: int,
         directory: Path | None = None,
         on_work: OnWork = ignore_work,
+        sharding: Sharding = WHOLE,
     ) -> None:
         self._stored = StoredExamples(examples, preprocessing.image_size, directory, on_work)
         self._preprocessing = preprocessing
         self._augmentation = augmentation
-        self._batch_size = batch_size
+        self._sharding = sharding
+        self.batch_size = batch_size
         self._seed = seed
         self._prepare = tf.function(self._prepare_example, autograph=False)  # Traced once, not in each epoch.
 
@@ -196,7 +200,7 @@ class TrainingPipeline:
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches in an epoch."""
-        return -(-self.num_examples // self._batch_size)
+        return -(-self.num_examples // self.batch_size)
 
     def epoch(self, epoch: int) -> tf.data.Dataset:
         """The batches `(images, labels)` of one epoch: float32 `[batch, image_size, image_size, 3]` and int32 `[batch]`."""
@@ -207,8 +211,15 @@ class TrainingPipeline:
 
         # Not tf.data's shuffle: its order would depend on tf.random.set_seed, and its buffer would hold all images.
         order = np.random.default_rng(order_seed).permutation(self.num_examples)
-        images = _mapped(self._stored.dataset(order).enumerate(), prepare)
-        return images.batch(self._batch_size).prefetch(PREFETCHED_BATCHES)
+        if self._sharding.is_whole:
+            images = _mapped(self._stored.dataset(order).enumerate(), prepare)
+            return images.batch(self.batch_size).prefetch(PREFETCHED_BATCHES)
+        places = self._sharding.places(self.num_examples, self.batch_size)
+        numbered = tf.data.Dataset.from_tensor_slices(places), self._stored.dataset(order[places])
+        share = self._sharding.share(min(self.batch_size, self.num_examples))  # No later batch has a larger one.
+        return (
+            _mapped(tf.data.Dataset.zip(numbered), prepare).batch(share.stop - share.start).prefetch(PREFETCHED_BATCHES)
+        )
 
     def _prepare_example(
         self, place: tf.Tensor, number: tf.Tensor, label: tf.Tensor, augmentation_seed: tf.Tensor

@@ -28,6 +28,7 @@ from tfp_insects.runs.run_key import RunKey
 from tfp_insects.startup import use_deterministic_operations
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.pretraining import Pretrained, resolve_weights
+from tfp_insects.training.replicas import Replicas
 
 MIN_DRAWN_PER_CLASS = 500  # So that commands for fewer images draw the same data set.
 Say = Callable[[str], None]
@@ -45,6 +46,7 @@ class Experiment:
         config: Its precision is resolved.
         ood: Images of no class of the source, or none.
         ood_fingerprint: SHA-256 over them; empty without.
+        replicas: The devices that train; none for one alone. How, not what: it is no part of `identity`.
     """
 
     source: ImageSource
@@ -54,6 +56,7 @@ class Experiment:
     config: RunConfig
     ood: ImageSource | None = None
     ood_fingerprint: str = ""
+    replicas: Replicas | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from tfp_insects.study.plan import work_left
 from tfp_insects.study.processes import run_in_processes
 from tfp_insects.study.recipe import Recipe
 from tfp_insects.study.run_one import OneRun
+from tfp_insects.training.replicas import WorkersApartError
 
 Record = dict[str, Any]
 ALL_RUNS = "all runs"
@@ -116,10 +117,16 @@ def require_all(outcomes: Sequence[Outcome]) -> None:
 def run_safely(
     key: RunKey, make_experiment: Callable[[], Experiment], workdir: Path, on_work: OnWork = ignore_work
 ) -> Outcome:
-    """Does one run; what goes wrong becomes part of the outcome, a defect of the project with its traceback."""
+    """Does one run; what goes wrong becomes part of the outcome, a defect of the project with its traceback.
+
+    Raises:
+        WorkersApartError: A process that trains along is gone.
+    """
     try:
         with told_if_not_written(key.directory(workdir)):
             return Outcome(key, OneRun(key, make_experiment(), workdir, on_work).run(), None)
+    except WorkersApartError:  # No other run can be trained either.
+        raise
     except InputError as error:
         return Outcome(key, None, str(error))
     except Exception as error:
@@ -152,9 +159,14 @@ def run_telling(
 
 def _run_one_by_one(keys: Sequence[RunKey], experiment: Experiment, workdir: Path, display: Display) -> Outcomes:
     for key in keys:
-        with display.working(key.name) as on_work:
+        with display.working(key.name) as on_work, _ended_for_all(experiment):
             outcome = run_safely(key, lambda: experiment, workdir, on_work)
         yield outcome
+
+
+def _ended_for_all(experiment: Experiment) -> contextlib.AbstractContextManager[None]:
+    """Tells processes that train along of the end of a run."""
+    return contextlib.nullcontext() if experiment.replicas is None else experiment.replicas.ended_for_all()
 
 
 def _run_parallel(keys: Sequence[RunKey], parallel: Parallel, workdir: Path, display: Display) -> Outcomes:

@@ -10,6 +10,7 @@ import tf_keras
 
 from tfp_insects.data.features import FeaturePipeline, FeatureStore
 from tfp_insects.data.pipeline import Examples, Preprocessing, TrainingPipeline, evaluation_dataset
+from tfp_insects.data.sharding import WHOLE, Sharding
 from tfp_insects.models.frozen import frozen_features, num_frozen_layers, without_frozen_layers
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.config import RunConfig
@@ -33,6 +34,13 @@ class Inputs(NamedTuple):
     validation: Iterable[tuple[tf.Tensor, tf.Tensor]]
 
 
+class TrainingPart(NamedTuple):
+    """The first two of them, for a process that does not validate."""
+
+    model: tf_keras.Model
+    pipeline: TrainingPipeline | FeaturePipeline
+
+
 class InputMaker:
     """Makes the inputs of one run.
 
@@ -43,6 +51,7 @@ class InputMaker:
         seed: Determines order and augmentation.
         directory: Where decoded images go, and features that do not fit into memory.
         on_work: Told of images that are read, and of features.
+        sharding: Which training images of each batch this process reads; all by default.
     """
 
     def __init__(
@@ -53,7 +62,9 @@ class InputMaker:
         seed: int,
         directory: Path,
         on_work: OnWork = ignore_work,
+        sharding: Sharding = WHOLE,
     ) -> None:
+        self._sharding = sharding
         self._config = config
         self._preprocessing = preprocessing
         self._augmentation = config.augmentation
@@ -65,9 +76,18 @@ class InputMaker:
 
     def make(self, model: tf_keras.Model, training: Examples, validation: Examples) -> Inputs:
         """Images for a model that trains all layers; cached features if layers are frozen and nothing is augmented."""
+        part = self.training(model, training)
+        if isinstance(part.pipeline, FeaturePipeline):
+            return Inputs(*part, self._store(model, validation).batches(FEATURES_AT_ONCE))
+        return Inputs(*part, self.evaluation(validation))
+
+    def training(self, model: tf_keras.Model, training: Examples) -> TrainingPart:
+        """The same, for a process that does not validate."""
         if num_frozen_layers(model) > 0 and self._augmentation.is_identity:
-            return self._features(model, training, validation)
-        pipeline = TrainingPipeline(
+            store = self._store(model, training)
+            pipeline = FeaturePipeline(store, self._batch_size, self._seed, self._sharding)
+            return TrainingPart(without_frozen_layers(model), pipeline)
+        images = TrainingPipeline(
             training,
             self._preprocessing,
             self._augmentation,
@@ -75,19 +95,15 @@ class InputMaker:
             self._seed,
             self._directory,
             self._on_work,
+            self._sharding,
         )
-        return Inputs(model, pipeline, self.evaluation(validation))
+        return TrainingPart(model, images)
 
     def evaluation(self, examples: Examples) -> tf.data.Dataset:
         """Batches of images in order."""
         return evaluation_dataset(
             examples, self._preprocessing, self._evaluation_batch_size, self._directory, self._on_work
         )
-
-    def _features(self, model: tf_keras.Model, training: Examples, validation: Examples) -> Inputs:
-        pipeline = FeaturePipeline(self._store(model, training), self._batch_size, self._seed)
-        held_out = self._store(model, validation).batches(FEATURES_AT_ONCE)
-        return Inputs(without_frozen_layers(model), pipeline, held_out)
 
     def _store(self, model: tf_keras.Model, examples: Examples) -> FeatureStore:
         max_bytes = int(self._config.model.max_feature_cache_megabytes) * MEGABYTE

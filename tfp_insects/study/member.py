@@ -14,6 +14,7 @@ import tf_keras
 
 from tfp_insects.bayes.head_covariance import fit_head_covariance
 from tfp_insects.data.pipeline import Examples, Preprocessing
+from tfp_insects.data.sharding import WHOLE
 from tfp_insects.files import told_if_not_written
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
@@ -22,11 +23,13 @@ from tfp_insects.models.config import LearningRateMultipliers
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.layer_groups import entries_in
 from tfp_insects.models.method import Method
+from tfp_insects.models.method_table import find_method
 from tfp_insects.models.normalisation import settle_normalisations
 from tfp_insects.plain_path import PlainPath
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.last_layer_posterior import read_last_layer_posterior, write_last_layer_posterior
 from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, POSTERIOR_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
+from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
 from tfp_insects.study.predicting import validation_predictor
@@ -41,7 +44,8 @@ from tfp_insects.training.checkpoints import (
 )
 from tfp_insects.training.fit import Schedule, Training, Validate, Validation
 from tfp_insects.training.history import EpochRow, History, read_history
-from tfp_insects.training.optimiser import LayerMultipliers, make_optimiser
+from tfp_insects.training.optimiser import LayerMultipliers, create_momenta, make_optimiser
+from tfp_insects.training.replicas import READY, Replicas
 
 VALIDATION_SEED = 1
 COVARIANCE_SEED = 4
@@ -63,6 +67,12 @@ class Task:
     experiment: Experiment
     training: Examples
     preprocessing: Preprocessing
+
+    @classmethod
+    def of_run(cls, key: RunKey, experiment: Experiment) -> "Task":
+        """That of a run, of an experiment with the split of its fold."""
+        training = experiment.training_examples(key.n_per_class, key.seed)
+        return cls(find_method(key.model), experiment, training, experiment.preprocessing(training))
 
     @property
     def steps(self) -> Steps:
@@ -114,6 +124,24 @@ class Task:
             start_at(model, weights, architecture_of(config))
         return model
 
+    def optimiser(self) -> tf_keras.optimizers.legacy.Optimizer:
+        """An optimiser as it is before training."""
+        config = self.experiment.config
+        return make_optimiser(config.training.momentum, config.model.precision)
+
+    def build_in(self, replicas: Replicas, seed: int) -> tuple[tf_keras.Model, tf_keras.optimizers.legacy.Optimizer]:
+        """A network and its optimiser with a copy in each replica, as all processes make them."""
+        with replicas.scope():
+            model, optimiser = self.build(seed), self.optimiser()
+            create_momenta(optimiser, model)  # Else the chief alone would, when it restores a checkpoint.
+        return model, optimiser
+
+    def input_maker(self, seed: int, directory: Path, on_work: OnWork = ignore_work) -> InputMaker:
+        """Makes the inputs of a network; arguments as for `InputMaker`."""
+        config, replicas = self.experiment.config, self.experiment.replicas
+        sharding = WHOLE if replicas is None else replicas.sharding
+        return InputMaker(config, self.preprocessing, self.steps.batch_size, seed, directory, on_work, sharding)
+
 
 class Member:
     """One network of a run.
@@ -123,9 +151,11 @@ class Member:
         seed: Determines its initial weights, order and noise.
         directory: Where its history and its checkpoints go.
         on_work: Told of all that is done.
+        number: Its number among the networks of the run.
     """
 
-    def __init__(self, task: Task, seed: int, directory: Path, on_work: OnWork = ignore_work) -> None:
+    def __init__(self, task: Task, seed: int, directory: Path, on_work: OnWork = ignore_work, number: int = 0) -> None:
+        self._number = number
         self._task = task
         self._seed = seed
         self._directory = directory
@@ -133,7 +163,7 @@ class Member:
         self.weights_path = directory / WEIGHTS_PATH  # There when its training is finished.
         self._config = task.experiment.config
         self._on_work = on_work
-        self.inputs = InputMaker(self._config, task.preprocessing, task.steps.batch_size, seed, directory, on_work)
+        self.inputs = task.input_maker(seed, directory, on_work)
 
     @property
     def history(self) -> list[EpochRow]:
@@ -147,13 +177,12 @@ class Member:
             InputError: The loss diverged, or a file cannot be read or written.
         """
         self._directory.mkdir(exist_ok=True)
-        model = self._task.build(self._seed)
         if self.weights_path.exists():  # Killed between the end of training and the record, or asked to predict anew.
-            load_weights(model, self.weights_path)
+            model = self._from_weights()
             remove_all_but_weights(self._checkpoints)
         else:
             (self._directory / POSTERIOR_NAME).unlink(missing_ok=True)  # Of weights that are gone.
-            self._train(model)
+            model = self._newly_trained()
         return self._with_posterior(model) if self._task.method.has_last_layer_posterior else model
 
     def _with_posterior(self, model: tf_keras.Model) -> tf_keras.Model:
@@ -163,20 +192,38 @@ class Member:
             write_last_layer_posterior(model, images, path, functools.partial(self._on_work, COVARIANCE))
         return read_last_layer_posterior(model, path)
 
-    def _train(self, model: tf_keras.Model) -> None:
+    def _from_weights(self) -> tf_keras.Model:
+        model = self._task.build(self._seed)
+        load_weights(model, self.weights_path)
+        return model
+
+    def _newly_trained(self) -> tf_keras.Model:
+        replicas = self._task.experiment.replicas
+        if replicas is None:
+            model = self._task.build(self._seed)
+            self._train(model, self._task.optimiser())
+            return model
+        replicas.tell(self._number)
+        with replicas.ended_for_all():
+            self._train(*self._task.build_in(replicas, self._seed))
+        return self._from_weights()  # On one device again, as after a training that was finished before.
+
+    def _train(self, model: tf_keras.Model, optimiser: tf_keras.optimizers.legacy.Optimizer) -> None:
         experiment, training = self._task.experiment, self._config.training
         validation = experiment.examples(experiment.split.validation)
         if not self._task.starts_pretrained:
             settle_normalisations(model, (images for images, _ in self.inputs.evaluation(self._task.training)))
         inputs = self.inputs.make(model, self._task.training, validation)
-        state = TrainingState(model, make_optimiser(training.momentum, self._config.model.precision))
+        state = TrainingState(model, optimiser)
         checkpoints = Checkpoints(self._checkpoints, state, training.checkpoint_seconds)
         checkpoints.restore()
         history = History(self._directory / HISTORY_NAME, num_rows=int(state.epoch))
         validate = self._validator(inputs, validation.labels)
         with _tensorboard(self._directory / TENSORBOARD_NAME) as on_epoch:
             on_step = functools.partial(self._on_work, TRAINING)
-            run = Training(state, inputs, self._task.schedule(model), validate, on_step, on_epoch)
+            if experiment.replicas is not None:
+                experiment.replicas.tell(READY)
+            run = Training(state, inputs, self._task.schedule(model), validate, on_step, on_epoch, experiment.replicas)
             run.run(history, checkpoints)
         if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
             on_images = functools.partial(self._on_work, COVARIANCE)

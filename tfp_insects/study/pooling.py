@@ -46,7 +46,7 @@ from tfp_insects.training.history import EpochRow, joint_history, write_history
 
 # What a record of one fold says of the network that the pooled run has, and of where all were trained.
 OF_NETWORK = ("architecture", "layers", "temperature")
-OF_MACHINE = ("hardware", "versions", "prediction_hardware", "prediction_versions")
+OF_MACHINE = ("hardware", "versions", "prediction_hardware", "prediction_versions", "strategy", "num_replicas")
 SUMMED = ("train_seconds", "seconds_to_best_epoch", "predict_seconds", "run_seconds")
 
 

@@ -22,7 +22,9 @@ from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.predictions import num_passes
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import EpochRow, best_row, joint_history, seconds_to_best_epoch
+from tfp_insects.training.replicas import Replicas
 from tfp_insects.training.schedules import annealed_kl_weight
+from tfp_insects.training.strategies import NONE
 
 VERSIONED = ("tensorflow", "tf-keras", "tensorflow-probability", "numpy", "tfp_insects")
 INTERVAL_SEED = 0
@@ -60,6 +62,7 @@ def make_record(
     architecture: str = "",
     layers: Mapping[str, Any] | None = None,
     num_folds: int = 0,
+    replicas: Replicas | None = None,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -79,6 +82,7 @@ def make_record(
         architecture: What pages call the network design.
         layers: What became of its layers, see `count_layers`.
         num_folds: Networks of which each answers other images, as in a cross-validation; 0 where one answers all.
+        replicas: The devices that trained; none for one alone.
     """
     factor = variance_factor(num_folds, len(labels) / num_folds, identity["num_train_examples"]) if num_folds else 1.0
     record = {
@@ -96,6 +100,8 @@ def make_record(
         "layers": dict(layers or {}),
         "num_parameters": num_parameters,
         "precision": identity["config"]["model"]["precision"],
+        "strategy": NONE if replicas is None else replicas.name,
+        "num_replicas": 1 if replicas is None else replicas.num_replicas,
         "hardware": hardware(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
     }
@@ -128,7 +134,9 @@ def with_training_of(before: Mapping[str, Any], record: Mapping[str, Any]) -> di
     """
     trained_on = {name: before[name] for name in ("hardware", "versions")}
     others = {f"prediction_{name}": record[name] for name, value in trained_on.items() if record[name] != value}
-    return {**record, **trained_on, **others}
+    # Records of before several devices could train do not say so.
+    trained_by = {"strategy": before.get("strategy", NONE), "num_replicas": before.get("num_replicas", 1)}
+    return {**record, **trained_on, **trained_by, **others}
 
 
 def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:

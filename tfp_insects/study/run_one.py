@@ -11,7 +11,6 @@ from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
-from tfp_insects.models.method_table import find_method
 from tfp_insects.progress.stopwatch import Stopwatch
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.claim import claimed_directory
@@ -56,8 +55,7 @@ class OneRun:
         self._experiment = experiment
         self._workdir = workdir
         self._directory = key.directory(workdir)
-        training = experiment.training_examples(key.n_per_class, key.seed)
-        self._task = Task(find_method(key.model), experiment, training, experiment.preprocessing(training))
+        self._task = Task.of_run(key, experiment)
         self._watch = Stopwatch(on_work)
         self._members = _make_members(self._task, key.seed, self._directory, self._watch)
 
@@ -196,6 +194,7 @@ class OneRun:
             temperature=predicted.temperature,
             architecture=architecture_of(experiment.config).label,
             layers=predicted.layers,
+            replicas=experiment.replicas,
         )
 
 
@@ -210,5 +209,5 @@ def _make_members(task: Task, seed: int, directory: Path, on_work: OnWork) -> li
     if len(seeds) == 1:
         return [Member(task, seeds[0], directory, on_work)]
     return [
-        Member(task, member_seed, directory / MEMBER_NAME.format(i), on_work) for i, member_seed in enumerate(seeds)
+        Member(task, member_seed, directory / MEMBER_NAME.format(i), on_work, i) for i, member_seed in enumerate(seeds)
     ]

@@ -46,11 +46,12 @@ def sizes_of(split: Split, num_unknown: int) -> Sizes:
     return Sizes(len(split.validation), len(split.test), num_unknown)
 
 
-def machine(num_jobs: int) -> str:
-    """The name under which costs are remembered: they depend on the cores that each run has."""
+def machine(num_jobs: int, num_replicas: int = 1) -> str:
+    """The name under which costs are remembered: they depend on the cores that each run has, and on what trains it."""
     found = hardware()
     gpus = "".join(f", {name}" for name in found["gpus"])
-    return f"{found['processor']}, {found['cores']} cores{gpus}, {num_jobs} at a time"
+    replicas = f", {num_replicas} replicas" if num_replicas > 1 else ""
+    return f"{found['processor']}, {found['cores']} cores{gpus}, {num_jobs} at a time{replicas}"
 
 
 def work_of_run(key: RunKey, split: Split, config: RunConfig, num_unknown: int = 0, num_opened: int = 0) -> list[Part]:

@@ -1,5 +1,6 @@
 """The training loop of both twins."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -13,7 +14,9 @@ from tfp_insects.bayes.divergence import kl_divergence, set_kl_weight
 from tfp_insects.errors import InputError
 from tfp_insects.training.checkpoints import Checkpoints, TrainingState
 from tfp_insects.training.history import EpochRow, History
-from tfp_insects.training.optimiser import LayerMultipliers, TrainStep, make_train_step
+from tfp_insects.training.optimiser import LayerMultipliers, make_train_step, optimiser_variables
+from tfp_insects.training.replica_step import make_replica_step
+from tfp_insects.training.replicas import END, Replicas
 from tfp_insects.training.schedules import annealed_kl_weight, cosine_learning_rate
 
 
@@ -49,6 +52,10 @@ class TrainingPipeline(Protocol):
     def steps_per_epoch(self) -> int:
         """Number of batches in an epoch."""
 
+    @property
+    def batch_size(self) -> int:
+        """Examples in a batch, of all processes, but for an epoch's last."""
+
     def epoch(self, epoch: int) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
         """The batches of one epoch."""
 
@@ -73,6 +80,8 @@ class Validation(NamedTuple):
 
 
 Validate = Callable[[], Validation]
+# Called with the step's number in its epoch and a batch; returns the sum of the NLL and the number of correct answers.
+Step = Callable[[int, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 OnStep = Callable[[], None]
 OnEpoch = Callable[[EpochRow], None]
 
@@ -87,6 +96,7 @@ class Training:
         validate: Predicts the validation images with the model as it is.
         on_step: Called after each step, for progress bars.
         on_epoch: Called after each epoch with its row.
+        replicas: The devices that train, where it is not one alone: state, inputs and pipeline are theirs.
     """
 
     def __init__(
@@ -97,6 +107,7 @@ class Training:
         validate: Validate,
         on_step: OnStep = lambda: None,
         on_epoch: OnEpoch = lambda row: None,
+        replicas: Replicas | None = None,
     ) -> None:
         self._state = state
         self._pipeline = inputs.pipeline
@@ -104,15 +115,19 @@ class Training:
         self._validate = validate
         self._on_step = on_step
         self._on_epoch = on_epoch
-        self._train_step: TrainStep = make_train_step(inputs.model, state.optimiser, schedule.multipliers)
+        self._replicas = replicas
+        self._step = self._alone(inputs.model) if replicas is None else self._as_replicas(inputs.model, replicas)
 
     def run(self, history: History, checkpoints: Checkpoints) -> None:
-        """Trains the epochs that are left.
+        """Trains the epochs that are left; of several processes, the chief, whom others `follow`.
 
         Raises:
             InputError: The loss is no number any more; the message says what to lower.
         """
+        self._start_alike()
         for epoch in range(int(self._state.epoch), self._schedule.epochs):
+            if self._replicas is not None:
+                self._replicas.tell(epoch)
             row = self._run_epoch(epoch, checkpoints)
             self._state.epoch.assign(epoch + 1)
             self._state.keep_if_best(row.validation_nll, row.epoch)
@@ -121,10 +136,26 @@ class Training:
             checkpoints.save_if_due()
         self._state.use_best()
 
-    def _run_epoch(self, epoch: int, checkpoints: Checkpoints) -> EpochRow:
-        started = time.perf_counter()
+    def follow(self) -> None:
+        """Trains along with the chief of several processes, epoch by epoch, until it ends."""
+        assert self._replicas is not None
+        self._start_alike()
+        while (epoch := self._replicas.heard()) != END:
+            self._set_kl_weight(epoch)
+            self._train(epoch)
+
+    def _start_alike(self) -> None:
+        if self._replicas is not None:
+            self._replicas.copy_from_chief([*self._model.variables, *optimiser_variables(self._state.optimiser)])
+
+    def _set_kl_weight(self, epoch: int) -> float:
         kl_weight = annealed_kl_weight(self._schedule.kl_weight, epoch, self._schedule.kl_annealing_epochs)
         set_kl_weight(self._model, kl_weight)
+        return kl_weight
+
+    def _run_epoch(self, epoch: int, checkpoints: Checkpoints) -> EpochRow:
+        started = time.perf_counter()
+        kl_weight = self._set_kl_weight(epoch)
         train_nll, train_accuracy = self._train(epoch)
         seconds = time.perf_counter() - started
         kl = float(kl_divergence(self._model))
@@ -150,14 +181,33 @@ class Training:
 
     def _train(self, epoch: int) -> tuple[float, float]:
         total_nll, total_correct = tf.zeros([]), tf.zeros([], tf.int32)
-        for i, (images, labels) in enumerate(self._pipeline.epoch(epoch)):
-            self._set_learning_rate(epoch * self._pipeline.steps_per_epoch + i)
-            nll, correct = self._train_step(images, labels)
-            total_nll += nll * tf.cast(tf.size(labels), tf.float32)
-            total_correct += correct
-            self._on_step()
-        count = self._pipeline.num_examples
-        return float(total_nll) / count, int(total_correct) / count
+        with contextlib.nullcontext() if self._replicas is None else self._replicas.together():
+            for i, (images, labels) in enumerate(self._pipeline.epoch(epoch)):
+                self._set_learning_rate(epoch * self._pipeline.steps_per_epoch + i)
+                nll, correct = self._step(i, images, labels)
+                total_nll += nll
+                total_correct += correct
+                self._on_step()
+            count = self._pipeline.num_examples
+            return float(total_nll) / count, int(total_correct) / count
+
+    def _alone(self, model: tf_keras.Model) -> Step:
+        train_step = make_train_step(model, self._state.optimiser, self._schedule.multipliers)
+
+        def step(place: int, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            nll, correct = train_step(images, labels)
+            return nll * tf.cast(tf.size(labels), tf.float32), correct
+
+        return step
+
+    def _as_replicas(self, model: tf_keras.Model, replicas: Replicas) -> Step:
+        train_step = make_replica_step(model, self._state.optimiser, self._schedule.multipliers, replicas)
+
+        def step(place: int, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            size = min(self._pipeline.batch_size, self._pipeline.num_examples - place * self._pipeline.batch_size)
+            return train_step(images, labels, replicas.sharding.share(size))
+
+        return step
 
     def _set_learning_rate(self, step: int) -> None:
         steps_per_epoch = self._pipeline.steps_per_epoch

@@ -40,6 +40,17 @@ def make_optimiser(momentum: float, precision: str) -> tf_keras.optimizers.legac
     return optimiser
 
 
+def create_momenta(optimiser: tf_keras.optimizers.legacy.Optimizer, model: tf_keras.Model) -> None:
+    """Makes what an optimiser keeps for each weight of a model, where it is not there yet."""
+    optimiser._create_all_weights(model.trainable_variables)  # Keras has no public way before the first step.
+
+
+def optimiser_variables(optimiser: tf_keras.optimizers.legacy.Optimizer) -> list[tf.Variable]:
+    """All that steps change of an optimiser: its counter, momenta, and loss scale."""
+    scale = getattr(optimiser, "_loss_scale", None)  # Keras counts it among no variables.
+    return [*optimiser.variables(), *getattr(scale, "_weights", {}).values()]
+
+
 def make_train_step(
     model: tf_keras.Model, optimiser: tf_keras.optimizers.legacy.Optimizer, multipliers: LayerMultipliers
 ) -> TrainStep:
@@ -52,28 +63,61 @@ def make_train_step(
     signature holds for batches of all sizes, and the momentum exists before. AutoGraph is off: no loop runs over tensors, and
     to rewrite the source takes longer than to trace it.
     """
-    variables = model.trainable_variables
-    # Momentum that is made within the step has it traced twice; Keras has no public way to make it before.
-    optimiser._create_all_weights(variables)
-    factors = [_multiplier(model, variable, multipliers) for variable in variables]
-    is_scaled = hasattr(optimiser, "get_scaled_loss")
+    update = Update(model, optimiser, multipliers)
     signature = [tf.TensorSpec(model.input_shape, tf.float32), tf.TensorSpec([None], tf.int32)]
 
     @tf.function(input_signature=signature, autograph=False)
     def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            loss, nll, logits = loss_and_logits(model, images, labels)
-            objective = optimiser.get_scaled_loss(loss) if is_scaled else loss
-        gradients = tape.gradient(objective, variables)
-        if is_scaled:
-            gradients = optimiser.get_unscaled_gradients(gradients)
-        # SGD is linear in the gradient, so a factor of the gradient is a factor of the learning rate.
-        scaled = [g if factor == 1.0 else factor * g for g, factor in zip(gradients, factors, strict=True)]
-        optimiser.apply_gradients(zip(scaled, variables, strict=True))
-        correct = tf.equal(tf.argmax(logits, axis=-1, output_type=labels.dtype), labels)
-        return nll, tf.reduce_sum(tf.cast(correct, tf.int32))
+        nll, logits = update(lambda: loss_and_logits(model, images, labels))
+        return nll, num_correct(logits, labels)
 
     return step
+
+
+class Update:
+    """A change of a model's weights by the gradient of a loss; of replicas, by the sum of their gradients.
+
+    Args:
+        model: Its momentum is made now.
+        optimiser: As `make_optimiser` gives it.
+        multipliers: Of the learning rate.
+    """
+
+    def __init__(
+        self, model: tf_keras.Model, optimiser: tf_keras.optimizers.legacy.Optimizer, multipliers: LayerMultipliers
+    ) -> None:
+        self._optimiser = optimiser
+        self._variables = model.trainable_variables
+        create_momenta(optimiser, model)  # Made within the step, they would have it traced twice.
+        self._factors = [_multiplier(model, variable, multipliers) for variable in self._variables]
+        self._is_scaled = hasattr(optimiser, "get_scaled_loss")
+
+    def __call__(self, compute: Callable[[], tuple[tf.Tensor, ...]]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Changes the weights.
+
+        Args:
+            compute: Gives the loss, its likelihood term and the logits.
+
+        Returns:
+            Likelihood term and logits.
+        """
+        optimiser = self._optimiser
+        with tf.GradientTape() as tape:
+            loss, nll, logits = compute()
+            objective = optimiser.get_scaled_loss(loss) if self._is_scaled else loss
+        gradients = tape.gradient(objective, self._variables)
+        if self._is_scaled:
+            gradients = optimiser.get_unscaled_gradients(gradients)
+        # SGD is linear in the gradient, so a factor of the gradient is a factor of the learning rate.
+        scaled = [g if factor == 1.0 else factor * g for g, factor in zip(gradients, self._factors, strict=True)]
+        optimiser.apply_gradients(zip(scaled, self._variables, strict=True))
+        return nll, logits
+
+
+def num_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """How many labels `[batch]` are those of the largest logits `[batch, num_classes]`, int32 scalar."""
+    correct = tf.equal(tf.argmax(logits, axis=-1, output_type=labels.dtype), labels)
+    return tf.reduce_sum(tf.cast(correct, tf.int32))
 
 
 def _multiplier(model: tf_keras.Model, variable: tf.Variable, multipliers: LayerMultipliers) -> float:

@@ -15,6 +15,7 @@ from tfp_insects.cli.config_files import config_names, find_config, load_config,
 from tfp_insects.models.architecture_table import architecture_names
 from tfp_insects.models.config import DEFAULT_ARCHITECTURE
 from tfp_insects.models.method_table import method_names
+from tfp_insects.training.strategies import AUTO, STRATEGIES
 
 MODEL = flags.DEFINE_list("model", ["cnn", "bnn"], f"one or more of {', '.join(method_names())}")
 N_PER_CLASS = flags.DEFINE_list("n_per_class", ["5"], "training images of each class; one or more numbers")
@@ -61,6 +62,13 @@ RAY_ADDRESS = flags.DEFINE_string(
     "HOST:PORT of a Ray cluster's head, or auto for the one that runs on this machine; default: RAY_ADDRESS of the "
     "environment, else a cluster of this machine alone, for as long as the command lasts",
 )
+STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    AUTO,
+    STRATEGIES,
+    "which devices train a network: none, one alone; mirrored, all GPUs of this machine; multiworker, the processes that "
+    "TF_CONFIG names; auto, what there is",
+)
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "say what would be done, and how long it would take")
 CONFIG = define_config_file(
     "config",
@@ -101,6 +109,7 @@ def main() -> None:
         num_jobs=JOBS.value,
         engine=ENGINE.value,
         ray_address=RAY_ADDRESS.value,
+        strategy=STRATEGY.value,
         dry_run=DRY_RUN.value,
         config_file=find_config(flags.FLAGS["config"].config_filename),
     )
