@@ -60,8 +60,8 @@ class Command:
             return self.strategy
         if self.strategy not in (AUTO, NONE):
             raise InputError(
-                f"engine={RAY}: each run trains on one device of the cluster, so strategy={self.strategy} has no place; leave "
-                f"it at {AUTO}, or train on several devices with engine={LOCAL}",
+                f"engine={RAY}: each run trains on one device of the cluster, so strategy={self.strategy} has no place; "
+                f"leave it at {AUTO}, or train on several devices with engine={LOCAL}",
                 field=("engine", "strategy"),
             )
         return NONE
