@@ -166,6 +166,7 @@ def test_a_dry_run_names_the_runs_and_writes_none(images: Path, finished: Path) 
     assert not (finished / "cnn-n3-seed0").exists()
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(
     images: Path,
     finished: Path,

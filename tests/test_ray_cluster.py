@@ -72,6 +72,7 @@ def test_a_head_that_cannot_be_reached_is_named(address: str, words: str) -> Non
     assert caught.value.fields == ("ray_address",)
 
 
+@pytest.mark.long
 def test_the_end_of_the_head_ends_the_command_with_a_line_that_says_so() -> None:
     require_ray()
     with tempfile.TemporaryDirectory(prefix="ray-") as scratch, started_head(Path(scratch)) as head:

@@ -29,6 +29,7 @@ def test_a_prior_is_configured_without_tensorflow() -> None:
     assert run(f"{code}'tensorflow' in sys.modules)") == "normal False\n"
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 def test_one_layer_imported_registers_all(tmp_path: Path) -> None:
     convolution = Convolution2DFlipout(2, 2, input_shape=(4, 4, 1))

@@ -56,6 +56,7 @@ def test_runs_all_seeds_of_the_twins_and_the_first_of_the_dearer_baselines(make_
     assert [key.name for key in compared.keys] == [*first, "ensemble-n3-seed1"]
 
 
+@pytest.mark.long
 def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark, tmp_path: Path) -> None:
     twins = ("cnn", "bnn"), [1]
     console = Console(file=io.StringIO(), width=80)

@@ -160,6 +160,7 @@ def test_images_are_read_once_for_all_epochs() -> None:
     assert images.reads == Counter(range(12))
 
 
+@pytest.mark.long
 def test_decoded_images_go_with_the_graphs(tmp_path: Path) -> None:
     # In a process of its own: what other tests leave in TensorFlow's global graph would be counted here.
     image = tmp_path / "image.png"

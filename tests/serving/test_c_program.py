@@ -19,6 +19,7 @@ WARNINGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror")
 LINKER = ("-fuse-ld=gold",) if shutil.which("ld.gold") else ()
 SEED = 5
 INPUT, OUTPUT = 1, 2
+MAX_NAME = 64  # Of a tensor, with its end.
 Get = Callable[[str], Path]
 
 
@@ -128,9 +129,9 @@ def find(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[str, i
     library = ctypes.CDLL(str(path))
 
     def ask(graph: bytes, signature: str, kind: int, key: str) -> tuple[str, int] | None:
-        name, index = ctypes.create_string_buffer(30), ctypes.c_int()
+        name, index = ctypes.create_string_buffer(MAX_NAME), ctypes.c_int()
         arguments = (graph, ctypes.c_size_t(len(graph)), signature.encode(), kind, key.encode())
-        found = library.find_signature_tensor(*arguments, name, ctypes.c_size_t(30), ctypes.byref(index))
+        found = library.find_signature_tensor(*arguments, name, ctypes.c_size_t(MAX_NAME), ctypes.byref(index))
         return (name.value.decode(errors="replace"), index.value) if found & 0xFF else None
 
     return ask
@@ -160,7 +161,7 @@ def test_damaged_bytes_and_names_find_nothing(find: Callable) -> None:
         for flip in range(1, 256):
             damaged = whole[:position] + bytes([whole[position] ^ flip]) + whole[position + 1 :]
             found = find(damaged, "s", INPUT, "k")
-            assert found is None or len(found[0]) < 30
+            assert found is None or len(found[0]) < MAX_NAME
     for name in (
         "operation",
         ":1",
@@ -168,7 +169,7 @@ def test_damaged_bytes_and_names_find_nothing(find: Callable) -> None:
         "operation:-1",
         "operation:1x",
         "operation:99999999999",
-        "o" * 28 + ":1",
+        "o" * (MAX_NAME - 2) + ":1",
     ):
         tensor.name = name
         assert find(graph.SerializeToString(), "s", INPUT, "k") is None

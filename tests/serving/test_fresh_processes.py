@@ -93,6 +93,7 @@ def expected(runs: Any, run_of: Callable[[str], Path]) -> np.ndarray:
     return make_predictor(model).predict([(batch, None)], *numbers).mean(0)
 
 
+@pytest.mark.long
 def test_fresh_processes_share_seeded_answers_and_no_noise(
     version: Path, images: Path, expected: np.ndarray, blocked_environment: dict[str, str], tmp_path: Path
 ) -> None:

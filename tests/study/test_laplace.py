@@ -56,6 +56,7 @@ def test_it_is_the_trained_cnn_whose_draws_of_the_last_layer_differ(workdir: Pat
         assert file["prior_scale"] > 0.0
 
 
+@pytest.mark.long
 def test_without_the_cnn_s_run_it_trains_the_same(workdir: Path, tiny_experiment: Experiment, tmp_path: Path) -> None:
     OneRun(LAPLACE, tiny_experiment, tmp_path).run()
     found, expected = (read_history(LAPLACE.directory(one) / "history.csv") for one in (tmp_path, workdir))

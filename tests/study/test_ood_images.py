@@ -9,7 +9,8 @@ from tfp_insects.data.source import ImageSource, fingerprint, select
 from tfp_insects.data.verification import verify_images
 from tfp_insects.errors import InputError
 from tfp_insects.runs.config import RunConfig
-from tfp_insects.study.experiment import Experiment, Recipe, make_experiment, open_ood_images, with_split_seed
+from tfp_insects.study.experiment import Experiment, make_experiment, open_ood_images, with_split_seed
+from tfp_insects.study.recipe import Recipe
 
 
 def make(source: ImageSource, config: RunConfig, ood_classes: str, ood: ImageSource | None = None) -> Experiment:
