@@ -132,7 +132,8 @@ def twin(architecture: KerasApplication, scope: str) -> tf_keras.Model:
     return build_bnn(spec, Bayesian(scope, Variational.of(hidden), Variational.of(head)), num_train_examples=20, seed=0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.long
+@pytest.mark.parametrize("name", MODULES)
 def test_its_twin_trains_predicts_and_is_exported(name: str, tmp_path: Path) -> None:
     architecture = applications()[name]
     model: Any = twin(architecture, "head")

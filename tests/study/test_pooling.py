@@ -202,6 +202,7 @@ def _break_off(key: RunKey, experiment: Experiment, workdir: Path) -> None:
         OneRun(key, experiment, workdir, on_step(act)).run()
 
 
+@pytest.mark.long
 def test_folds_that_predict_anew_are_pooled_anew(
     finished: tuple[Path, list[Outcome]], experiment: Experiment, tmp_path: Path
 ) -> None:
