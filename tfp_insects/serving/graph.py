@@ -129,6 +129,7 @@ class ServedModel(tf.Module):
         """
         return self.answer(self.prepare_bytes(image_bytes), _common_seed(seed, tf.shape(image_bytes)[0]))
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)  # For both signatures of bytes.
     def prepare_bytes(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Does what the training pipeline does: float32 `[batch, image_size, image_size, 3]`."""
         preprocessing = self._options.preprocessing
