@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol, Self
 
 import tensorflow as tf
 
+from tfp_insects.bayes.compiled import compiled
+
 
 class Upstream(NamedTuple):
     """Gradients that arrive at what `kernel_and_perturbation` returns.
@@ -67,7 +69,7 @@ def sum_in_float64(terms: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reduce_sum(tf.cast(terms, tf.float64)), tf.float32)
 
 
-@tf.function(jit_compile=True, autograph=False)
+@compiled
 def draw_kernel(state: KernelState, noise: tf.Tensor, noise_multiplier: float, dtype: tf.DType) -> tf.Tensor:
     """A kernel made of standard normals of the kernel's shape: `loc + noise_multiplier * scale * noise` in `dtype`."""
     perturbation = noise_multiplier * state.posterior_scale() * tf.cast(noise, tf.float32)
@@ -107,7 +109,7 @@ def kernel_and_perturbation(
     return fused(state.loc, state.log_ratio)
 
 
-@tf.function(jit_compile=True, autograph=False)
+@compiled
 def _forward(state: KernelState, noise: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
     perturbation = state.posterior_scale() * tf.cast(noise, tf.float32)
     return tf.cast(state.loc, dtype), tf.cast(perturbation, dtype)

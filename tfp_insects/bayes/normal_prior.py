@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfp_insects.bayes.compiled import compiled
 from tfp_insects.bayes.mean_field import Upstream, sum_in_float64
 
 
@@ -72,17 +73,20 @@ def prior_scale(prior_loc: tf.Tensor, factor: tf.Tensor, floor: tf.Tensor) -> tf
     return factor * tf.maximum(tf.abs(prior_loc), floor)
 
 
+# Not `compiled`: a training step that does not use the value leaves it out.
 @tf.function(jit_compile=True, autograph=False)
 def _kl_divergence(state: NormalState) -> tf.Tensor:
     return sum_in_float64(state.kl_terms())
 
 
-@tf.function(jit_compile=True, autograph=False)
-def _loc_gradient(state: NormalState, upstream_mean: tf.Tensor, kl_weight: tf.Tensor) -> tf.Tensor:
+def _loc_gradient_terms(state: NormalState, upstream_mean: tf.Tensor, kl_weight: tf.Tensor) -> tf.Tensor:
     return tf.cast(upstream_mean, tf.float32) + kl_weight * state.kl_gradient()
 
 
-@tf.function(jit_compile=True, autograph=False)
+_loc_gradient = compiled(_loc_gradient_terms)
+
+
+@compiled
 def _gradients(
     state: NormalState,
     noise: tf.Tensor,
@@ -95,4 +99,4 @@ def _gradients(
     gradient = data_gradient + kl_weight * (tf.square(ratio) - 1.0)
     if state.log_ratio.shape.rank == 0:
         gradient = sum_in_float64(gradient)
-    return _loc_gradient(state, upstream_mean, kl_weight), gradient
+    return _loc_gradient_terms(state, upstream_mean, kl_weight), gradient

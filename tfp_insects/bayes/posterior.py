@@ -41,11 +41,9 @@ class LayerPosterior(NamedTuple):
 
 def layer_posteriors(model: tf_keras.Model) -> Iterator[LayerPosterior]:
     """The Bayesian layers' posteriors from input to output, one at a time, since they are large."""
-    layers = bayesian_layers(model)
-    divergences = tf.function(lambda: [layer.kl_divergence() for layer in layers], autograph=False)()
-    for layer, divergence in zip(layers, divergences, strict=True):
+    for layer in bayesian_layers(model):
         scale = np.broadcast_to(layer.posterior_scale().numpy(), layer.loc.shape)
-        yield LayerPosterior(layer.name, layer.loc.numpy().ravel(), scale.ravel(), float(divergence))
+        yield LayerPosterior(layer.name, layer.loc.numpy().ravel(), scale.ravel(), float(layer.kl_divergence()))
 
 
 def signal_to_noise(loc: np.ndarray, scale: np.ndarray) -> np.ndarray:

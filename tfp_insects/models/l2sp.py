@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_insects.bayes.compiled import compiled
 from tfp_insects.bayes.normal_prior import NormalState
 from tfp_insects.bayes.prior_weights import NormalWeights
 from tfp_insects.bayes.priors import LOG_UNIFORM, Prior
@@ -36,7 +37,7 @@ def weighted_penalty(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
     return fused(state.loc)
 
 
-@tf.function(jit_compile=True, autograph=False)
+@compiled
 def _gradient(state: NormalState, kl_weight: tf.Tensor) -> tf.Tensor:
     return kl_weight * state.kl_gradient()
 
