@@ -116,6 +116,7 @@ def bnn() -> ml_collections.ConfigDict:
     # The new head knows nothing: zero mean, and in training a scale of its own for each weight. In predictions it is unsure
     # where training images have not been.
     section.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03, covariance_scale=1.5)
+    section.covariance_scale_by = "fixed"  # Or "validation", "marginal_likelihood": another scale for each run.
     return section
 
 

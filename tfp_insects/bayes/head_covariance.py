@@ -32,6 +32,10 @@ from tfp_insects.bayes.variational_kernel import VariationalKernel
 CURVATURE = 0.5
 
 
+# Of a last layer and its curvature, the scale of the prior of each weight.
+ChooseScale = Callable[[VariationalKernel, np.ndarray], float]
+
+
 def posterior_factor(features: np.ndarray, scale: float, variance: np.ndarray | None = None) -> np.ndarray:
     """A square root A of the covariance A A' of a unit's weights.
 
@@ -43,13 +47,27 @@ def posterior_factor(features: np.ndarray, scale: float, variance: np.ndarray | 
     Returns:
         float32 `[num_inputs, num_inputs]`, upper triangular.
     """
+    return factor_of(curvature_of(features, variance), scale)
+
+
+def curvature_of(features: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
+    """What training images add to the precision, `1/2 sum_n E_q[phi_n phi_n']`: float64 `[num_inputs, num_inputs]`.
+
+    The arguments are those of `posterior_factor`.
+    """
     num_draws, _, num_inputs = features.shape
-    precision = np.eye(num_inputs) / scale**2
+    curvature = np.zeros([num_inputs, num_inputs])
     for draw in features:
         rows = draw.astype(np.float64)  # One draw at a time, since there may be many images.
-        precision += CURVATURE / num_draws * (rows.T @ rows)
+        curvature += CURVATURE / num_draws * (rows.T @ rows)
     if variance is not None:
-        precision += CURVATURE / num_draws * np.diag(variance.sum(axis=(0, 1), dtype=np.float64))
+        curvature += CURVATURE / num_draws * np.diag(variance.sum(axis=(0, 1), dtype=np.float64))
+    return curvature
+
+
+def factor_of(curvature: np.ndarray, scale: float) -> np.ndarray:
+    """What `posterior_factor` returns, from `curvature_of` the features."""
+    precision = curvature + np.eye(len(curvature)) / scale**2
     # precision = L L', so that A = (L')^-1 gives A A' = precision^-1.
     inverse, _ = scipy.linalg.lapack.dtrtri(scipy.linalg.cholesky(precision, lower=True), lower=1)
     return inverse.T.astype(np.float32)
@@ -62,7 +80,8 @@ def fit_head_covariance(
     seed: int,
     layer: VariationalKernel | None = None,
     on_images: Callable[[float], object] = lambda number: None,
-) -> None:
+    choose_scale: ChooseScale | None = None,
+) -> float | None:
     """Gives the last layer its covariance, if it is to have one.
 
     Args:
@@ -73,18 +92,40 @@ def fit_head_covariance(
         layer: The dense layer whose posterior it is; by default the last Bayesian layer. It is left as it is if its
             configuration asks for no covariance (`covariance_scale`).
         on_images: See `MonteCarloPredictor.predict`.
+        choose_scale: Chooses the scale of the prior, see `covariance_scale`; by default it is the layer's.
+
+    Returns:
+        The scale in the unit of `covariance_scale`, 1 / sqrt(inputs) of the layer; none if there is no covariance.
 
     Raises:
         ValueError: The layer is not called once by the model itself.
     """
     head = layer or next(reversed(bayesian_layers(model)), None)
     if head is None or head.covariance_factor is None:
-        return
-    num_inputs = head.loc.shape[0]
+        return None
+    root = float(np.sqrt(head.loc.shape[0]))
+    features = features_of(model, head, batches, num_samples, seed, on_images)
+    curvature = curvature_of(features.mean, features.variance)
+    scale = head.variational.covariance_scale / root if choose_scale is None else choose_scale(head, curvature)
+    head.covariance_factor.assign(factor_of(curvature, scale))
+    return scale * root
+
+
+def features_of(
+    model: tf_keras.Model,
+    head: VariationalKernel,
+    batches: Iterable[tuple[tf.Tensor, tf.Tensor]],
+    num_samples: int,
+    seed: int,
+    on_images: Callable[[float], object] = lambda number: None,
+) -> Moments:
+    """A last layer's inputs, float32 `[num_draws, num_examples, num_inputs]`; without a variance where they are drawn.
+
+    The arguments are those of `fit_head_covariance`.
+    """
     found = _features_predictor(model, head).predict(batches, num_samples, seed, on_images=on_images)
     mean, variance = found if isinstance(found, Moments) else (found, None)
-    scale = head.variational.covariance_scale / np.sqrt(num_inputs)
-    head.covariance_factor.assign(posterior_factor(mean.reshape(len(mean), -1, num_inputs), scale, variance))
+    return Moments(mean.reshape(len(mean), -1, head.loc.shape[0]), variance)
 
 
 def _features_predictor(model: tf_keras.Model, head: VariationalKernel) -> MonteCarloPredictor:

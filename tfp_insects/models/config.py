@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tfp_insects.bayes.priors import Prior, Variational
+from tfp_insects.errors import InputError
 
 DEFAULT_ARCHITECTURE = "alexnet"
+FIXED, BY_VALIDATION, BY_MARGINAL_LIKELIHOOD = CHOICES_OF_SCALE = ("fixed", "validation", "marginal_likelihood")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +106,9 @@ class BnnConfig:
         hidden_from_scratch: The same without pretrained weights.
         head: Of the last layer.
         features: Of the features, where they differ from the hidden layers; with pretrained weights.
+        covariance_scale_by: What sets the scale of the last layer's covariance, if it has one: `fixed`, which is
+            `head.covariance_scale`, or `validation` or `marginal_likelihood`, which choose another for each run, see
+            `bayes.covariance_scale`.
     """
 
     layers: str
@@ -116,6 +121,12 @@ class BnnConfig:
     use_pretrained: bool = True
     kl_weight: float = 1.0
     kl_annealing_epochs: float = 0.0
+    covariance_scale_by: str = FIXED
+
+    def __post_init__(self) -> None:
+        if self.covariance_scale_by not in CHOICES_OF_SCALE:
+            field, expected = "bnn.covariance_scale_by", f"{FIXED}, {BY_VALIDATION} or {BY_MARGINAL_LIKELIHOOD}"
+            raise InputError(f"{field}={self.covariance_scale_by!r}: expected {expected}", field=field)
 
 
 class NetworkConfig(Protocol):

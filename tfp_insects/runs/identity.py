@@ -50,6 +50,7 @@ NOT_TRAINED_WITH: Mapping[str, Sequence[str]] = {
 ADDED: Mapping[str, Any] = {
     "temperature": 1.0,
     "covariance_scale": 0.0,
+    "covariance_scale_by": "fixed",
     "num_last_layer_samples": 1,
     "method": "monte_carlo",
     "validation_method": "monte_carlo",

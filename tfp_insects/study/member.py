@@ -12,14 +12,15 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.head_covariance import fit_head_covariance
+from tfp_insects.bayes.covariance_scale import by_marginal_likelihood, by_validation
+from tfp_insects.bayes.head_covariance import ChooseScale, fit_head_covariance
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.data.sharding import WHOLE
-from tfp_insects.files import told_if_not_written
+from tfp_insects.files import read_json, told_if_not_written, write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.models.build import build_model
-from tfp_insects.models.config import LearningRateMultipliers
+from tfp_insects.models.config import BY_MARGINAL_LIKELIHOOD, BY_VALIDATION, LearningRateMultipliers
 from tfp_insects.models.initial_weights import start_at
 from tfp_insects.models.layer_groups import entries_in
 from tfp_insects.models.method import Method
@@ -28,7 +29,14 @@ from tfp_insects.models.normalisation import settle_normalisations
 from tfp_insects.plain_path import PlainPath
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.last_layer_posterior import read_last_layer_posterior, write_last_layer_posterior
-from tfp_insects.runs.layout import CHECKPOINTS_NAME, HISTORY_NAME, POSTERIOR_NAME, TENSORBOARD_NAME, WEIGHTS_PATH
+from tfp_insects.runs.layout import (
+    CHECKPOINTS_NAME,
+    COVARIANCE_NAME,
+    HISTORY_NAME,
+    POSTERIOR_NAME,
+    TENSORBOARD_NAME,
+    WEIGHTS_PATH,
+)
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.inputs import InputMaker, Inputs
@@ -170,6 +178,12 @@ class Member:
         """One row for each epoch that is finished."""
         return read_history(self._directory / HISTORY_NAME)
 
+    @property
+    def covariance_scale(self) -> float | None:
+        """Of the last layer's covariance, where it was chosen for this network."""
+        path = self._directory / COVARIANCE_NAME
+        return float(read_json(path)["covariance_scale"]) if path.exists() else None
+
     def trained(self) -> tf_keras.Model:
         """Trains what is left and returns the network at its best epoch.
 
@@ -228,8 +242,19 @@ class Member:
         if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
             on_images = functools.partial(self._on_work, COVARIANCE)
             images = self.inputs.evaluation(self._task.training)
-            fit_head_covariance(model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images)
+            choose = self._scale_chooser(inputs, validation.labels)
+            scale = fit_head_covariance(
+                model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images, choose_scale=choose
+            )
+            if choose is not None:
+                write_json(self._directory / COVARIANCE_NAME, {"covariance_scale": scale})
         checkpoints.finish()
+
+    def _scale_chooser(self, inputs: Inputs, labels: np.ndarray) -> ChooseScale | None:
+        chosen_by = self._config.methods["bnn"].covariance_scale_by
+        if chosen_by == BY_VALIDATION:
+            return by_validation(inputs.model, inputs.validation, labels, NUM_COVARIANCE_DRAWS, VALIDATION_SEED)
+        return by_marginal_likelihood if chosen_by == BY_MARGINAL_LIKELIHOOD else None
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
         predict = validation_predictor(inputs.model, self._config)

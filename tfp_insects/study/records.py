@@ -63,6 +63,7 @@ def make_record(
     layers: Mapping[str, Any] | None = None,
     num_folds: int = 0,
     replicas: Replicas | None = None,
+    covariance_scale: float | None = None,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -83,6 +84,7 @@ def make_record(
         layers: What became of its layers, see `count_layers`.
         num_folds: Networks of which each answers other images, as in a cross-validation; 0 where one answers all.
         replicas: The devices that trained; none for one alone.
+        covariance_scale: Of the last layer's covariance; none where it was not chosen for this run.
     """
     factor = variance_factor(num_folds, len(labels) / num_folds, identity["num_train_examples"]) if num_folds else 1.0
     record = {
@@ -107,6 +109,8 @@ def make_record(
     }
     if temperature is not None:
         record["temperature"] = temperature
+    if covariance_scale is not None:
+        record["covariance_scale"] = covariance_scale
     return record if ood is None else _with_ood(record, probabilities, ood, factor)
 
 

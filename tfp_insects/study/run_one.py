@@ -195,6 +195,7 @@ class OneRun:
             architecture=architecture_of(experiment.config).label,
             layers=predicted.layers,
             replicas=experiment.replicas,
+            covariance_scale=self._members[0].covariance_scale,
         )
 
 
