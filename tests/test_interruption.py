@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tfp_insects.interruption import SIGNALS, Interrupted, interruptible
+from tfp_insects.interruption import SIGNALS, Interrupted, interruptible, raise_if_interrupted
 
 ROOT = Path(__file__).resolve().parents[1]
 LINE = "error: interrupted by SIGTERM; the same command goes on where this one was\n"
@@ -107,3 +107,31 @@ def test_what_is_ignored_stays_ignored() -> None:
     process.terminate()
     _, errors = process.communicate(timeout=10)
     assert "Interrupted: interrupted by SIGTERM" in errors
+
+
+def library_that_makes_another_error_of_it() -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+    except Interrupted:
+        raise SystemError("bad argument to internal function") from None
+
+
+def test_an_error_that_a_library_makes_of_a_signal_is_the_signal() -> None:
+    with pytest.raises(Interrupted, match="interrupted by SIGTERM"), interruptible():
+        library_that_makes_another_error_of_it()
+
+
+def test_work_that_goes_on_after_errors_ends_after_that_of_a_signal() -> None:
+    with interruptible():
+        raise_if_interrupted(ValueError("no signal came"))
+        with pytest.raises(SystemError) as found:
+            library_that_makes_another_error_of_it()
+        with pytest.raises(Interrupted):
+            raise_if_interrupted(found.value)
+    raise_if_interrupted(ValueError("outside of the block nothing is known of it"))
+
+
+def test_without_a_signal_an_error_is_itself() -> None:
+    with pytest.raises(SystemError), interruptible():
+        raise SystemError

@@ -37,6 +37,9 @@ def interruptible(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
     exception got lost in a callback, the process ends without tidying up, as it does at a second signal: every file is whole
     or absent at any moment.
 
+    Where a library that was interrupted in one of its callbacks raises an error of its own instead, that is answered by
+    `Interrupted` as well.
+
     A signal that is ignored stays so: `nohup` ignores SIGHUP, and shells SIGINT for what they run in the background.
 
     Args:
@@ -50,10 +53,14 @@ def interruptible(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
     watcher.start()
     # The number of each signal is written there at once, even while Python's own handler has to wait.
     wakeup_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    handler = _Handler()
     for number in handled:
-        signal.signal(number, _raise)
+        signal.signal(number, handler)
     try:
         yield
+    except Exception as error:
+        handler.raise_again(error)
+        raise
     finally:
         for number in handled:
             signal.signal(number, before[number])
@@ -61,6 +68,20 @@ def interruptible(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
         os.close(writer)
         watcher.join()
         os.close(reader)
+
+
+def raise_if_interrupted(error: Exception) -> None:
+    """Raises `Interrupted` where a signal came before an error: then the error may be what a library made of it.
+
+    To be called where errors of all kinds are caught and work goes on.
+
+    Raises:
+        Interrupted: The process has been asked to end, in a block of `interruptible`.
+    """
+    for number in SIGNALS:
+        handler = signal.getsignal(number)
+        if isinstance(handler, _Handler):
+            handler.raise_again(error)
 
 
 @contextlib.contextmanager
@@ -90,9 +111,21 @@ def end_interrupted(interrupted: Interrupted) -> NoReturn:
     os._exit(interrupted.exit_code)
 
 
-def _raise(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise Interrupted(number)
+class _Handler:
+    """Raises `Interrupted` when a signal comes, and remembers that."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._number = number
+        raise Interrupted(number)
+
+    def raise_again(self, error: Exception) -> None:
+        """Raises it again if it has been raised."""
+        if self._number is not None:
+            raise Interrupted(self._number) from error
 
 
 def _end_in_any_case(reader: int, handled: list[signal.Signals], grace_seconds: float) -> None:

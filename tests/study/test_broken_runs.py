@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,3 +128,18 @@ def test_a_defect_keeps_its_traceback(tmp_path: Path) -> None:
     assert failure is not None
     assert "Traceback" in failure
     assert "KeyError: 'a defect'" in failure
+
+
+def test_an_error_that_a_library_makes_of_a_signal_is_no_failure_of_the_run(
+    tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    def interrupt() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        except Interrupted:
+            raise SystemError("bad argument to internal function") from None
+
+    with pytest.raises(Interrupted), interruptible():
+        run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(3, interrupt))
+    assert run_safely(KEY, lambda: tiny_experiment, tmp_path).failure is None

@@ -12,6 +12,7 @@ from rich.console import Console
 from tfp_insects.data.split import Split
 from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written
+from tfp_insects.interruption import raise_if_interrupted
 from tfp_insects.progress.costs import Costs
 from tfp_insects.progress.display import Display
 from tfp_insects.progress.meter import Meter
@@ -121,15 +122,17 @@ def run_safely(
 
     Raises:
         WorkersApartError: A process that trains along is gone.
+        Interrupted: A signal asked the process to end, even if a library made another error of it.
     """
     try:
         with told_if_not_written(key.directory(workdir)):
             return Outcome(key, OneRun(key, make_experiment(), workdir, on_work).run(), None)
     except WorkersApartError:  # No other run can be trained either.
         raise
-    except InputError as error:
-        return Outcome(key, None, str(error))
     except Exception as error:
+        raise_if_interrupted(error)
+        if isinstance(error, InputError):
+            return Outcome(key, None, str(error))
         return Outcome(key, None, OUT_OF_MEMORY if is_out_of_memory(error) else traceback.format_exc())
 
 
