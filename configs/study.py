@@ -24,6 +24,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.cnn_l2sp.kl_weight = config.bnn.get_oneway_ref("kl_weight")
     config.cnn_l2sp.kl_annealing_epochs = config.bnn.get_oneway_ref("kl_annealing_epochs")
     config.mc_dropout = following(config.cnn)
+    config.mc_dropout_maps = following(config.cnn)
+    config.mc_dropout_maps.map_dropout = 0.1  # Share of the maps before each convolution.
     config.ensemble = following(config.cnn)
     config.ensemble.num_members = 5
     config.pretraining = pretraining()

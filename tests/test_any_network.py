@@ -28,7 +28,7 @@ from tfp_insects.serving.export import export_run
 from tfp_insects.serving.loaded_model import LoadedModel
 
 STUDY = Path(__file__).resolve().parents[1] / "configs" / "study.py"
-METHODS = ["cnn", "bnn", "bnn_classifier", "bnn_head", "mc_dropout"]
+METHODS = ["cnn", "bnn", "bnn_classifier", "bnn_head", "mc_dropout", "mc_dropout_maps"]
 
 
 def study_of(path: Path) -> Any:

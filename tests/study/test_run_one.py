@@ -37,6 +37,7 @@ NUM_DRAWS = {
     "cnn_l2sp": 1,
     "laplace": 6,
     "mc_dropout": 6,
+    "mc_dropout_maps": 6,
     "ensemble": 2,
 }
 

@@ -69,6 +69,13 @@ class CnnL2spConfig(CnnConfig):
 
 
 @dataclasses.dataclass(frozen=True)
+class CnnMapDropoutConfig(CnnConfig):
+    """The CNN with dropout before every layer; `dropout` is that of dense layers."""
+
+    map_dropout: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class EnsembleConfig(CnnConfig):
     """Several CNNs."""
 

@@ -46,6 +46,7 @@ LIMITS: Mapping[str, Limit] = {
     "learning_rate": POSITIVE,
     "learning_rate_multipliers": AT_LEAST_0,
     "dropout": SHARE,
+    "map_dropout": SHARE,
     "kl_weight": AT_LEAST_0,
     "kl_annealing_epochs": AT_LEAST_0,
     "prior.scale": POSITIVE,

@@ -33,6 +33,7 @@ def test_names_are_those_of_the_flag() -> None:
         "cnn_l2sp",
         "laplace",
         "mc_dropout",
+        "mc_dropout_maps",
         "ensemble",
     )
     assert [find_method(name) for name in method_names()] == list(methods())

@@ -18,7 +18,7 @@ class Ensemble(Cnn):
     mark = Mark("orange", "P", ":")
     role = "baseline"
     section_type = EnsembleConfig
-    order = 7
+    order = 8
     is_exportable = False
     runs_all_seeds = False
 
