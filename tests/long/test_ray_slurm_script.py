@@ -48,7 +48,8 @@ def test_runs_are_done_and_ray_ends_with_them(tmp_path: Path, added: str, code: 
         (tmp_path / name).write_text(f"#!/bin/bash\n{content}\n")
         (tmp_path / name).chmod(0o755)
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},  # Those of other tests.
+        "RAY_worker_niceness": "0",
         "PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]]),
         "SLURM_JOB_NODELIST": "node[07-08]",
         "SLURM_JOB_NUM_NODES": "2",
