@@ -39,7 +39,7 @@ def servers_of_ray() -> set[int]:
     return {one.pid for one in psutil.process_iter(["name"]) if one.info["name"] in ("gcs_server", "raylet")}
 
 
-@pytest.mark.parametrize(("added", "code"), [("", 0), (" --config.training.epochs=no", 1)])
+@pytest.mark.parametrize(("added", "code"), [("", 0), (" --config.training.epochs=no", 2)])
 def test_runs_are_done_and_ray_ends_with_them(tmp_path: Path, added: str, code: int) -> None:
     require_ray()
     if not (ROOT / ".venv" / "bin" / "activate").is_file():
