@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tfp_insects.errors import InputError
 from tfp_insects.interruption import SIGNALS, Interrupted, interruptible, raise_if_interrupted
 
 ROOT = Path(__file__).resolve().parents[1]
 LINE = "error: interrupted by SIGTERM; the same command goes on where this one was\n"
 START = """
 import hashlib, signal, sys, time
+from tfp_insects.errors import InputError
 from tfp_insects.interruption import interruptible
 
 def ready():
@@ -130,6 +132,16 @@ def test_work_that_goes_on_after_errors_ends_after_that_of_a_signal() -> None:
         with pytest.raises(Interrupted):
             raise_if_interrupted(found.value)
     raise_if_interrupted(ValueError("outside of the block nothing is known of it"))
+
+
+def test_who_knows_what_interrupted_it_may_say_so() -> None:
+    """As Ray's watch does, which interrupts the main thread where the head of a cluster is gone."""
+    with pytest.raises(InputError, match="the head is gone"), interruptible():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except Interrupted as interrupted:
+            raise InputError("the head is gone") from interrupted
 
 
 def test_without_a_signal_an_error_is_itself() -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
+from tfp_insects.errors import InputError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 10.0
 
@@ -38,7 +40,7 @@ def interruptible(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
     or absent at any moment.
 
     Where a library that was interrupted in one of its callbacks raises an error of its own instead, that is answered by
-    `Interrupted` as well.
+    `Interrupted` as well; an `InputError` stays.
 
     A signal that is ignored stays so: `nohup` ignores SIGHUP, and shells SIGINT for what they run in the background.
 
@@ -58,6 +60,8 @@ def interruptible(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
         signal.signal(number, handler)
     try:
         yield
+    except InputError:  # Whoever says it knows more: Ray's watch interrupts the main thread, too.
+        raise
     except Exception as error:
         handler.raise_again(error)
         raise

@@ -129,10 +129,10 @@ def run_safely(
             return Outcome(key, OneRun(key, make_experiment(), workdir, on_work).run(), None)
     except WorkersApartError:  # No other run can be trained either.
         raise
+    except InputError as error:
+        return Outcome(key, None, str(error))
     except Exception as error:
         raise_if_interrupted(error)
-        if isinstance(error, InputError):
-            return Outcome(key, None, str(error))
         return Outcome(key, None, OUT_OF_MEMORY if is_out_of_memory(error) else traceback.format_exc())
 
 
