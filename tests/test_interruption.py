@@ -134,14 +134,18 @@ def test_work_that_goes_on_after_errors_ends_after_that_of_a_signal() -> None:
     raise_if_interrupted(ValueError("outside of the block nothing is known of it"))
 
 
+def watch_that_interrupts_and_says_why() -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+    except Interrupted as interrupted:
+        raise InputError("the head is gone") from interrupted
+
+
 def test_who_knows_what_interrupted_it_may_say_so() -> None:
     """As Ray's watch does, which interrupts the main thread where the head of a cluster is gone."""
     with pytest.raises(InputError, match="the head is gone"), interruptible():
-        try:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(10)
-        except Interrupted as interrupted:
-            raise InputError("the head is gone") from interrupted
+        watch_that_interrupts_and_says_why()
 
 
 def test_without_a_signal_an_error_is_itself() -> None:
