@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fixtures.interrupting import raise_instead
 
 from tfp_insects.errors import InputError
 from tfp_insects.interruption import SIGNALS, Interrupted, interruptible, raise_if_interrupted
@@ -111,41 +112,25 @@ def test_what_is_ignored_stays_ignored() -> None:
     assert "Interrupted: interrupted by SIGTERM" in errors
 
 
-def library_that_makes_another_error_of_it() -> None:
-    try:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(10)
-    except Interrupted:
-        raise SystemError("bad argument to internal function") from None
-
-
 def test_an_error_that_a_library_makes_of_a_signal_is_the_signal() -> None:
     with pytest.raises(Interrupted, match="interrupted by SIGTERM"), interruptible():
-        library_that_makes_another_error_of_it()
+        raise_instead(SystemError())
 
 
 def test_work_that_goes_on_after_errors_ends_after_that_of_a_signal() -> None:
     with interruptible():
         raise_if_interrupted(ValueError("no signal came"))
         with pytest.raises(SystemError) as found:
-            library_that_makes_another_error_of_it()
+            raise_instead(SystemError())
         with pytest.raises(Interrupted):
             raise_if_interrupted(found.value)
     raise_if_interrupted(ValueError("outside of the block nothing is known of it"))
 
 
-def watch_that_interrupts_and_says_why() -> None:
-    try:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(10)
-    except Interrupted as interrupted:
-        raise InputError("the head is gone") from interrupted
-
-
 def test_who_knows_what_interrupted_it_may_say_so() -> None:
     """As Ray's watch does, which interrupts the main thread where the head of a cluster is gone."""
     with pytest.raises(InputError, match="the head is gone"), interruptible():
-        watch_that_interrupts_and_says_why()
+        raise_instead(InputError("the head is gone"), signal.SIGINT)
 
 
 def test_without_a_signal_an_error_is_itself() -> None:

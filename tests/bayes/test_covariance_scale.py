@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.covariance_scale import STEP, by_marginal_likelihood, by_validation, lowest
+from tfp_insects.bayes.covariance_scale import STEP, by_held_out, by_marginal_likelihood, lowest
 from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.head_covariance import curvature_of, factor_of, fit_head_covariance
 from tfp_insects.bayes.last_layer_laplace import log_marginal_likelihood
@@ -43,12 +43,20 @@ def labels_of(model: tf_keras.Model) -> np.ndarray:
     return np.where(random.uniform(size=len(said)) < 0.9, said, random.integers(0, NUM_CLASSES, len(said)))
 
 
+def fitted_scale(model: tf_keras.Model, labels: np.ndarray) -> float:
+    def nll(probabilities: np.ndarray) -> float:
+        return float(-np.log(probabilities.mean(0)[np.arange(len(labels)), labels]).mean())
+
+    choose = by_held_out(model, [(HELD_OUT, None)], nll, num_samples=2, seed=5)
+    chosen = fit_head_covariance(model, [(TRAINING, None)], 2, seed=0, choose_scale=choose)
+    assert chosen is not None
+    return chosen
+
+
 def test_the_scale_of_lowest_nll_as_predictions_have_it() -> None:
     model = make_model()
     labels = labels_of(model)
-    choose = by_validation(model, [(HELD_OUT, None)], labels, num_samples=2, seed=5)
-    chosen = fit_head_covariance(model, [(TRAINING, None)], 2, seed=0, choose_scale=choose)
-    assert chosen is not None
+    chosen = fitted_scale(model, labels)
     found = []
     for scale in chosen * STEP ** np.arange(-2.0, 3.0):
         fit_head_covariance(model, [(TRAINING, None)], 2, seed=0, choose_scale=lambda *_, s=scale: s / NUM_INPUTS**0.5)
@@ -61,10 +69,7 @@ def test_the_scale_of_lowest_nll_as_predictions_have_it() -> None:
 
 def test_the_covariance_that_stays_is_of_the_scale_that_is_returned() -> None:
     model = make_model()
-    labels = labels_of(model)
-    choose = by_validation(model, [(HELD_OUT, None)], labels, num_samples=2, seed=5)
-    chosen = fit_head_covariance(model, [(TRAINING, None)], 2, seed=0, choose_scale=choose)
-    assert chosen is not None
+    chosen = fitted_scale(model, labels_of(model))
     found = model.layers[-1].covariance_factor.numpy()
     fit_head_covariance(model, [(TRAINING, None)], 2, seed=0, choose_scale=lambda *_: chosen / NUM_INPUTS**0.5)
     np.testing.assert_allclose(found, model.layers[-1].covariance_factor, rtol=1e-5, atol=1e-7)

@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fixtures.full_disks import full_disk
+from fixtures.interrupting import raise_instead
 from fixtures.tiny_study import on_step
 
 from tfp_insects.interruption import Interrupted, interruptible
@@ -133,13 +133,6 @@ def test_a_defect_keeps_its_traceback(tmp_path: Path) -> None:
 def test_an_error_that_a_library_makes_of_a_signal_is_no_failure_of_the_run(
     tiny_experiment: Experiment, tmp_path: Path
 ) -> None:
-    def interrupt() -> None:
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(10)
-        except Interrupted:
-            raise SystemError("bad argument to internal function") from None
-
     with pytest.raises(Interrupted), interruptible():
-        run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(3, interrupt))
+        run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(3, lambda: raise_instead(SystemError())))
     assert run_safely(KEY, lambda: tiny_experiment, tmp_path).failure is None

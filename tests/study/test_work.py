@@ -19,7 +19,7 @@ from tfp_insects.study.experiment import Experiment, make_experiment
 from tfp_insects.study.pretraining import Pretrained
 from tfp_insects.study.probing import any_weights
 from tfp_insects.study.run_one import OneRun
-from tfp_insects.study.work import PRETRAINING, TRAINING, work_of_run
+from tfp_insects.study.work import COVARIANCE, PRETRAINING, TRAINING, work_of_run
 
 
 class Clock:
@@ -107,3 +107,18 @@ def test_the_page_tells_of_its_content_and_of_each_picture(make_run: MakeRun, tm
     assert len(shares) > 5
     assert min(shares) > 0
     assert sum(shares) == pytest.approx(1.0)
+
+
+def test_images_that_choose_the_covariance_are_counted(tiny_experiment: Experiment, tmp_path: Path) -> None:
+    fields = {"bnn.head.covariance_scale": 1.5, "bnn.covariance_scale_by": "validation"}
+    experiment = dataclasses.replace(tiny_experiment, config=tiny_experiment.config.replaced(fields))
+    key, done = RunKey("bnn_head", 4, 0), 0.0
+
+    def on_work(phase: str, units: float = 1.0, *, of: float = 0.0) -> None:
+        del of
+        nonlocal done
+        done += units if phase == COVARIANCE else 0.0
+
+    (planned,) = (part for part in work_of_run(key, experiment.split, experiment.config) if part.phase == COVARIANCE)
+    OneRun(key, experiment, tmp_path, on_work).run()
+    assert done == planned.units == 16 + 16  # Training and validation images of four classes.

@@ -1,7 +1,7 @@
 """How the scale of the last layer's prior is chosen, from which its covariance follows (`head_covariance`).
 
 One scale is not right for all data: the wider the prior, the less sure the answers where training images have not been. It is
-one number, so it can be chosen as a temperature is, by the NLL of validation images; or without any, as the one under which
+one number, so it can be chosen as a temperature is, by held-out images; or without any, as the one under which
 the training labels are most probable (MacKay 1992; `last_layer_laplace`).
 """
 
@@ -18,7 +18,7 @@ from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.head_covariance import ChooseScale, factor_of, features_of
 from tfp_insects.bayes.last_layer_laplace import most_likely_scale
 from tfp_insects.bayes.moments import Moments, logit_moments
-from tfp_insects.bayes.moments_draws import draw_logits
+from tfp_insects.bayes.moments_draws import draw_logits, logits_seed
 from tfp_insects.bayes.moments_layers import dense_posterior
 from tfp_insects.bayes.variational_kernel import VariationalKernel
 
@@ -38,27 +38,33 @@ def by_marginal_likelihood(head: VariationalKernel, curvature: np.ndarray) -> fl
     return most_likely_scale(head.loc.numpy(), np.maximum(eigenvalues, 0.0))
 
 
-def by_validation(
-    model: tf_keras.Model, batches: Iterable[tuple[Any, Any]], labels: np.ndarray, num_samples: int, seed: int
+def by_held_out(
+    model: tf_keras.Model,
+    batches: Iterable[tuple[Any, Any]],
+    loss: Callable[[np.ndarray], float],
+    num_samples: int,
+    seed: int,
+    on_images: Callable[[float], object] = lambda number: None,
 ) -> ChooseScale:
-    """Chooses the scale of the lowest NLL of held-out images, in steps of the square root of 2 from the layer's own.
+    """Chooses the scale of the lowest loss of held-out images, in steps of the square root of 2 from the layer's own.
 
     Args:
         model: Trained; the last layer is its last.
         batches: Held-out images, as pairs with labels that are not read.
-        labels: int32 `[num_examples]`.
+        loss: Of their probabilities, float32 `[num_draws, num_examples, num_classes]`.
         num_samples: See `fit_head_covariance`.
         seed: Of the draws.
+        on_images: See `MonteCarloPredictor.predict`.
     """
 
     def choose(head: VariationalKernel, curvature: np.ndarray) -> float:
-        features = features_of(model, head, batches, num_samples, seed)
+        features = features_of(model, head, batches, num_samples, seed, on_images)
 
-        def nll(scale: float) -> float:
+        def loss_of(scale: float) -> float:
             cast(tf.Variable, head.covariance_factor).assign(factor_of(curvature, scale))
-            return _negative_log_likelihood(head, features, labels, seed)
+            return loss(_probabilities(head, features, seed))
 
-        return lowest(nll, head.variational.covariance_scale / math.sqrt(head.loc.shape[0]))
+        return lowest(loss_of, head.variational.covariance_scale / math.sqrt(head.loc.shape[0]))
 
     return choose
 
@@ -77,13 +83,12 @@ def lowest(function: Callable[[float], float], start: float) -> float:
     return best
 
 
-def _negative_log_likelihood(head: DenseFlipout, features: Moments, labels: np.ndarray, seed: int) -> float:
-    """NLL in nats, of the mean probabilities over all draws of the logits behind all draws of the features."""
+def _probabilities(head: DenseFlipout, features: Moments, seed: int) -> np.ndarray:
+    """Draws of the logits behind all draws of the features, as probabilities `[num_draws, num_examples, num_classes]`."""
     posterior, variances = dense_posterior(head), features.variance
-    probabilities = []
+    draws = []
     for place, mean in enumerate(features.mean):
         moments = logit_moments(posterior, Moments(mean, None if variances is None else variances[place]))
-        draws = tf.nn.softmax(draw_logits(moments, NUM_DRAWS, tf.constant([seed, place], tf.int64)))
-        probabilities.append(tf.reduce_mean(draws, axis=0).numpy())
-    of_labels = np.asarray(np.mean(probabilities, axis=0, dtype=np.float64))[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(of_labels, np.finfo(np.float32).tiny)).mean())
+        own_seed = logits_seed(tf.constant(seed, tf.int64), tf.constant(place, tf.int64))
+        draws.append(tf.nn.softmax(draw_logits(moments, NUM_DRAWS, own_seed)).numpy())
+    return np.concatenate(draws)

@@ -46,9 +46,16 @@ class PenalisedKernel(tf_keras.layers.Layer):
     """A layer that adds `kl_weight * sum(0.5 ((kernel - prior_loc) / prior_scale)²) / num_train_examples` to its losses.
 
     Mixed into Keras' layers. The sum is the BNN's divergence where the posterior's scale is the prior's.
+
+    Args:
+        *args: Those of Keras' layer.
+        prior: Of the kernel.
+        num_train_examples: Number of training images.
+        **kwargs: Those of Keras' layer.
     """
 
-    def _init_penalty(self, prior: Prior, num_train_examples: int) -> None:
+    def __init__(self, *args: Any, prior: Prior, num_train_examples: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._prior = prior
         self._num_train_examples = num_train_examples
 
@@ -86,17 +93,9 @@ class PenalisedKernel(tf_keras.layers.Layer):
 class PenalisedDense(PenalisedKernel, tf_keras.layers.Dense):
     """`tf_keras.layers.Dense` with the penalty."""
 
-    def __init__(self, units: int, *, prior: Prior, num_train_examples: int, **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
-        self._init_penalty(prior, num_train_examples)
-
 
 class PenalisedConvolution2D(PenalisedKernel, tf_keras.layers.Conv2D):
     """`tf_keras.layers.Conv2D` with the penalty."""
-
-    def __init__(self, filters: int, kernel_size: int, *, prior: Prior, num_train_examples: int, **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, **kwargs)
-        self._init_penalty(prior, num_train_examples)
 
 
 def build_l2sp(

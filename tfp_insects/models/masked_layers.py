@@ -15,9 +15,17 @@ from tfp_insects.models.layer_groups import bayesian_entries
 
 
 class MaskedInputs(tf_keras.layers.Layer):
-    """A layer behind `MonteCarloDropout`. Mixed into Keras' layers; one of convolution drops whole maps."""
+    """A layer behind `MonteCarloDropout`. Mixed into Keras' layers; one of convolution drops whole maps.
 
-    def _init_masks(self, rate: float, mask_seed: int) -> None:
+    Args:
+        *args: Those of Keras' layer.
+        rate: Share of the inputs that is dropped.
+        mask_seed: Integer.
+        **kwargs: Those of Keras' layer.
+    """
+
+    def __init__(self, *args: Any, rate: float, mask_seed: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         shape = (None, 1, 1, None) if isinstance(self, tf_keras.layers.Conv2D) else None
         self.masks = MonteCarloDropout(rate, seed=mask_seed, noise_shape=shape, dtype=self.dtype_policy, name="masks")
 
@@ -35,17 +43,9 @@ class MaskedInputs(tf_keras.layers.Layer):
 class MaskedDense(MaskedInputs, tf_keras.layers.Dense):
     """`tf_keras.layers.Dense` that masks its inputs."""
 
-    def __init__(self, units: int, *, rate: float, mask_seed: int, **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
-        self._init_masks(rate, mask_seed)
-
 
 class MaskedConvolution2D(MaskedInputs, tf_keras.layers.Conv2D):
     """`tf_keras.layers.Conv2D` that drops whole maps of its input."""
-
-    def __init__(self, filters: int, kernel_size: int, *, rate: float, mask_seed: int, **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, **kwargs)
-        self._init_masks(rate, mask_seed)
 
 
 def build_masked(spec: NetworkSpec, seed: int, rates: Mapping[Group, float]) -> tf_keras.Model:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_insects.bayes.covariance_scale import by_marginal_likelihood, by_validation
+from tfp_insects.bayes.covariance_scale import by_held_out, by_marginal_likelihood
 from tfp_insects.bayes.head_covariance import ChooseScale, fit_head_covariance
 from tfp_insects.data.pipeline import Examples, Preprocessing
 from tfp_insects.data.sharding import WHOLE
@@ -195,7 +195,8 @@ class Member:
             model = self._from_weights()
             remove_all_but_weights(self._checkpoints)
         else:
-            (self._directory / POSTERIOR_NAME).unlink(missing_ok=True)  # Of weights that are gone.
+            for name in (POSTERIOR_NAME, COVARIANCE_NAME):  # Of weights that are gone.
+                (self._directory / name).unlink(missing_ok=True)
             model = self._newly_trained()
         return self._with_posterior(model) if self._task.method.has_last_layer_posterior else model
 
@@ -242,7 +243,7 @@ class Member:
         if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
             on_images = functools.partial(self._on_work, COVARIANCE)
             images = self.inputs.evaluation(self._task.training)
-            choose = self._scale_chooser(inputs, validation.labels)
+            choose = self._scale_chooser(inputs, validation.labels, on_images)
             scale = fit_head_covariance(
                 model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images, choose_scale=choose
             )
@@ -250,10 +251,13 @@ class Member:
                 write_json(self._directory / COVARIANCE_NAME, {"covariance_scale": scale})
         checkpoints.finish()
 
-    def _scale_chooser(self, inputs: Inputs, labels: np.ndarray) -> ChooseScale | None:
+    def _scale_chooser(
+        self, inputs: Inputs, labels: np.ndarray, on_images: Callable[[float], object]
+    ) -> ChooseScale | None:
         chosen_by = self._config.methods["bnn"].covariance_scale_by
         if chosen_by == BY_VALIDATION:
-            return by_validation(inputs.model, inputs.validation, labels, NUM_COVARIANCE_DRAWS, VALIDATION_SEED)
+            nll = functools.partial(negative_log_likelihood, labels=labels)
+            return by_held_out(inputs.model, inputs.validation, nll, NUM_COVARIANCE_DRAWS, VALIDATION_SEED, on_images)
         return by_marginal_likelihood if chosen_by == BY_MARGINAL_LIKELIHOOD else None
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:

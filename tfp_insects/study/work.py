@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tfp_insects.data.pipeline import READING
 from tfp_insects.data.split import Split, training_subset
 from tfp_insects.data.verification import VERIFYING
+from tfp_insects.models.config import BY_VALIDATION
 from tfp_insects.models.method import Method
 from tfp_insects.models.method_table import find_method
 from tfp_insects.plain import to_plain
@@ -78,6 +79,12 @@ def fits_covariance(method: Method, config: RunConfig) -> bool:
     return method.bayesian_layers(config) is not None and config.methods["bnn"].head.covariance_scale > 0
 
 
+def _num_choosing(method: Method, config: RunConfig, sizes: Sizes) -> int:
+    """How many images choose the scale of that covariance."""
+    is_chosen = fits_covariance(method, config) and config.methods["bnn"].covariance_scale_by == BY_VALIDATION
+    return sizes.validation if is_chosen else 0
+
+
 def keeps_features(config: RunConfig) -> bool:
     """Whether frozen layers answer each image once for the whole training, if they are pretrained."""
     model = config.model
@@ -88,7 +95,7 @@ def _training_parts(method: Method, config: RunConfig, steps: Steps, num_trainin
     network, factor = network_key(method, config), BAYESIAN_FACTOR if method.is_bayesian else 1.0
     epochs, num_networks = config.training.epochs, len(method.member_seeds(config, seed=0))
     has_covariance = method.has_last_layer_posterior or fits_covariance(method, config)
-    num_covariance = num_training if has_covariance else 0
+    num_covariance = num_training + _num_choosing(method, config, sizes) if has_covariance else 0
     num_read = num_training + sizes.validation + num_covariance + sum(sizes)
     num_kept = num_training + sizes.validation if keeps_features(config) else 0
     validated = num_networks * epochs * sizes.validation
