@@ -3,8 +3,10 @@ import pytest
 import tensorflow as tf
 
 from tfp_insects.bayes import mean_field
+from tfp_insects.bayes.dense_flipout import DenseFlipout
 from tfp_insects.bayes.log_uniform_prior import LogUniformState
 from tfp_insects.bayes.normal_prior import NormalState
+from tfp_insects.bayes.priors import Prior, Variational
 
 SHAPE = (5, 7)
 RNG = np.random.default_rng(0)
@@ -39,3 +41,17 @@ def test_one_operation_serves_traces_of_both_priors(prior: str) -> None:
     np.testing.assert_array_equal(mean, LOC)
     np.testing.assert_allclose(perturbation, scale * NOISE, rtol=1e-6)
     np.testing.assert_allclose(divergence, 0.5 * state.kl_divergence(), rtol=1e-6)
+
+
+def test_a_gradient_passes_through_a_draw_in_a_graph() -> None:
+    """Of `loc + multiplier * scale * noise`, with the scale of a normal state: one for each weight's mean."""
+    layer = DenseFlipout(3, variational=Variational(Prior("scaled_normal"), posterior_ratio=0.2), seed=1)
+    layer.build([None, 4])
+
+    @tf.function(autograph=False)
+    def gradient() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(layer.sample_pair(tf.constant([1, 2]))[0])
+        return tape.gradient(total, layer.loc)
+
+    np.testing.assert_allclose(gradient(), np.ones([4, 3]))
