@@ -12,6 +12,7 @@ from tfp_insects.errors import InputError
 from tfp_insects.metrics.metric_table import all_metrics, labelled_metrics
 from tfp_insects.metrics.out_of_distribution import auroc
 from tfp_insects.metrics.scores import accuracy, brier_score, negative_log_likelihood, predictive_entropy
+from tfp_insects.metrics.summary import scores_of_unknown
 from tfp_insects.runs.run_key import RunKey
 
 FEW = 200
@@ -207,6 +208,20 @@ def test_seeds_that_share_ood_images_are_no_surer_of_them_than_one(make_answers)
     assert width(double) > 0.85 * width(single)
 
 
+def test_the_score_is_chosen_on_one_half_of_the_unknown_and_judged_on_the_other(make_answers) -> None:
+    one = make_answers("bnn", 5, 0, 1.5)
+    known, validation, unknown = (
+        scores_of_unknown(each) for each in (one.probabilities, one.validation, one.ood.probabilities)
+    )
+    is_choosing = one.ood.is_choosing
+    chosen = max(unknown, key=lambda name: auroc(validation[name], unknown[name][is_choosing]))
+    found = Comparison([one], FEW).figure("bnn", 5, "auroc_chosen_score").interval
+    assert found.estimate == pytest.approx(auroc(known[chosen], unknown[chosen][~is_choosing]))
+    assert found.low < found.estimate < found.high
+    unasked = dataclasses.replace(one, validation=None)
+    assert "auroc_chosen_score" not in Comparison([unasked], FEW).figures("bnn", 5)
+
+
 def test_figures_of_unknown_images_are_over_the_seeds_that_were_asked(make_answers) -> None:
     runs = [make_answers("cnn", 5, seed, 1.0, is_test=seed == 1) for seed in (0, 1)]
     comparison = Comparison(runs, FEW)
@@ -224,7 +239,7 @@ def test_one_draw_says_nothing_about_the_model_s_knowledge(make_answers) -> None
     one = dataclasses.replace(
         make_answers("cnn", 5, 0, 1.0),
         probabilities=two.probabilities[:1],
-        ood=Ood(two.ood.probabilities[:1], two.ood.fingerprint),
+        ood=Ood(two.ood.probabilities[:1], two.ood.fingerprint, two.ood.is_choosing),
     )
     comparison = Comparison([two, one], FEW)
     assert set(comparison.metrics("bnn", 5)) - set(comparison.metrics("cnn", 5)) == {

@@ -69,7 +69,7 @@ def test_prints_every_figure(figures: dict[str, Any]) -> None:
     for one in figures["differences_over_sizes"].values():
         assert f"{one['nll']['estimate']:+.4f}" in text
     assert "…" not in text
-    assert "[x] accuracy at least the CNN's" in text
+    assert "[x] nll below that of cnn" in text
 
 
 def test_a_variant_stands_for_the_twin_where_that_was_not_run(make_answers) -> None:

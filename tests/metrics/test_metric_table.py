@@ -63,6 +63,7 @@ def test_metrics_stand_in_their_order() -> None:
         "auroc_one_minus_max_probability",
         "fpr95_one_minus_max_probability",
     ]
+    assert [metric.name for metric in all_metrics()][-1] == "auroc_chosen_score"
 
 
 @pytest.mark.parametrize("name", [metric.name for metric in all_metrics()])

@@ -7,13 +7,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from tfp_insects.compare.calibration import choosing_half
 from tfp_insects.errors import InputError
+from tfp_insects.metrics import chosen_score
 from tfp_insects.metrics.arrays import BoolArray, FloatArray
 from tfp_insects.metrics.bootstrap import Statistic
 from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.metric import Metric
-from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics
-from tfp_insects.runs.layout import OOD_NAME
+from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics, ood_scores
+from tfp_insects.runs.layout import OOD_NAME, VALIDATION_NAME
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_key import RunKey
 
@@ -30,10 +32,13 @@ class Ood(NamedTuple):
     Attributes:
         probabilities: float32 `[num_samples, num_ood, num_classes]`.
         fingerprint: SHA-256 over the images.
+        is_choosing: Which of the images choose a score, bool `[num_ood]`, see `calibration.choosing_half`; empty where that
+            is not known.
     """
 
     probabilities: np.ndarray
     fingerprint: str
+    is_choosing: BoolArray = np.zeros(0, bool)
 
 
 class Entropies(NamedTuple):
@@ -59,6 +64,7 @@ class Answers:
         labels: int `[num_examples]`.
         example_ids: Of the images.
         ood: Predictions for images of no known class; none where they were not asked for.
+        validation: Probabilities for validation images, as those above, if there are any: they choose a score.
         seconds: How long it took: those of `TIMES` that are known.
         variance_factor: See `Run.variance_factor`.
     """
@@ -68,6 +74,7 @@ class Answers:
     labels: np.ndarray
     example_ids: tuple[str, ...]
     ood: Ood | None = None
+    validation: np.ndarray | None = None
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     variance_factor: float = 1.0
 
@@ -110,7 +117,17 @@ class Answers:
         for one in ood_metrics():
             if self._speaks_of(one):
                 found[one.name] = one.statistic(one.score.score(draws), one.score.score(ood))
+        found |= self._of_chosen_score(draws, self.ood)
         return _Measured(found, draws.correct, Entropies(draws.predictive_entropy, ood.predictive_entropy))
+
+    def _of_chosen_score(self, draws: Draws, ood: Ood) -> dict[str, Statistic]:
+        if self.validation is None or not ood.is_choosing.any():
+            return {}
+        scores = [score for score in ood_scores() if self.has_draws or not score.needs_draws]
+        choosing = Draws(ood.probabilities[:, ood.is_choosing])
+        score = chosen_score.choose_score(scores, Draws(self.validation), choosing)
+        statistic = chosen_score.judged_auroc(score, draws, Draws(ood.probabilities), ~ood.is_choosing)
+        return {chosen_score.METRIC.name: statistic}
 
     def _speaks_of(self, metric: Metric) -> bool:
         return self.has_draws or not metric.needs_draws
@@ -131,6 +148,7 @@ def answers_of(run: Run, split: Split = "test") -> Answers:
         labels=found.labels,
         example_ids=found.example_ids,
         ood=_ood(run) if split == "test" else None,
+        validation=_validation(run) if split == "test" else None,
         seconds=_seconds(run),
         variance_factor=run.variance_factor,
     )
@@ -151,4 +169,10 @@ def _ood(run: Run) -> Ood | None:
             f"{run.directory / OOD_NAME}: probabilities have shape {predictions.probabilities.shape}; the record says "
             f"{expected}"
         )
-    return Ood(predictions.probabilities, record["ood_fingerprint"])
+    return Ood(predictions.probabilities, record["ood_fingerprint"], choosing_half(predictions.example_ids))
+
+
+def _validation(run: Run) -> np.ndarray | None:
+    """Those of a cross-validation are its test images, by which nothing may be chosen; older runs have kept none."""
+    is_known = run.num_folds == 0 and (run.directory / VALIDATION_NAME).exists()
+    return run.validation.probabilities if is_known else None

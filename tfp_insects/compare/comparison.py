@@ -20,8 +20,7 @@ from tfp_insects.metrics.bootstrap import (
     bootstrap_over_seeds,
 )
 from tfp_insects.metrics.cross_validation import widened
-from tfp_insects.metrics.metric import OodMetric
-from tfp_insects.metrics.metric_table import all_metrics, find_metric, ood_metrics
+from tfp_insects.metrics.metric_table import all_metrics, find_metric, unknown_metrics
 from tfp_insects.runs.run_key import RunKey
 
 SEED = 0
@@ -121,7 +120,7 @@ class Comparison:
 
     def _resample(self, seeds: Seeds) -> dict[Key, Resampled]:
         """Every metric of every model and size that was run with all these seeds, on the same resamples."""
-        of_unknown = {metric.name for metric in ood_metrics()}
+        of_unknown = {metric.name for metric in unknown_metrics()}
         keys = [
             (model, size, metric.name)
             for model in self.models
@@ -135,7 +134,7 @@ class Comparison:
         found = bootstrap_over_seeds(
             [self._joint(seed, keys, of_unknown, num) for seed, num in zip(seeds, num_known, strict=True)],
             [0] * len(seeds) if is_shared else num_known,
-            num_shared=[*(num_known[:1] if is_shared else []), *self._num_unknown(keys)],
+            num_shared=[*(num_known[:1] if is_shared else []), *self._num_unknown(keys, of_unknown)],
             seed=SEED,
             num_resamples=self._num_resamples,
         )
@@ -152,9 +151,9 @@ class Comparison:
 
         return values
 
-    def _num_unknown(self, keys: Sequence[Key]) -> list[int]:
+    def _num_unknown(self, keys: Sequence[Key], of_unknown: set[str]) -> list[int]:
         """Number of images of no known class, if a figure needs them."""
-        if not any(isinstance(find_metric(name), OodMetric) for name in dict.fromkeys(name for _, _, name in keys)):
+        if of_unknown.isdisjoint(name for _, _, name in keys):
             return []
         return [next(one.ood.probabilities.shape[1] for one in self._by_key.values() if one.ood is not None)]
 

@@ -86,17 +86,18 @@ class Pair:
                 found[name] = _difference(name, self._resampled(seeds, n_per_class, name), len(seeds))
         return found
 
-    def differences_over_sizes(self) -> dict[str, Difference]:
+    def differences_over_sizes(self, largest: int | None = None) -> dict[str, Difference]:
         """All differences averaged over the sizes of the pair, by metric, over the seeds that both have at each of them.
 
-        All sizes of a seed are tested on the same images, which are resampled for all of them together. A metric that a
-        size lacks, or without a seed that all sizes have, is left out.
+        Sizes are those up to the largest, if one is named. All sizes of a seed are tested on the same images, which are
+        resampled for all of them together. A metric that a size lacks, or without a seed that all sizes have, is left out.
         """
         found = {}
-        for name in dict.fromkeys(name for size in self.sizes for name in self._comparison.metrics(self.model, size)):
-            seeds = tuple(sorted(set.intersection(*(set(self.seeds(size, name)) for size in self.sizes))))
+        sizes = [size for size in self.sizes if largest is None or size <= largest]
+        for name in dict.fromkeys(name for size in sizes for name in self._comparison.metrics(self.model, size)):
+            seeds = tuple(sorted(set.intersection(*(set(self.seeds(size, name)) for size in sizes))))
             if seeds:
-                mean = mean_of_figures([self._resampled(seeds, size, name) for size in self.sizes])
+                mean = mean_of_figures([self._resampled(seeds, size, name) for size in sizes])
                 found[name] = _difference(name, mean, len(seeds))
         return found
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfp_insects.compare.comparison import Comparison, Figure
+from tfp_insects.compare.criteria import LARGEST_SIZE
 from tfp_insects.compare.pair import Difference, Pair
 from tfp_insects.models.method_table import find_twin
 from tfp_insects.runs.run_set import REFERENCE
@@ -19,7 +20,8 @@ def plain_figures(comparison: Comparison) -> dict[str, Any]:
         `challenger`: the twin, or the first of its variants where it was not run itself, or none. `models`: by model and
         size, metrics with their intervals, numbers of seeds, and seconds. `differences`: `challenger - x` for each other
         model x, by size: metrics, and McNemar's test of each seed. `differences_over_sizes`: the same metrics averaged over
-        sizes, from the seeds that were run at all of them, if any. `time_ratios`: how many times as long as the CNN the
+        sizes, from the seeds that were run at all of them, if any; `differences_over_primary_sizes`: those up to
+        `criteria.LARGEST_SIZE`, with their p-values. `time_ratios`: how many times as long as the CNN the
         challenger takes, by size and by the name of the time. Sizes are words, as JSON has it.
     """
     twin = find_twin(comparison.models)
@@ -29,6 +31,7 @@ def plain_figures(comparison: Comparison) -> dict[str, Any]:
         "models": {model: _by_size(comparison, model) for model in comparison.models},
         "differences": {_name(pair): {str(size): _at(pair, size) for size in pair.sizes} for pair in pairs},
         "differences_over_sizes": {_name(pair): _over_sizes(pair) for pair in pairs},
+        "differences_over_primary_sizes": {_name(pair): _over_primary_sizes(pair) for pair in pairs},
         "time_ratios": next((_ratios(pair) for pair in pairs if pair.reference == REFERENCE), {}),
     }
 
@@ -62,6 +65,11 @@ def _at(pair: Pair, size: int) -> dict[str, Any]:
 def _over_sizes(pair: Pair) -> dict[str, Any]:
     found = pair.differences_over_sizes()
     return {"num_seeds": max(one.num_seeds for one in found.values()), **_plain(found)} if found else {}
+
+
+def _over_primary_sizes(pair: Pair) -> dict[str, Any]:
+    found = pair.differences_over_sizes(LARGEST_SIZE)
+    return {name: {**dataclasses.asdict(one.interval), "p_value": one.p_value} for name, one in found.items()}
 
 
 def _ratios(pair: Pair) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tfp_insects.compare.criteria import AUROC, Criterion
-from tfp_insects.metrics.metric_table import find_metric, table_metrics
+from tfp_insects.compare.criteria import Criterion
+from tfp_insects.metrics import chosen_score
+from tfp_insects.metrics.metric_table import find_metric, ood_metrics, table_metrics
 from tfp_insects.text import plain
 
 Figures = Mapping[str, Any]
@@ -27,10 +28,10 @@ def print_comparison(figures: Figures, criteria: Sequence[Criterion], console: C
 
 
 def _headings(figures: Sequence[Figures]) -> dict[str, str]:
-    """Headings of the metrics that are shown first, and of the AUROC for images of no known class where there is one."""
+    """Headings of the metrics that are shown first, and of the AUROCs of the first and of the chosen score, if any."""
     names = [metric.name for metric in table_metrics()]
-    if any(AUROC in one for one in figures):
-        names.append(AUROC)
+    aurocs = (ood_metrics()[0].name, chosen_score.METRIC.name)
+    names += [name for name in aurocs if any(name in one for one in figures)]
     return {name: find_metric(name).heading for name in names}
 
 

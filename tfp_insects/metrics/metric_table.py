@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from tfp_insects.metrics import labelled, unknown
+from tfp_insects.metrics import chosen_score, labelled, unknown
 from tfp_insects.metrics.metric import LabelledMetric, Metric, OodMetric, OodScore
 from tfp_insects.metrics.separation import SEPARATIONS
 from tfp_insects.modules import modules_in
@@ -24,9 +24,14 @@ def ood_metrics() -> tuple[OodMetric, ...]:
     return tuple(separation(score) for score in ood_scores() for separation in SEPARATIONS)
 
 
+def unknown_metrics() -> tuple[Metric, ...]:
+    """All metrics of images of no known class: those of each score, and that of the score chosen for a run."""
+    return (*ood_metrics(), chosen_score.METRIC)
+
+
 def all_metrics() -> tuple[Metric, ...]:
     """Metrics of labelled images, then those of images of no known class."""
-    return (*labelled_metrics(), *ood_metrics())
+    return (*labelled_metrics(), *unknown_metrics())
 
 
 def table_metrics() -> tuple[LabelledMetric, ...]:

@@ -1,7 +1,8 @@
 """Everything that the page shows, collected from the records."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from tfp_insects.compare.answers import answers_of
 from tfp_insects.compare.comparison import Comparison
@@ -26,6 +27,8 @@ from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_set import RunSet
 
 DRAWN = "drawn insects, not photographs"
+NUM_PARTS = 10  # That `make_content` tells of.
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,36 +94,48 @@ class Content:
         return [picture for section in self.sections for picture in section.pictures]
 
 
-def make_content(study: RunSet) -> Content:
+def make_content(study: RunSet, on_share: Callable[[float], object] = lambda share: None) -> Content:
     """Computes all figures and plans all pictures.
+
+    Args:
+        study: The runs.
+        on_share: Called with the shares of this work that are done, one after the other; their sum is 1.
 
     Raises:
         InputError: A file of a run is cut off.
     """
+
+    def told(part: T) -> T:
+        on_share(1.0 / NUM_PARTS)
+        return part
+
     comparison = Comparison([answers_of(run) for run in study.runs])
     pairs = _pairs(study, comparison)
     pair = next((one for one in pairs if (one.reference, one.model) == study.pair), None)
-    answer = make_answer(study, comparison, pair)
+    figures = told(_quality_section(study, comparison, pair))  # All metrics on all resamples, which the others read.
+    answer = told(make_answer(study, comparison, pair))
     run = gallery_run(study)
     sections = [
-        _quality_section(study, comparison, pair),
-        _learning_section(study),
-        _cost_section(study, comparison, pair, answer),
-        Section("trust", "Can the confidence be trusted?", [reliability_picture(study), risk_coverage_picture(study)]),
-        Section("classes", "Class by class", [class_picture(study), confusion_picture(study)]),
-        _ood_section(study, comparison),
-        _weights_section(study),
+        figures,
+        told(_learning_section(study)),
+        told(_cost_section(study, comparison, pair, answer)),
+        told(_trust_section(study)),
+        told(_classes_section(study)),
+        told(_ood_section(study, comparison)),
+        told(_weights_section(study)),
     ]
+    gallery = told(Gallery(_run_words(run), make_gallery(run)))
+    beside = told(study_beside(study, comparison))
     return Content(
         study=study,
         comparison=comparison,
         pairs=pairs,
         answer=answer,
         sections=[_marked(section, study) for section in sections if section is not None],
-        gallery=Gallery(_run_words(run), make_gallery(run)),
+        gallery=gallery,
         terms=[(metric.title, metric.description) for metric in table_metrics()],
         better=better_words(table_metrics()),
-        beside=study_beside(study, comparison),
+        beside=beside,
         provenance=provenance.provenance(study),
         notes=provenance.notes(study),
         settings=provenance.settings(run),
@@ -151,6 +166,15 @@ def _cost_section(study: RunSet, comparison: Comparison, pair: Pair | None, answ
     picture = seconds_picture(study, comparison)
     title = "Data against time" if len(study.sizes) > 1 else "Time"
     return Section("cost", title, [picture] if picture else [], found)
+
+
+def _trust_section(study: RunSet) -> Section:
+    pictures = [reliability_picture(study), risk_coverage_picture(study)]
+    return Section("trust", "Can the confidence be trusted?", pictures)
+
+
+def _classes_section(study: RunSet) -> Section:
+    return Section("classes", "Class by class", [class_picture(study), confusion_picture(study)])
 
 
 def _ood_section(study: RunSet, comparison: Comparison) -> Section | None:

@@ -44,8 +44,7 @@ def write_report(
     Raises:
         InputError: There is no finished run, or runs that cannot be compared; see `runs.reading.load_runs`.
     """
-    content = make_content(load_runs(workdir, seeds))
-    on_share(CONTENT_SHARE)
+    content = make_content(load_runs(workdir, seeds), lambda share: on_share(CONTENT_SHARE * share))
     directory = workdir / REPORT_NAME
     try:
         directory.mkdir(exist_ok=True)
