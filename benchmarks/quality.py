@@ -4,9 +4,16 @@
 
 `--split=validation` is for choosing: it predicts no test image. The test is run once, at the end. All sizes and seeds take
 hours on a CPU; a run that was broken off goes on where it was.
+
+`--chosen_on=0` keeps the images out by which recipes were chosen: those that validate with `split_seed` 0 and the numbers of
+test and validation images in `configs/study.py`. `--table=PATH` adds the figures of each run to a table as soon as it is
+finished, and does not run again what is there; so another machine can go on.
 """
 
+import dataclasses
+import runpy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -31,7 +38,16 @@ OOD_DATA = flags.DEFINE_string("ood_data", "", "a zip or folder of images of oth
 WORKDIR = flags.DEFINE_string("workdir", "runs/quality", "where runs and the result are written")
 CACHE_DIR = flags.DEFINE_string("cache_dir", "~/.cache/tfp_insects", "where drawn images and weights are kept")
 ONLY_FINISHED = flags.DEFINE_bool("only_finished", False, "run nothing, compare what is finished")
+CHOSEN_ON = flags.DEFINE_integer(
+    "chosen_on", None, "split seed of the split by whose validation images recipes were chosen: these are left out"
+)
+TABLE = flags.DEFINE_string(
+    "table", None, "a CSV file to which each finished run is noted; what it has is not run again"
+)
 define_config_file("config", str(STUDY), "a file in configs/; --config.field=value overrides a field")
+
+if TYPE_CHECKING:
+    from tfp_insects.runs.config import RunConfig
 
 
 def main(argv: list[str]) -> None:
@@ -43,6 +59,9 @@ def main(argv: list[str]) -> None:
     from tfp_insects.compare.benchmark import Benchmark, run_benchmark
     from tfp_insects.runs.config import RunConfig
 
+    chosen_on = None
+    if CHOSEN_ON.value is not None:
+        chosen_on = dataclasses.replace(_study().data, split_seed=CHOSEN_ON.value)
     benchmark = Benchmark(
         split=SPLIT.value,
         models=MODELS.value,
@@ -55,8 +74,17 @@ def main(argv: list[str]) -> None:
         workdir=Path(WORKDIR.value).expanduser(),
         cache_dir=Path(CACHE_DIR.value).expanduser(),
         only_finished=ONLY_FINISHED.value,
+        chosen_on=chosen_on,
+        table=Path(TABLE.value).expanduser() if TABLE.value else None,
     )
     run_benchmark(benchmark, Console())
+
+
+def _study() -> "RunConfig":
+    """The configuration with which recipes were chosen."""
+    from tfp_insects.runs.config import RunConfig
+
+    return RunConfig.from_plain(runpy.run_path(str(STUDY))["get_config"]().to_dict())
 
 
 if __name__ == "__main__":

@@ -94,3 +94,26 @@ def test_chooses_without_the_test_and_then_tests_what_was_trained(make_benchmark
     # Each seed has a split of its own.
     identity = json.loads((runs / "bnn-n3-seed1" / "config.json").read_text())
     assert identity["config"]["data"]["split_seed"] == 1
+
+
+def test_noted_runs_are_not_run_again_elsewhere(make_benchmark, tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=100)
+    first = dataclasses.replace(make_benchmark("test", ("cnn",), [0, 1]), table=tmp_path / "runs.csv")
+    assert "cnn" in run_benchmark(first, console)["models"]
+    written = first.table.read_text()
+    elsewhere = dataclasses.replace(first, workdir=tmp_path / "elsewhere")
+    assert run_benchmark(elsewhere, console) == {}
+    assert not list(elsewhere.workdir.glob("*/record.json"))
+    assert first.table.read_text() == written
+    # What has other settings is run, and takes the place of what was there.
+    other = dataclasses.replace(elsewhere, config=elsewhere.config.replaced({"cnn.learning_rate": 1e-4}), seeds=[0])
+    run_benchmark(other, console)
+    assert [path.parent.name for path in other.workdir.glob("*/record.json")] == ["cnn-n3-seed0"]
+    assert len(first.table.read_text().splitlines()) == 3
+    assert first.table.read_text() != written
+
+
+def test_a_table_is_of_tests_alone(make_benchmark, tmp_path: Path) -> None:
+    benchmark = dataclasses.replace(make_benchmark("validation", ("cnn",), [0]), table=tmp_path / "runs.csv")
+    with pytest.raises(InputError, match="runs are noted once they are tested"):
+        run_benchmark(benchmark, Console(file=io.StringIO()))

@@ -1,5 +1,6 @@
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from rich.console import Console
 
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.criteria import judge
+from tfp_insects.compare.noted_runs import NotedRuns, difference_over_seeds
 from tfp_insects.compare.plain_figures import plain_figures
-from tfp_insects.compare.tables import print_comparison
+from tfp_insects.compare.tables import print_comparison, print_noted
+from tfp_insects.metrics.holm import holm_adjusted
 
 FEW = 100
 
@@ -79,3 +82,20 @@ def test_a_variant_stands_for_the_twin_where_that_was_not_run(make_answers) -> N
     assert list(figures["differences"]) == ["bnn_head - cnn"]
     assert figures["differences"]["bnn_head - cnn"]["5"]["nll"]["estimate"] < 0
     assert judge(figures)
+
+
+def test_noted_runs_are_printed_with_holms_p_values(make_answers, tmp_path: Path) -> None:
+    noted = NotedRuns(tmp_path / "runs.csv")
+    for model, skill in (("bnn", 1.5), ("cnn", 1.0), ("laplace", 1.2), ("ensemble", 1.1)):
+        for seed in (0, 1, 2):
+            noted.note(make_answers(model, 5, seed, skill), "a" * 12)
+    console = Console(file=io.StringIO(), width=120)
+    print_noted(noted.rows, console)
+    found = {line.split()[0]: line.split() for line in console.file.getvalue().splitlines() if line.split()}
+    p_values = {}
+    for rival in ("cnn", "laplace", "ensemble"):
+        interval, p_values[rival], _ = difference_over_seeds(noted.rows, "bnn", rival, "nll", [5])
+        assert found[rival][1:4] == ["5", "3", f"{interval.estimate:+.4f}"]
+    adjusted = holm_adjusted({name: p_values[name] for name in ("cnn", "laplace")})
+    assert [found[name][-1] for name in adjusted] == [f"{p_value:.3f}" for p_value in adjusted.values()]
+    assert found["ensemble"][-1].endswith(")")

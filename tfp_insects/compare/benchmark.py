@@ -12,8 +12,11 @@ from rich.console import Console
 from tfp_insects.compare.answers import Answers, Split, answers_of
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.criteria import judge
+from tfp_insects.compare.noted_runs import NotedRuns, settings_digest
 from tfp_insects.compare.plain_figures import plain_figures
-from tfp_insects.compare.tables import print_comparison
+from tfp_insects.compare.tables import print_comparison, print_noted
+from tfp_insects.data.config import DataConfig
+from tfp_insects.data.spared import without_validation_images
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
 from tfp_insects.models.method_table import find_method
@@ -55,6 +58,8 @@ class Benchmark:
         workdir: Where runs and `quality-<split>.json` go.
         cache_dir: Where drawn images and weights are kept.
         only_finished: Whether to run nothing and compare what is finished, with whichever of the seeds.
+        chosen_on: A split whose validation images are used for nothing, since what is compared was chosen on them.
+        table: A table to which each run is noted as soon as it is finished, see `noted_runs`; what it has is not run again.
     """
 
     split: Split
@@ -68,6 +73,8 @@ class Benchmark:
     workdir: Path
     cache_dir: Path
     only_finished: bool = False
+    chosen_on: DataConfig | None = None
+    table: Path | None = None
 
     @property
     def keys(self) -> list[RunKey]:
@@ -81,13 +88,22 @@ class Benchmark:
 def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
     """Does what is left of the runs, compares them, prints the tables and writes them as JSON.
 
+    Returns:
+        What is written; empty where the predictions of no run are here.
+
     Raises:
         InputError: Something that the user gave cannot be used, or a work directory holds other runs.
     """
+    if benchmark.table is not None and benchmark.split != "test":
+        raise InputError("table: runs are noted once they are tested, so it needs the split test", field="table")
     require_writable(benchmark.workdir)
     experiment = _make_experiment(benchmark, console)
     if not benchmark.only_finished:
         _do_runs(benchmark, experiment, console)
+    if benchmark.table is not None:
+        print_noted(NotedRuns(benchmark.table).rows, console)
+        if not any(is_finished(key.directory(benchmark.workdir)) for key in benchmark.keys):
+            return {}  # All were run elsewhere, and their predictions are not here.
     figures = plain_figures(read_comparison(benchmark))
     criteria = judge(figures)
     result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
@@ -126,6 +142,8 @@ def _say(console: Console, line: str) -> None:
 def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
     data_config = benchmark.config.data
     source = open_images(benchmark.data, benchmark.sizes, data_config, benchmark.cache_dir, None)
+    if benchmark.chosen_on is not None:
+        source = without_validation_images(source, benchmark.chosen_on)
     spec = benchmark.ood_data if benchmark.split == "test" else ""
     ood = open_ood_images(spec, data_config, benchmark.cache_dir)
     return make_experiment(
@@ -141,6 +159,9 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
 
 def _do_runs(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:
     own = {key: with_split_seed(experiment, key.seed, benchmark.sizes) for key in benchmark.keys}
+    noted = None if benchmark.table is None else NotedRuns(benchmark.table)
+    if noted is not None:
+        own = {key: one for key, one in own.items() if not noted.has(key, _settings(key, one, benchmark.workdir))}
     num_unknown = len(experiment.ood.example_ids) if experiment.ood else 0
     with kept_costs(benchmark.cache_dir, machine(num_jobs=1)) as costs:
         display = Display(Meter(costs), console, ALL_RUNS)
@@ -152,6 +173,12 @@ def _do_runs(benchmark: Benchmark, experiment: Experiment, console: Console) -> 
                     run = OneRun(key, one, benchmark.workdir, on_work)
                     run.run_validation() if benchmark.split == "validation" else run.run()
                 _say(console, f"{key.name}: finished")
+                if noted is not None:
+                    noted.note(answers_of(load_run(key.directory(benchmark.workdir))), settings_digest(run.identity))
+
+
+def _settings(key: RunKey, experiment: Experiment, workdir: Path) -> str:
+    return settings_digest(OneRun(key, experiment, workdir).identity)
 
 
 def _provenance(benchmark: Benchmark, experiment: Experiment) -> dict[str, Any]:

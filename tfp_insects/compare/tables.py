@@ -1,5 +1,6 @@
 """A comparison on the terminal."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,9 +8,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tfp_insects.compare.criteria import Criterion
+from tfp_insects.compare.criteria import ENSEMBLE, LARGEST_SIZE, PRIMARY, SINGLE_MODELS, Criterion
+from tfp_insects.compare.noted_runs import Row, difference_over_seeds
 from tfp_insects.metrics import chosen_score
+from tfp_insects.metrics.holm import holm_adjusted
 from tfp_insects.metrics.metric_table import find_metric, ood_metrics, table_metrics
+from tfp_insects.models.method_table import find_twin
 from tfp_insects.text import plain
 
 Figures = Mapping[str, Any]
@@ -25,6 +29,37 @@ def print_comparison(figures: Figures, criteria: Sequence[Criterion], console: C
         console.print(plain(f"[{'x' if criterion.is_reached else ' '}] {criterion.text}"))
         for shortfall in criterion.shortfalls:
             console.print(plain(f"      {shortfall}"))
+
+
+def print_noted(rows: Sequence[Row], console: Console) -> None:
+    """Prints what a table of runs says: the twin's differences over the sizes that decide, with intervals over seeds."""
+    twin = find_twin({row["model"] for row in rows})
+    if twin is None:
+        return
+    rivals = [name for name in (*SINGLE_MODELS, ENSEMBLE) if any(row["model"] == name for row in rows)]
+    found = {}
+    for rival in rivals:
+        sizes = sorted(set.intersection(*(_sizes(rows, name) for name in (twin, rival))))
+        one = difference_over_seeds(rows, twin, rival, PRIMARY, sizes) if sizes else None
+        if one is not None:
+            found[rival] = (sizes, *one)
+    adjusted = holm_adjusted({name: p_value for name, (_, _, p_value, _) in found.items() if name != ENSEMBLE})
+    title = (
+        f"{twin} minus rival in {PRIMARY}, noted runs: mean over sizes and seeds, Student's 95 % interval over seeds"
+    )
+    table = Table(title=plain(title), box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    for heading in ("rival", "sizes", "seeds", "difference", "p by Holm"):
+        table.add_column(heading, justify="left" if heading == "rival" else "right", no_wrap=True)
+    for name, (sizes, interval, _, num_seeds) in found.items():
+        p_value = f"{adjusted[name]:.3f}" if name in adjusted else ""
+        words = _signed(dataclasses.asdict(interval))
+        table.add_row(*map(plain, (name, " ".join(map(str, sizes)), str(num_seeds), words, p_value)))
+    console.print(table)
+
+
+def _sizes(rows: Sequence[Row], model: str) -> set[int]:
+    sizes = {int(row["n_per_class"]) for row in rows if row["model"] == model}
+    return {size for size in sizes if size <= LARGEST_SIZE}
 
 
 def _headings(figures: Sequence[Figures]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """By what a run of the study's grid is named: one method, one number of images a class, one seed, perhaps one fold."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 from tfp_insects.errors import InputError
@@ -59,11 +60,17 @@ def make_run_keys(models: list[str], sizes: list[int], seeds: list[int], num_fol
         if not 0 <= seed <= MAX_SEED:
             raise InputError(f"seed {seed}: expected a number from 0 to {MAX_SEED}", field="seeds")
     unique = {RunKey(model, size, seed) for model in models for size in sizes for seed in seeds}
-    order = method_names()
-    found = sorted(unique, key=lambda key: (key.n_per_class, order.index(key.model), key.seed))
     return [
-        dataclasses.replace(key, fold=fold) for key in found for fold in (range(num_folds) if num_folds else [None])
+        dataclasses.replace(key, fold=fold)
+        for key in in_order(unique)
+        for fold in (range(num_folds) if num_folds else [None])
     ]
+
+
+def in_order(keys: Iterable[RunKey]) -> list[RunKey]:
+    """Cheapest first: by size, then by method, then by seed."""
+    order = method_names()
+    return sorted(keys, key=lambda key: (key.n_per_class, order.index(key.model), key.seed))
 
 
 def is_finished(directory: Path) -> bool:

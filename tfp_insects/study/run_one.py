@@ -68,7 +68,7 @@ class OneRun:
         Raises:
             InputError: The directory holds another run or is in use, the loss diverged, or a file cannot be written.
         """
-        identity = self._identity()
+        identity = self.identity
         with claimed_directory(self._directory, identity, self._experiment.split_file()):
             before = Run(self._directory)
             if not before.is_finished:
@@ -89,14 +89,15 @@ class OneRun:
         if Run(self._directory).is_finished:
             self.run()
             return
-        identity = self._identity()
+        identity = self.identity
         with claimed_directory(self._directory, identity, self._experiment.split_file()):
             is_there = (self._directory / VALIDATION_NAME).exists()
             if not is_there or self._predicts_otherwise(Run(self._directory), identity):
                 self._predict({VALIDATION_NAME: parts_of(self._task)[VALIDATION_NAME]}, identity)
 
-    def _identity(self) -> dict[str, Any]:
-        """The run's `config.json`."""
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The run's `config.json`: what it is."""
         shared, preprocessing = self._experiment.identity(), self._task.preprocessing
         return {
             "format": FORMAT,
