@@ -30,7 +30,7 @@ def predictions(num: int, skill: float, seed: int, num_draws: int = 4, disagreem
 
 def unknown(num: int, disagreement: float = 3.0, num_draws: int = 4) -> Predictions:
     found = predictions(num, 0.0, 9, num_draws, disagreement)
-    ids = tuple(f"other{i % 6}/{i}" for i in range(num))
+    ids = tuple(f"other{i % 12}/{i}" for i in range(num))
     return Predictions(found.probabilities, np.full(num, -1, np.int32), ids)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfp_insects.data.grouping import seeded_order
-from tfp_insects.metrics.arrays import BoolArray, FloatArray
+from tfp_insects.metrics.arrays import BoolArray, FloatArray, IntArray
 from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.metric import OodScore
 from tfp_insects.metrics.metric_table import ood_scores
@@ -43,6 +43,7 @@ class Calibration(NamedTuple):
         test: Those that chose nothing; they calibrate.
         choosing: Of no known class, to choose the score; none where the run was not asked about any.
         judging: The others of these.
+        choosing_units: Which of the choosing images belong together, int `[num_choosing]`, see `units_of`.
         is_cross_validated: Whether validation and test images are the same, each answered by two networks that did not train
             on it. Then nothing may be chosen by the classes of the validation images.
     """
@@ -51,6 +52,7 @@ class Calibration(NamedTuple):
     test: Scored
     choosing: Scored | None = None
     judging: Scored | None = None
+    choosing_units: IntArray = np.zeros(0, np.int64)
     is_cross_validated: bool = False
 
 
@@ -64,7 +66,8 @@ def calibration_of(
     if unknown is None:
         return Calibration(*known)
     is_choosing, found = choosing_half(unknown.example_ids), _scored(unknown, used)
-    return Calibration(*known, found.at(is_choosing), found.at(~is_choosing))
+    units = units_of(unknown.example_ids)[is_choosing]
+    return Calibration(*known, found.at(is_choosing), found.at(~is_choosing), units)
 
 
 def calibration_of_run(run: Run, scores: Sequence[OodScore] | None = None) -> Calibration:
@@ -85,14 +88,24 @@ def choosing_half(example_ids: Sequence[str]) -> BoolArray:
     Returns:
         bool `[num_examples]`; at most half of them are true.
     """
-    folders = [name.rpartition("/")[0] for name in example_ids]
-    units = folders if len(set(folders)) > 1 else list(example_ids)
-    names, members = np.unique(units, return_inverse=True)
+    names, members = _units(example_ids)
     sizes = np.bincount(members)
     is_choosing = np.zeros(len(names), bool)
-    for unit in seeded_order(names.tolist(), "halves of the unknown", HALVES_SEED):
+    for unit in seeded_order(names, "halves of the unknown", HALVES_SEED):
         is_choosing[unit] = 2 * (sizes[is_choosing].sum() + sizes[unit]) <= sizes.sum()
     return is_choosing[members]
+
+
+def units_of(example_ids: Sequence[str]) -> IntArray:
+    """Number of each image's folder, where there are several; else each image has its own, int64 `[num_examples]`."""
+    return _units(example_ids)[1]
+
+
+def _units(example_ids: Sequence[str]) -> tuple[list[str], IntArray]:
+    """Names of the units in alphabetical order, and the number of each image's."""
+    folders = [name.rpartition("/")[0] for name in example_ids]
+    names, members = np.unique(folders if len(set(folders)) > 1 else list(example_ids), return_inverse=True)
+    return names.tolist(), members
 
 
 def _scored(predictions: Predictions, scores: Sequence[OodScore]) -> Scored:

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 
 from tfp_insects.compare.calibration import Calibration, calibration_of_run
+from tfp_insects.compare.score_choice import choose_score
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval, fewest_for_alarm
 from tfp_insects.metrics.arrays import FloatArray
@@ -165,7 +166,9 @@ def make_promise(calibration: Calibration, terms: Terms) -> Promise:
     obstacle = _alarm_obstacle(calibration, terms.false_alarm_rate)
     if obstacle:
         return Promise(_accept(calibration, len(calibration.test.correct), terms), None, obstacle)
-    score = _choose_score(calibration, terms.false_alarm_rate)
+    assert calibration.choosing is not None
+    known, unknown = calibration.validation.scores, calibration.choosing.scores
+    score = choose_score(known, unknown, calibration.choosing_units, terms.false_alarm_rate)
     threshold = alarm_threshold(calibration.test.scores[score], terms.false_alarm_rate)
     validation, test = (one.at(one.scores[score] < threshold) for one in (calibration.validation, calibration.test))
     called_known = calibration._replace(validation=validation, test=test)
@@ -183,13 +186,6 @@ def _alarm_obstacle(calibration: Calibration, rate: float) -> str:
     if num_known < needed:
         return f"false alarms of {rate:g} need {needed} test images, and there are {num_known}"
     return ""
-
-
-def _choose_score(calibration: Calibration, rate: float) -> str:
-    """Name of the score that lets fewest of the choosing images pass at the rate on validation images."""
-    assert calibration.choosing is not None
-    known, unknown = calibration.validation.scores, calibration.choosing.scores
-    return min(unknown, key=lambda name: int(np.sum(unknown[name] <= alarm_threshold(known[name], rate))))
 
 
 def order_of_thresholds(calibration: Calibration, confidence: FloatArray, risk: float) -> FloatArray:
