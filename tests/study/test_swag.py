@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -159,6 +160,20 @@ def test_a_posterior_of_weights_that_are_gone_goes_too(
     cut_off(directory / "weight_posterior.npz")
     OneRun(SWAG, tiny_experiment, tmp_path).run()
     np.testing.assert_array_equal(probabilities(tmp_path), probabilities(workdir))
+
+
+def test_a_posterior_of_other_settings_goes_where_the_weights_are_taken_over_anew(
+    workdir: Path, tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    shutil.copytree(CNN.directory(workdir), CNN.directory(tmp_path))
+    SWAG.directory(tmp_path).mkdir()
+    for name in ("config.json", "weight_posterior.npz"):
+        shutil.copy(SWAG.directory(workdir) / name, SWAG.directory(tmp_path))
+    config = tiny_experiment.config.replaced({"swag.learning_rate": 1e-2})
+    done: dict[str, float] = {}
+    OneRun(SWAG, dataclasses.replace(tiny_experiment, config=config), tmp_path, counted(done)).run()
+    assert TRAINING not in done
+    assert done[COLLECTING] == NUM_STEPS
 
 
 def test_it_is_reported_and_its_export_is_refused_in_words(workdir: Path, tmp_path: Path) -> None:

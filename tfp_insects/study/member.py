@@ -108,6 +108,8 @@ class Member:
     def weight_posterior(self, model: tf_keras.Model) -> WeightPosterior | None:
         """The posterior of the trained weights of what `trained` returned, collected where it is not there yet.
 
+        To collect it moves the weights of the network.
+
         Returns:
             None where its method has none.
 
@@ -126,7 +128,6 @@ class Member:
         on_step = functools.partial(self._on_work, COLLECTING)
         posterior = collect_posterior(inputs, self._task.optimiser(), collection, on_step)
         write_weight_posterior(posterior, time.perf_counter() - started, path)
-        load_weights(model, self.weights_path)
         return posterior
 
     def _from_weights(self) -> tf_keras.Model:
