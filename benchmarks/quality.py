@@ -27,7 +27,7 @@ STUDY = Path(__file__).resolve().parent.parent / "configs" / "study.py"
 SPLIT = flags.DEFINE_enum("split", None, ["validation", "test"], "images that are compared", required=True)
 MODELS = flags.DEFINE_list(
     "models",
-    ["cnn", "bnn", "cnn_temperature", "laplace", "cnn_l2sp", "mc_dropout", "ensemble"],
+    ["cnn", "bnn", "cnn_temperature", "laplace", "cnn_l2sp", "mc_dropout", "mc_dropout_maps", "swag", "ensemble"],
     "one or more values of --model of scripts/run.py",
 )
 SIZES = flags.DEFINE_list("sizes", ["5", "10", "50", "100", "400"], "training images of each class")

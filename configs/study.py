@@ -28,6 +28,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.mc_dropout_maps.map_dropout = 0.1  # Share of the maps before each convolution.
     config.ensemble = following(config.cnn)
     config.ensemble.num_members = 5
+    config.swag = swag()
     config.pretraining = pretraining()
     return config
 
@@ -119,6 +120,17 @@ def bnn() -> ml_collections.ConfigDict:
     # where training images have not been.
     section.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03, covariance_scale=1.5)
     section.covariance_scale_by = "fixed"  # Or "validation", "marginal_likelihood": another scale for each run.
+    return section
+
+
+def swag() -> ml_collections.ConfigDict:
+    """How snapshots of the CNN's weights are collected after its training, an epoch each."""
+    section = ml_collections.ConfigDict()
+    section.learning_rate = (
+        8e-4  # Constant, with the multipliers of the section cnn. Not yet chosen by validation images.
+    )
+    section.num_snapshots = 10
+    section.rank = 5
     return section
 
 

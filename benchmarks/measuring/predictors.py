@@ -24,7 +24,8 @@ from tfp_insects.runs.config import MOMENTS_DRAWS
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_key import RunKey, make_run_keys
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.member import Member, Task
+from tfp_insects.study.member import Member
+from tfp_insects.study.task import Task
 
 LAST_LAYER_SAMPLES = {"reference": 4, "again": 4, "pair": MOMENTS_DRAWS.num_last_layer_samples, "mean": 512}
 HEADINGS = {

@@ -82,9 +82,10 @@ def test_a_run_is_touched_by_its_own_sections_and_by_no_other(model: str) -> Non
         "laplace": {"cnn"},
         "mc_dropout": {"mc_dropout"},
         "mc_dropout_maps": {"mc_dropout_maps"},
+        "swag": {"cnn", "swag"},
         "ensemble": {"ensemble"},
     }[model]
-    for section in ("cnn", "bnn", "cnn_l2sp", "mc_dropout", "mc_dropout_maps", "ensemble", "new_method"):
+    for section in ("cnn", "bnn", "cnn_l2sp", "mc_dropout", "mc_dropout_maps", "ensemble", "swag", "new_method"):
         changed = identity(model, **{f"{section}__learning_rate": 0.123})
         for before in (identity(model), as_0_1_0(identity(model))):
             expected = f"config.{section}.learning_rate" if section in own else None

@@ -5,7 +5,7 @@ import pytest
 
 from tfp_insects.models.method_table import find_method
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.member import Task
+from tfp_insects.study.task import Task
 
 
 @pytest.mark.parametrize(("n_per_class", "share"), [(1, 0.25), (2, 0.5), (4, 1.0)])

@@ -81,6 +81,21 @@ def test_a_training_that_is_taken_over_from_another_run_takes_no_time(
     }  # fmt: skip
 
 
+def test_snapshots_are_left_where_the_training_is_taken_over_until_they_are_collected(
+    tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    keys = [RunKey("cnn", 4, 0), RunKey("swag", 4, 0)]
+    work = work_left(keys, tiny_experiment.split, tiny_experiment.config, tmp_path)
+    units = {part.phase: part.units for part in work[keys[1]]}
+    assert units["collecting snapshots"] == 6  # Three epochs of two steps.
+    assert "training" not in units
+    directory = keys[1].directory(tmp_path)
+    directory.mkdir()
+    (directory / "weight_posterior.npz").touch()
+    work = work_left(keys, tiny_experiment.split, tiny_experiment.config, tmp_path)
+    assert "collecting snapshots" not in {part.phase for part in work[keys[1]]}
+
+
 def test_a_broken_run_has_its_other_epochs_left(tiny_experiment: Experiment, tmp_path: Path) -> None:
     directory = RunKey("cnn", 4, 0).directory(tmp_path)
     directory.mkdir()

@@ -230,6 +230,18 @@ def test_a_posterior_of_the_last_layer_is_pooled_with_its_network(
 
 
 @pytest.mark.long
+def test_a_posterior_of_all_weights_is_pooled_with_its_network(
+    finished: tuple[Path, list[Outcome]], experiment: Experiment, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "swag"
+    shutil.copytree(finished[0], workdir)
+    (outcome,) = cross_validate(experiment, workdir, ("swag",))
+    assert outcome.record is not None
+    assert outcome.record["num_draws"] == 3
+    assert (workdir / "swag-n4-seed0" / "weight_posterior.npz").exists()
+
+
+@pytest.mark.long
 def test_an_ensemble_is_pooled_too(experiment: Experiment, tmp_path: Path) -> None:
     (outcome,) = cross_validate(experiment, tmp_path, ("ensemble",))
     assert outcome.record is not None

@@ -38,6 +38,7 @@ NUM_DRAWS = {
     "laplace": 6,
     "mc_dropout": 6,
     "mc_dropout_maps": 6,
+    "swag": 3,
     "ensemble": 2,
 }
 
@@ -60,7 +61,8 @@ def test_each_model_trains_and_predicts(model: str, finished_run: Callable[[str]
     assert arrays(directory / "validation_predictions.npz")["probabilities"].shape == (NUM_DRAWS[model], 16, 4)
     assert record["model"] == model
     # Of 6 draws, 2 are of the last layer alone; the ensemble has one pass through each of two networks.
-    assert (record["num_samples"], record["num_draws"]) == (3 if NUM_DRAWS[model] == 6 else 1, NUM_DRAWS[model])
+    num_samples = 3 if NUM_DRAWS[model] in (3, 6) else 1
+    assert (record["num_samples"], record["num_draws"]) == (num_samples, NUM_DRAWS[model])
     assert record["predict_seconds"] > 0
     assert set(json.loads((directory / "config.json").read_text())["config"]) >= set(find_method(model).sections)
     assert (record["mean_mutual_information"] > 1e-9) == (NUM_DRAWS[model] > 1)

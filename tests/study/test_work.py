@@ -19,7 +19,7 @@ from tfp_insects.study.experiment import Experiment, make_experiment
 from tfp_insects.study.pretraining import Pretrained
 from tfp_insects.study.probing import any_weights
 from tfp_insects.study.run_one import OneRun
-from tfp_insects.study.work import COVARIANCE, PRETRAINING, TRAINING, work_of_run
+from tfp_insects.study.work import COLLECTING, COVARIANCE, PRETRAINING, TRAINING, work_of_run
 
 
 class Clock:
@@ -58,7 +58,7 @@ def experiment(
     return dataclasses.replace(found, pretrained=Pretrained("some", any_weights(config, num_classes=4)))
 
 
-@pytest.mark.parametrize("model", ["cnn", "bnn", "laplace", pytest.param("ensemble", marks=pytest.mark.long)])
+@pytest.mark.parametrize("model", ["cnn", "bnn", "laplace", "swag", pytest.param("ensemble", marks=pytest.mark.long)])
 def test_a_run_tells_of_all_that_was_planned_and_of_nothing_else(
     model: str, experiment: Experiment, tmp_path: Path
 ) -> None:
@@ -72,6 +72,7 @@ def test_a_run_tells_of_all_that_was_planned_and_of_nothing_else(
     record = OneRun(key, experiment, tmp_path, log).run()
     assert log.units == pytest.approx({part.phase: part.units for part in parts})
     assert ("covariance" in log.units) == (model in ("bnn", "laplace"))
+    assert ("collecting snapshots" in log.units) == (model == "swag")
     assert {"features", "predicting validation images", "predicting test images", "predicting unknown images"} <= set(
         log.units
     )
@@ -79,7 +80,8 @@ def test_a_run_tells_of_all_that_was_planned_and_of_nothing_else(
     assert log.shares[-1] < 1.0  # Files are put in place after the last word.
     assert set(record["seconds_by_phase"]) == set(log.units)
     assert record["run_seconds"] == pytest.approx(sum(record["seconds_by_phase"].values()))
-    assert record["seconds_by_phase"][TRAINING] >= record["train_seconds"] > 0
+    seconds = record["seconds_by_phase"]
+    assert seconds[TRAINING] + seconds.get(COLLECTING, 0.0) >= record["train_seconds"] > 0
 
 
 def test_pretraining_and_verifying_tell_of_each_step_and_image(

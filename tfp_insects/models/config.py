@@ -8,6 +8,7 @@ from tfp_insects.bayes.priors import Prior, Variational
 from tfp_insects.errors import InputError
 
 DEFAULT_ARCHITECTURE = "alexnet"
+MIN_RANK = 2  # Of the deviations that SWAG keeps: one has no covariance.
 FIXED, BY_VALIDATION, BY_MARGINAL_LIKELIHOOD = CHOICES_OF_SCALE = ("fixed", "validation", "marginal_likelihood")
 
 
@@ -80,6 +81,30 @@ class EnsembleConfig(CnnConfig):
     """Several CNNs."""
 
     num_members: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class SwagConfig:
+    """How snapshots are collected from a network that is trained, see `bayes.swag`.
+
+    Attributes:
+        learning_rate: The constant one of these epochs; a network's multipliers hold for it too.
+        num_snapshots: Epochs, at the end of each of which a snapshot is taken.
+        rank: Of the covariance that is not diagonal, as many as the last snapshots of which deviations are kept.
+    """
+
+    learning_rate: float
+    num_snapshots: int = 10
+    rank: int = 5
+
+    def __post_init__(self) -> None:
+        if self.rank < MIN_RANK:
+            raise InputError(f"swag.rank={self.rank}: expected {MIN_RANK} or more", field="swag.rank")
+        if self.num_snapshots < self.rank:
+            raise InputError(
+                f"swag.num_snapshots={self.num_snapshots}: expected {self.rank} or more, since swag.rank is {self.rank}",
+                field=("swag.num_snapshots", "swag.rank"),
+            )
 
 
 @dataclasses.dataclass(frozen=True)

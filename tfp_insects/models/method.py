@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from tfp_insects.models.config import CnnConfig, NetworkConfig
+from tfp_insects.models.config import CnnConfig, NetworkConfig, SwagConfig
 
 if TYPE_CHECKING:
     import tf_keras
@@ -90,6 +91,7 @@ class Method(abc.ABC):
         order: Its place in lists: the twins first, then variants and baselines in the order of their cost.
         section_name: Its own section of the configuration; that of its name by default.
         section_type: The dataclass of that section.
+        more_sections: Further sections of its own by their names, with their dataclasses.
         is_bayesian: Whether some of its layers have a posterior, see `bayesian_layers`.
         is_exportable: Whether one network, with or without a posterior, is all of it, so that `serving` can export it.
         runs_all_seeds: Whether the benchmark repeats it with every seed; the dearer baselines are run with the first alone.
@@ -107,6 +109,7 @@ class Method(abc.ABC):
     order: ClassVar[int] = 100
     section_name: ClassVar[str] = ""
     section_type: ClassVar[type] = CnnConfig
+    more_sections: ClassVar[Mapping[str, type]] = {}
     is_bayesian: ClassVar[bool] = False
     is_exportable: ClassVar[bool] = False
     runs_all_seeds: ClassVar[bool] = True
@@ -122,7 +125,7 @@ class Method(abc.ABC):
     @property
     def sections(self) -> tuple[str, ...]:
         """Names of the sections of the configuration that are methods', and that its training reads."""
-        return (self.section_name or self.name,)
+        return (self.section_name or self.name, *self.more_sections)
 
     def section(self, config: NetworkConfig) -> Any:
         """Its own section of the configuration, a `section_type`: learning rates and what else is its own."""
@@ -134,6 +137,11 @@ class Method(abc.ABC):
 
     def bayesian_layers(self, config: NetworkConfig) -> str | None:
         """Which layers have a posterior, a scope of `models.architecture`; none by default."""
+        del config
+        return None
+
+    def snapshots(self, config: NetworkConfig) -> SwagConfig | None:
+        """How snapshots of its weights are collected once it is trained; none by default."""
         del config
         return None
 

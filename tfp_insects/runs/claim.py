@@ -18,11 +18,13 @@ from tfp_insects.runs.layout import (
     HISTORY_NAME,
     MEMBER_NAME,
     OOD_NAME,
+    POSTERIOR_NAME,
     RECORD_NAME,
     SPLIT_NAME,
     TENSORBOARD_NAME,
     TEST_NAME,
     VALIDATION_NAME,
+    WEIGHT_POSTERIOR_NAME,
 )
 from tfp_insects.runs.lock import locked
 from tfp_insects.runs.replacing import finish_replacing
@@ -74,7 +76,7 @@ def _clear(directory: Path) -> None:
     """Removes what is left of a training of which nothing counts; its configuration last, so that it is done or not."""
     for path in (directory / TENSORBOARD_NAME, *directory.glob(MEMBER_NAME.format("*"))):
         shutil.rmtree(path, ignore_errors=True)
-    for name in (HISTORY_NAME, CONFIG_NAME):
+    for name in (HISTORY_NAME, POSTERIOR_NAME, WEIGHT_POSTERIOR_NAME, CONFIG_NAME):
         (directory / name).unlink(missing_ok=True)
 
 

@@ -113,6 +113,7 @@ class RunConfig:
         """
         shared = {field.name for field in dataclasses.fields(cls)} - {"methods"}
         types = {method.section_name or method.name: method.section_type for method in methods()}
+        types |= {name: kind for method in methods() for name, kind in method.more_sections.items()}
         model = plain.get("model", {})
         if isinstance(model, Mapping):
             plain = {**plain, "model": _resolved(model)}

@@ -14,6 +14,7 @@ TENSORBOARD_NAME = "tensorboard"
 CHECKPOINTS_NAME = "checkpoints"
 WEIGHTS_PATH = f"{CHECKPOINTS_NAME}/{WEIGHTS_NAME}"  # There when the network's training is finished.
 POSTERIOR_NAME = "last_layer_posterior.npz"  # Of a network whose last layer got one after its training.
+WEIGHT_POSTERIOR_NAME = "weight_posterior.npz"  # Of a network of which snapshots were collected after its training.
 COVARIANCE_NAME = "last_layer_covariance.json"  # Of a twin whose covariance has a scale that was chosen.
 NEXT_NAME = ".next"  # Files on their way to replace others, see `replacing`.
 FOLDS_NAME = "folds"  # In a work directory, that of the runs of single folds.

@@ -22,8 +22,9 @@ def take_over_training(directory: Path, donor: Path) -> None:
     """
     if (directory / WEIGHTS_PATH).exists() or not (donor / WEIGHTS_PATH).exists():
         return
-    own, other = (trained_with(read_identity(run / CONFIG_NAME)) for run in (directory, donor))
-    if first_difference(own, {**other, "model": own["model"]}) is not None:
+    own, other = (read_identity(run / CONFIG_NAME) for run in (directory, donor))
+    # What this run does after the training, and the sections for that, are no part of it.
+    if first_difference(trained_with({**own, "model": other["model"]}), trained_with(other)) is not None:
         return
     for name in (HISTORY_NAME, WEIGHTS_PATH):  # The weights last: where they are, training is finished.
         (directory / name).parent.mkdir(parents=True, exist_ok=True)

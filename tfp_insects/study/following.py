@@ -16,7 +16,7 @@ from tfp_insects.files import told_if_not_written
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.graphs import graphs_forgotten
-from tfp_insects.study.member import Task
+from tfp_insects.study.task import Task
 from tfp_insects.training.checkpoints import TrainingState
 from tfp_insects.training.fit import Training, Validation
 from tfp_insects.training.replicas import END, Replicas

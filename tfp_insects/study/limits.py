@@ -19,6 +19,7 @@ class Limit(NamedTuple):
 FINITE = Limit("a finite number", lambda value: True)
 AT_LEAST_0 = Limit("a number of at least 0", lambda value: value >= 0)
 AT_LEAST_1 = Limit("a number of at least 1", lambda value: value >= 1)
+AT_LEAST_2 = Limit("a number of at least 2", lambda value: value >= 2)
 POSITIVE = Limit("a number greater than 0", lambda value: value > 0)
 SHARE = Limit("a number of at least 0 and less than 1", lambda value: 0 <= value < 1)
 
@@ -55,6 +56,8 @@ LIMITS: Mapping[str, Limit] = {
     "temperature": AT_LEAST_0,
     "covariance_scale": AT_LEAST_0,
     "num_members": AT_LEAST_1,
+    "num_snapshots": AT_LEAST_2,
+    "rank": AT_LEAST_2,
     "num_per_class": AT_LEAST_1,
 }
 

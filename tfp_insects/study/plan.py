@@ -16,11 +16,11 @@ from tfp_insects.progress.costs import Costs
 from tfp_insects.progress.work import Part
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.identity import first_difference, predicted_with
-from tfp_insects.runs.layout import CONFIG_NAME, HISTORY_NAME, MEMBER_NAME, WEIGHTS_PATH
+from tfp_insects.runs.layout import CONFIG_NAME, HISTORY_NAME, MEMBER_NAME, WEIGHT_POSTERIOR_NAME, WEIGHTS_PATH
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.steps import steps_of_run
-from tfp_insects.study.work import READING, TRAINING, TRAINING_PHASES, VALIDATING, sizes_of, work_of_run
+from tfp_insects.study.work import COLLECTING, READING, TRAINING, TRAINING_PHASES, VALIDATING, sizes_of, work_of_run
 from tfp_insects.training.history import read_history
 
 MINUTE = 60.0
@@ -42,6 +42,8 @@ def work_left(
     found = {}
     for key in keys:
         parts = work_of_run(key, split, config, num_unknown, num_opened)
+        if (key.directory(workdir) / WEIGHT_POSTERIOR_NAME).exists():
+            parts = [part for part in parts if part.phase != COLLECTING]
         with contextlib.suppress(InputError):  # Of a damaged run, which says so itself when its turn comes.
             share = _share_to_train(key, keys, config, workdir)
             is_done = _is_finished_as_asked(Run(key.directory(workdir)), config, num_unknown)
@@ -127,9 +129,9 @@ def _words(minutes: float | None) -> str:
 
 
 def _parts_left(parts: Sequence[Part], share: float, num_answered: int) -> list[Part]:
-    """The parts of a run of which a share is to be trained; of one that is trained, answering and what it reads for that."""
+    """The parts of a run of which a share is to be trained; of one that is trained, what comes after."""
     if share == 0.0:
-        answering = [part for part in parts if part.phase not in TRAINING_PHASES - {READING}]
+        answering = [part for part in parts if part.phase not in TRAINING_PHASES - {READING, COLLECTING}]
         return [part._replace(units=num_answered) if part.phase == READING else part for part in answering]
     return [part._replace(units=part.units * share) if part.phase in (TRAINING, VALIDATING) else part for part in parts]
 

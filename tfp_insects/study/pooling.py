@@ -30,6 +30,7 @@ from tfp_insects.runs.layout import (
     TEST_NAME,
     THUMBNAILS_NAME,
     VALIDATION_NAME,
+    WEIGHT_POSTERIOR_NAME,
     WEIGHTS_PATH,
 )
 from tfp_insects.runs.predictions import Predictions, write_predictions
@@ -196,7 +197,7 @@ def _in_turn(parts: Sequence[Predictions]) -> Predictions:
 def _take_network(directory: Path, first: Run) -> None:
     """Gives the pooled run the weights of the first fold, by links where the file system has them."""
     members = [Path(MEMBER_NAME.format(i)) for i in range(first.num_networks)] if first.num_networks > 1 else [Path()]
-    for name in (one / name for one in members for name in (POSTERIOR_NAME, WEIGHTS_PATH)):
+    for name in (one / name for one in members for name in (POSTERIOR_NAME, WEIGHT_POSTERIOR_NAME, WEIGHTS_PATH)):
         source, target = first.directory / name, directory / name
         if not source.exists() or (target.exists() and source.samefile(target)):
             continue

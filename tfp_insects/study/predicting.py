@@ -9,6 +9,8 @@ import tf_keras
 from tfp_insects.bayes.moments_predictor import MomentsPredictor
 from tfp_insects.bayes.moments_tail import moments_obstacle
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
+from tfp_insects.bayes.swag import WeightPosterior
+from tfp_insects.bayes.swag_predictor import SwagPredictor
 from tfp_insects.runs.config import MOMENTS, MOMENTS_DRAWS, MONTE_CARLO, Draws, PredictionConfig, RunConfig
 
 OnImages = Callable[[float], object]
@@ -19,13 +21,21 @@ Predict = Callable[[Iterable[tuple[Any, Any]], int, OnImages], np.ndarray]
 class Chosen(NamedTuple):
     """A predictor, the name of its method, and how often it draws."""
 
-    predictor: MomentsPredictor | MonteCarloPredictor
+    predictor: MomentsPredictor | MonteCarloPredictor | SwagPredictor
     method: str
     draws: Draws
 
 
-def choose_predictor(model: tf_keras.Model, config: PredictionConfig) -> Chosen:
-    """By moments, where the configuration asks for them and they pass through the network's end; else by Monte Carlo."""
+def choose_predictor(
+    model: tf_keras.Model, config: PredictionConfig, posterior: WeightPosterior | None = None
+) -> Chosen:
+    """By moments, where the configuration asks for them and they pass through the network's end; else by Monte Carlo.
+
+    Where all weights have a posterior, it is Monte Carlo, and each draw has a last layer of its own.
+    """
+    if posterior is not None:
+        draws = Draws(config.draws(MONTE_CARLO).num_samples, num_last_layer_samples=1)
+        return Chosen(SwagPredictor(model, posterior), MONTE_CARLO, draws)
     if config.method == MOMENTS and moments_obstacle(model) is None:
         return Chosen(MomentsPredictor(model), MOMENTS, config.draws(MOMENTS))
     return Chosen(MonteCarloPredictor(model), MONTE_CARLO, config.draws(MONTE_CARLO))

@@ -64,6 +64,7 @@ def make_record(
     num_folds: int = 0,
     replicas: Replicas | None = None,
     covariance_scale: float | None = None,
+    collecting_seconds: float = 0.0,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -85,6 +86,7 @@ def make_record(
         num_folds: Networks of which each answers other images, as in a cross-validation; 0 where one answers all.
         replicas: The devices that trained; none for one alone.
         covariance_scale: Of the last layer's covariance; none where it was not chosen for this run.
+        collecting_seconds: Time that snapshots of trained weights took, which is training too.
     """
     factor = variance_factor(num_folds, len(labels) / num_folds, identity["num_train_examples"]) if num_folds else 1.0
     record = {
@@ -107,6 +109,7 @@ def make_record(
         "hardware": hardware(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
     }
+    record["train_seconds"] += collecting_seconds
     if temperature is not None:
         record["temperature"] = temperature
     if covariance_scale is not None:

@@ -31,10 +31,11 @@ from tfp_insects.runs.run_key import RunKey
 from tfp_insects.runs.same_training import take_over_training
 from tfp_insects.runs.thumbnails import write_thumbnails
 from tfp_insects.study.experiment import Experiment
-from tfp_insects.study.member import Member, Task
+from tfp_insects.study.member import Member
 from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
 from tfp_insects.study.run_predictions import Part, Predicted, parts_of, train_and_predict, write_parts
-from tfp_insects.study.work import TRAINING, TRAINING_PHASES, VALIDATING, WRITING
+from tfp_insects.study.task import Task
+from tfp_insects.study.work import COLLECTING, TRAINING, TRAINING_PHASES, VALIDATING, WRITING
 from tfp_insects.training.fit import Validation
 from tfp_insects.training.history import joint_history, write_history
 
@@ -170,6 +171,8 @@ class OneRun:
         """Seconds by phase: epochs and predictions of earlier commands have theirs from where these were written down."""
         rows = joint_history([member.history for member in self._members])
         epochs = {TRAINING: sum(row.seconds for row in rows), VALIDATING: sum(row.validation_seconds for row in rows)}
+        if collecting := sum(member.collecting_seconds for member in self._members):
+            epochs[COLLECTING] = collecting
         own = self._watch.seconds
         own |= {phase: max(seconds, own.get(phase, 0.0)) for phase, seconds in epochs.items()}
         earlier = {} if before is None else before.get("seconds_by_phase", {})
@@ -197,6 +200,7 @@ class OneRun:
             layers=predicted.layers,
             replicas=experiment.replicas,
             covariance_scale=self._members[0].covariance_scale,
+            collecting_seconds=sum(member.collecting_seconds for member in self._members),
         )
 
 

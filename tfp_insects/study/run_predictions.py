@@ -15,9 +15,10 @@ from tfp_insects.runs.layout import OOD_NAME, TEST_NAME, VALIDATION_NAME
 from tfp_insects.runs.predictions import Predictions, write_predictions
 from tfp_insects.study.graphs import graphs_forgotten
 from tfp_insects.study.layer_counts import count_layers
-from tfp_insects.study.member import VALIDATION_SEED, Member, Task
+from tfp_insects.study.member import VALIDATION_SEED, Member
 from tfp_insects.study.parameters import count_parameters
 from tfp_insects.study.predicting import Chosen, choose_predictor
+from tfp_insects.study.task import Task
 from tfp_insects.study.work import PREDICTING_TEST, PREDICTING_UNKNOWN, PREDICTING_VALIDATION
 
 TEST_SEED = 2
@@ -108,7 +109,11 @@ def _answers_of(
 ) -> tuple[dict[str, tuple[np.ndarray, float]], int, Chosen, dict[str, Any]]:
     """One network's draws for each part with their time, the number of its parameters, what predicted, and its layers."""
     model = member.trained()
-    chosen = choose_predictor(model, task.experiment.config.prediction)
+    posterior = member.weight_posterior(model)
+    chosen = choose_predictor(model, task.experiment.config.prediction, posterior)
+    num_parameters = count_parameters(model)
+    if posterior is not None:  # Its mean stands in the trained weights' stead.
+        num_parameters += posterior.num_numbers - posterior.mean.size
     numbers = chosen.draws.num_samples, chosen.draws.num_last_layer_samples
     answers = {}
     for name, part in parts.items():
@@ -121,4 +126,4 @@ def _answers_of(
             functools.partial(on_work, part.phase),
         )
         answers[name] = probabilities, time.perf_counter() - started
-    return answers, count_parameters(model), chosen, count_layers(model)
+    return answers, num_parameters, chosen, count_layers(model)

@@ -19,12 +19,13 @@ from tfp_insects.study.steps import Steps, steps_of_run
 
 PRETRAINING, REPORT = "pretraining", "report"
 FEATURES, TRAINING, VALIDATING = "features", "training", "validating"
+COLLECTING = "collecting snapshots"
 COVARIANCE, WRITING = "covariance", "writing results"
 PREDICTING_VALIDATION = "predicting validation images"
 PREDICTING_TEST = "predicting test images"
 PREDICTING_UNKNOWN = "predicting unknown images"
 # What is not answering; the rest of a run is.
-TRAINING_PHASES = frozenset({READING, FEATURES, TRAINING, VALIDATING, COVARIANCE})
+TRAINING_PHASES = frozenset({READING, FEATURES, TRAINING, VALIDATING, COVARIANCE, COLLECTING})
 
 # Guesses in seconds, from full AlexNet on two cores. A step has a part that no smaller batch makes smaller: reading and
 # changing the weights, which takes as long as so many images.
@@ -96,22 +97,34 @@ def _training_parts(method: Method, config: RunConfig, steps: Steps, num_trainin
     epochs, num_networks = config.training.epochs, len(method.member_seeds(config, seed=0))
     has_covariance = method.has_last_layer_posterior or fits_covariance(method, config)
     num_covariance = num_training + _num_choosing(method, config, sizes) if has_covariance else 0
-    num_read = num_training + sizes.validation + num_covariance + sum(sizes)
-    num_kept = num_training + sizes.validation if keeps_features(config) else 0
+    snapshots = method.snapshots(config)
+    num_collecting = 0 if snapshots is None else num_training
+    num_read = num_training + sizes.validation + num_covariance + num_collecting + sum(sizes)
+    num_kept = num_training + sizes.validation + num_collecting if keeps_features(config) else 0
     validated = num_networks * epochs * sizes.validation
+    step_key = f"step of {steps.batch_size} {network}"
+    num_snapshots = 0 if snapshots is None else snapshots.num_snapshots
     return [
         Part(READING, num_networks * num_read, READING, READ_SECONDS, f"build {network}", 2.0 * factor),
         Part(FEATURES, num_networks * num_kept, f"features {network}", PASS_SECONDS),
         Part(
             TRAINING,
             steps.per_run,
-            f"step of {steps.batch_size} {network}",
+            step_key,
             step_guess(steps.batch_size) * factor,
             f"first step {network}",
             FIRST_STEP_SECONDS * factor,
         ),
         Part(VALIDATING, validated, f"validate {network}", PASS_SECONDS * factor, f"first validation {network}", 2.0),
         Part(COVARIANCE, num_networks * num_covariance, f"covariance {network}", 2 * PASS_SECONDS, "covariance", 2.0),
+        Part(
+            COLLECTING,
+            num_networks * num_snapshots * steps.per_epoch,
+            step_key,
+            step_guess(steps.batch_size),
+            "snapshots",
+            FIRST_STEP_SECONDS,
+        ),
     ]
 
 
@@ -120,6 +133,8 @@ def _answering_parts(method: Method, config: RunConfig, sizes: Sizes) -> list[Pa
     prediction = config.prediction
     draws = prediction.draws(prediction.method if method.is_bayesian else MONTE_CARLO)
     passes = draws.num_samples * BAYESIAN_FACTOR if method.is_bayesian else 1.0
+    if method.snapshots(config) is not None:
+        passes = float(draws.num_samples)
     key = f"predict {prediction.method} {draws.num_samples}x{draws.num_last_layer_samples} {network}"
     parts = zip((PREDICTING_VALIDATION, PREDICTING_TEST, PREDICTING_UNKNOWN), sizes, strict=True)
     found = [Part(phase, num_networks * count, key, passes * PASS_SECONDS) for phase, count in parts]

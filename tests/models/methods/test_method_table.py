@@ -1,4 +1,5 @@
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def test_names_are_those_of_the_flag() -> None:
         "laplace",
         "mc_dropout",
         "mc_dropout_maps",
+        "swag",
         "ensemble",
     )
     assert [find_method(name) for name in method_names()] == list(methods())
@@ -71,9 +73,34 @@ def test_only_the_temperature_method_fits_one() -> None:
     assert [method.name for method in methods() if method.has_last_layer_posterior] == ["laplace"]
 
 
-@pytest.mark.parametrize("name", ["cnn_temperature", "laplace"])
+def test_only_swag_collects_snapshots_as_its_own_section_says(config: RunConfig) -> None:
+    found = {method.name: method.snapshots(config) for method in methods()}
+    assert [name for name, snapshots in found.items() if snapshots is not None] == ["swag"]
+    assert found["swag"] is config.methods["swag"]
+    assert find_method("swag").sections == ("cnn", "swag")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"swag.rank": 1}, "swag.rank=1: expected 2 or more"),
+        ({"swag.num_snapshots": 4}, "swag.num_snapshots=4: expected 5 or more, since swag.rank is 5"),
+        ({"swag.rank": 11}, "swag.num_snapshots=10: expected 11 or more, since swag.rank is 11"),
+    ],
+)
+def test_snapshots_without_a_covariance_are_refused_by_name(
+    fields: dict[str, int], message: str, config: RunConfig
+) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$") as caught:
+        config.replaced(fields)
+    assert set(fields) <= set(caught.value.fields)
+    smallest = config.replaced({"swag.rank": 2, "swag.num_snapshots": 2})
+    assert smallest.methods["swag"].num_snapshots == 2
+
+
+@pytest.mark.parametrize("name", ["cnn_temperature", "laplace", "swag"])
 def test_what_trains_like_the_cnn_is_built_and_configured_like_it(name: str, config: RunConfig) -> None:
-    assert {method.name for method in methods() if method.trains_like} == {"cnn_temperature", "laplace"}
+    assert {method.name for method in methods() if method.trains_like} == {"cnn_temperature", "laplace", "swag"}
     method, other = find_method(name), find_method("cnn")
     assert method.trains_like == "cnn"
     assert method.section(config) is other.section(config)
