@@ -41,6 +41,11 @@ ONLY_FINISHED = flags.DEFINE_bool("only_finished", False, "run nothing, compare 
 CHOSEN_ON = flags.DEFINE_integer(
     "chosen_on", None, "split seed of the split by whose validation images recipes were chosen: these are left out"
 )
+SHARE_FEATURES = flags.DEFINE_bool(
+    "share_features",
+    False,
+    "compute the features of frozen layers once for all runs; times of whole runs say nothing then",
+)
 TABLE = flags.DEFINE_string(
     "table", None, "a CSV file to which each finished run is noted; what it has is not run again"
 )
@@ -75,6 +80,7 @@ def main(argv: list[str]) -> None:
         cache_dir=Path(CACHE_DIR.value).expanduser(),
         only_finished=ONLY_FINISHED.value,
         chosen_on=chosen_on,
+        shares_features=SHARE_FEATURES.value,
         table=Path(TABLE.value).expanduser() if TABLE.value else None,
     )
     run_benchmark(benchmark, Console())

@@ -36,6 +36,7 @@ from tfp_insects.study.experiment import (
     with_split_seed,
 )
 from tfp_insects.study.grid import ALL_RUNS, plan_runs
+from tfp_insects.study.kept_features import KeptFeatures
 from tfp_insects.study.records import VERSIONED, hardware
 from tfp_insects.study.run_one import OneRun
 from tfp_insects.study.work import machine
@@ -59,6 +60,7 @@ class Benchmark:
         cache_dir: Where drawn images and weights are kept.
         only_finished: Whether to run nothing and compare what is finished, with whichever of the seeds.
         chosen_on: A split whose validation images are used for nothing, since what is compared was chosen on them.
+        shares_features: Whether runs share the features of frozen layers; their times of whole runs say nothing then.
         table: A table to which each run is noted as soon as it is finished, see `noted_runs`; what it has is not run again.
     """
 
@@ -75,6 +77,7 @@ class Benchmark:
     only_finished: bool = False
     chosen_on: DataConfig | None = None
     table: Path | None = None
+    shares_features: bool = False
 
     @property
     def keys(self) -> list[RunKey]:
@@ -146,7 +149,7 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
         source = without_validation_images(source, benchmark.chosen_on)
     spec = benchmark.ood_data if benchmark.split == "test" else ""
     ood = open_ood_images(spec, data_config, benchmark.cache_dir)
-    return make_experiment(
+    experiment = make_experiment(
         source,
         benchmark.weights,
         benchmark.sizes,
@@ -155,6 +158,7 @@ def _make_experiment(benchmark: Benchmark, console: Console) -> Experiment:
         functools.partial(_say, console),
         ood,
     )
+    return dataclasses.replace(experiment, kept_features=KeptFeatures() if benchmark.shares_features else None)
 
 
 def _do_runs(benchmark: Benchmark, experiment: Experiment, console: Console) -> None:

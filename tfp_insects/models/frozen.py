@@ -1,6 +1,6 @@
 """Layers that training leaves as they are, so that their outputs can be computed once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,13 @@ def frozen_features(model: tf_keras.Model, batches: Iterable[tuple[tf.Tensor, tf
     run = tf.function(lambda images: frozen(images, training=False), reduce_retracing=True, autograph=False)
     for images, _ in batches:
         yield run(images).numpy()
+
+
+def frozen_weights(model: tf_keras.Model) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and values of the weights of the frozen layers, in their order."""
+    for node in _frozen_part(model).nodes:
+        for number, weights in enumerate(node.layer.get_weights()):
+            yield f"{node.layer.name}/{number}", weights
 
 
 def _is_worth_it(model: tf_keras.Model) -> bool:

@@ -26,6 +26,7 @@ from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.startup import use_deterministic_operations
+from tfp_insects.study.kept_features import KeptFeatures
 from tfp_insects.study.limits import require_within_limits
 from tfp_insects.study.pretraining import Pretrained, resolve_weights
 from tfp_insects.training.replicas import Replicas
@@ -47,6 +48,7 @@ class Experiment:
         ood: Images of no class of the source, or none.
         ood_fingerprint: SHA-256 over them; empty without.
         replicas: The devices that train; none for one alone. How, not what: it is no part of `identity`.
+        kept_features: Where features of frozen layers are kept for other runs, if anywhere; no part of it either.
     """
 
     source: ImageSource
@@ -57,6 +59,7 @@ class Experiment:
     ood: ImageSource | None = None
     ood_fingerprint: str = ""
     replicas: Replicas | None = None
+    kept_features: KeptFeatures | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from tfp_insects.data.sharding import WHOLE, Sharding
 from tfp_insects.models.frozen import frozen_features, num_frozen_layers, without_frozen_layers
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.config import RunConfig
+from tfp_insects.study.kept_features import KeptFeatures, batches_of
 from tfp_insects.study.work import FEATURES
 
 MEGABYTE = 1_000_000
@@ -52,6 +53,7 @@ class InputMaker:
         directory: Where decoded images go, and features that do not fit into memory.
         on_work: Told of images that are read, and of features.
         sharding: Which training images of each batch this process reads; all by default.
+        kept: Where features of frozen layers are kept for other runs, if anywhere.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class InputMaker:
         directory: Path,
         on_work: OnWork = ignore_work,
         sharding: Sharding = WHOLE,
+        kept: KeptFeatures | None = None,
     ) -> None:
         self._sharding = sharding
+        self._kept = kept
         self._config = config
         self._preprocessing = preprocessing
         self._augmentation = config.augmentation
@@ -83,7 +87,7 @@ class InputMaker:
 
     def training(self, model: tf_keras.Model, training: Examples) -> TrainingPart:
         """The same, for a process that does not validate."""
-        if num_frozen_layers(model) > 0 and self._augmentation.is_identity:
+        if self._has_features(model):
             store = self._store(model, training)
             pipeline = FeaturePipeline(store, self._batch_size, self._seed, self._sharding)
             return TrainingPart(without_frozen_layers(model), pipeline)
@@ -105,9 +109,28 @@ class InputMaker:
             examples, self._preprocessing, self._evaluation_batch_size, self._directory, self._on_work
         )
 
+    def answered(self, model: tf_keras.Model) -> tf_keras.Model:
+        """What answers the batches of `asked`: the model, or what remains of it where features of its frozen layers are kept."""
+        return without_frozen_layers(model) if self._kept is not None and self._has_features(model) else model
+
+    def asked(self, model: tf_keras.Model, examples: Examples) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
+        """Batches of images in order, or of their features where these are kept."""
+        if self._kept is None or not self._has_features(model):
+            return self.evaluation(examples)
+        features = self._kept.of(model, examples, self.evaluation)
+        return batches_of(features, examples.labels, self._evaluation_batch_size)
+
+    def _has_features(self, model: tf_keras.Model) -> bool:
+        return num_frozen_layers(model) > 0 and self._augmentation.is_identity
+
     def _store(self, model: tf_keras.Model, examples: Examples) -> FeatureStore:
         max_bytes = int(self._config.model.max_feature_cache_megabytes) * MEGABYTE
-        batches = self._told(frozen_features(model, self.evaluation(examples)))
+        if self._kept is None:
+            found = frozen_features(model, self.evaluation(examples))
+        else:
+            features = self._kept.of(model, examples, self.evaluation)
+            found = (batch.numpy() for batch, _ in batches_of(features, examples.labels, self._evaluation_batch_size))
+        batches = self._told(found)
         return FeatureStore(batches, examples.labels, max_bytes, self._directory)
 
     def _told(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -165,10 +165,10 @@ class Member:
             run.run(history, checkpoints)
         if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
             on_images = functools.partial(self._on_work, COVARIANCE)
-            images = self.inputs.evaluation(self._task.training)
+            answered, images = self.inputs.answered(model), self.inputs.asked(model, self._task.training)
             choose = self._scale_chooser(inputs, validation.labels, on_images)
             scale = fit_head_covariance(
-                model, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images, choose_scale=choose
+                answered, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images, choose_scale=choose
             )
             if choose is not None:
                 write_json(self._directory / COVARIANCE_NAME, {"covariance_scale": scale})

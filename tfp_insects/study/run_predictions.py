@@ -110,7 +110,7 @@ def _answers_of(
     """One network's draws for each part with their time, the number of its parameters, what predicted, and its layers."""
     model = member.trained()
     posterior = member.weight_posterior(model)
-    chosen = choose_predictor(model, task.experiment.config.prediction, posterior)
+    chosen = choose_predictor(member.inputs.answered(model), task.experiment.config.prediction, posterior)
     num_parameters = count_parameters(model)
     if posterior is not None:  # Its mean stands in the trained weights' stead.
         num_parameters += posterior.num_numbers - posterior.mean.size
@@ -119,7 +119,7 @@ def _answers_of(
     for name, part in parts.items():
         started = time.perf_counter()
         probabilities = chosen.predictor.predict(
-            member.inputs.evaluation(part.examples),
+            member.inputs.asked(model, part.examples),
             numbers[0],
             part.seed,
             numbers[1],

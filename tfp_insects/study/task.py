@@ -130,4 +130,5 @@ class Task:
         """Makes the inputs of a network; arguments as for `InputMaker`, the sharding by default that of the replicas."""
         config, replicas = self.experiment.config, self.experiment.replicas
         sharding = sharding or (WHOLE if replicas is None else replicas.sharding)
-        return InputMaker(config, self.preprocessing, self.steps.batch_size, seed, directory, on_work, sharding)
+        kept = self.experiment.kept_features
+        return InputMaker(config, self.preprocessing, self.steps.batch_size, seed, directory, on_work, sharding, kept)

@@ -1,0 +1,83 @@
+"""Features that are kept for other runs: the same answers, and each image passes the frozen layers once."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfp_insects.data.source import ImageSource
+from tfp_insects.runs.config import RunConfig
+from tfp_insects.runs.run import Run
+from tfp_insects.runs.run_key import RunKey
+from tfp_insects.study.experiment import Experiment, make_experiment
+from tfp_insects.study.kept_features import KeptFeatures
+from tfp_insects.study.pretraining import Pretrained
+from tfp_insects.study.probing import any_weights
+from tfp_insects.study.run_one import OneRun
+
+
+@pytest.fixture(scope="module")
+def experiment(
+    insects: ImageSource, other_insects: ImageSource, tiny_config: RunConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Experiment:
+    config = tiny_config.replaced({"bnn.head.covariance_scale": 1.0, "model.precision": "float32"})
+    cache = tmp_path_factory.mktemp("cache")
+    found = make_experiment(insects, "none", [4], config, cache, lambda line: None, other_insects)
+    return dataclasses.replace(found, pretrained=Pretrained("some", any_weights(config, num_classes=4)))
+
+
+class Reads:
+    """A source that counts how often each image is read."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self.counts = dict.fromkeys(range(len(source.example_ids)), 0)
+        self.source = dataclasses.replace(source, read=self._read)
+        self._source = source
+
+    def _read(self, index: int) -> bytes:
+        self.counts[index] += 1
+        return self._source.read(index)
+
+
+@pytest.mark.parametrize("model", ["cnn", "bnn", "mc_dropout"])
+def test_answers_are_those_of_a_run_alone(model: str, experiment: Experiment, tmp_path: Path) -> None:
+    key = RunKey(model, 4, 0)
+    shared = dataclasses.replace(experiment, kept_features=KeptFeatures())
+    found = {}
+    for name, one in (("alone", experiment), ("first", shared), ("second", shared)):
+        OneRun(key, one, tmp_path / name).run()
+        run = Run(key.directory(tmp_path / name))
+        assert run.ood is not None
+        found[name] = [run.validation.probabilities, run.test.probabilities, run.ood.probabilities]
+    for name in ("first", "second"):
+        for own, expected in zip(found[name], found["alone"], strict=True):
+            np.testing.assert_allclose(own, expected, atol=2e-5)
+
+
+def test_each_image_passes_the_frozen_layers_once(experiment: Experiment, tmp_path: Path) -> None:
+    reads = Reads(experiment.source)
+    shared = dataclasses.replace(experiment, source=reads.source, kept_features=KeptFeatures())
+    OneRun(RunKey("cnn", 4, 0), shared, tmp_path).run()
+    once = dict(reads.counts)
+    split = experiment.split
+    assert {once[int(index)] for index in split.validation} == {1}
+    # Test images are read once more for their thumbnails.
+    assert {once[int(index)] for index in split.test} == {2}
+    OneRun(RunKey("bnn", 4, 0), shared, tmp_path).run()
+    assert {reads.counts[int(index)] - once[int(index)] for index in split.validation} == {0}
+    assert {reads.counts[int(index)] - once[int(index)] for index in split.test} == {1}
+
+
+def test_other_weights_have_other_features(experiment: Experiment, tmp_path: Path) -> None:
+    """A run whose frozen layers are others does not get those of the run before."""
+    kept = KeptFeatures()
+    other = {name: 0.5 * value for name, value in experiment.pretrained.weights.items()}
+    changed = dataclasses.replace(experiment, pretrained=Pretrained("others", other))
+    answers = []
+    for name, one in (("some", experiment), ("others", changed), ("alone", changed)):
+        shared = one if name == "alone" else dataclasses.replace(one, kept_features=kept)
+        OneRun(RunKey("cnn", 4, 0), shared, tmp_path / name).run()
+        answers.append(Run(RunKey("cnn", 4, 0).directory(tmp_path / name)).test.probabilities)
+    np.testing.assert_allclose(answers[1], answers[2], atol=2e-5)
+    assert np.abs(answers[0] - answers[1]).max() > 1e-3
