@@ -12,9 +12,8 @@ from tfp_insects.bayes.swag import WeightPosterior, assign_weights, draw_weights
 class SwagPredictor:
     """Predicts with one network after the other, whose weights are a draw.
 
-    A draw is shared by all images, so an image's answer does not depend on its batch. Nothing that lies before a trained
-    weight is the same in two draws, so each costs a whole pass; to draw the weights costs about as much as a few hundred
-    images do.
+    A draw is shared by all images, so an image's answer does not depend on its batch. Each draw costs a whole pass, since
+    the first layers differ too; to draw the weights of AlexNet costs about as much as a thousand images do.
 
     Args:
         model: Images to logits. Its trained weights become those of the draws, and the posterior's mean after a prediction.
