@@ -110,7 +110,7 @@ class InputMaker:
         )
 
     def answered(self, model: tf_keras.Model) -> tf_keras.Model:
-        """What answers the batches of `asked`: the model, or what remains of it where features of its frozen layers are kept."""
+        """What answers the batches of `asked`: the model, or the rest of it where features of its frozen layers are kept."""
         return without_frozen_layers(model) if self._kept is not None and self._has_features(model) else model
 
     def asked(self, model: tf_keras.Model, examples: Examples) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
