@@ -6,9 +6,12 @@ import pytest
 from scipy import special, stats
 
 from tfp_insects.compare.calibration import calibration_of, choosing_half
+from tfp_insects.compare.decision_shares import passing_statistic
 from tfp_insects.compare.promise import Acceptance, Terms, make_promise
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval
+from tfp_insects.metrics.bootstrap import bootstrap
+from tfp_insects.metrics.cross_validation import variance_factor, widened
 from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.guarantee import thresholds_to_test, thresholds_without_labels
 from tfp_insects.metrics.metric_table import ood_scores
@@ -211,6 +214,36 @@ def test_the_alarm_of_a_cross_validation_is_false_as_often_as_it_says() -> None:
         num_within += low <= rates[-1] <= high
     assert np.mean(rates) <= 0.055  # A little more than asked for: images of all folds, and one network.
     assert num_within >= 0.9 * num
+
+
+def test_the_interval_of_what_passes_a_cross_validations_alarm_holds_for_the_network_that_is_used() -> None:
+    """Over many data sets: the share of new strangers that the first fold's model lets pass."""
+    num, num_folds, num_strangers, rng = 60, 5, 60, np.random.default_rng(23)
+    means, terms = 1.1 * np.random.default_rng(8).normal(size=(NUM_CLASSES, 4)), Terms(0.1, 0.05)
+    new, held = rng.normal(size=(4000, 4)), 0
+    for _ in range(num):
+        strangers = rng.normal(size=(num_strangers, 4))
+        models, test, validation = cross_validated(rng, *gaussian_images(rng, means, 40), num_folds)
+        asked = np.stack([models[i % num_folds](strangers[i : i + 1])[0] for i in range(num_strangers)])
+        ids = tuple(f"other{i % 6}/{i}" for i in range(num_strangers))
+        others = Predictions(asked[np.newaxis].astype(np.float32), np.full(num_strangers, -1, np.int32), ids)
+        calibration = calibration_of(validation, test, others)._replace(is_cross_validated=True)
+        promise = make_promise(calibration, terms)
+        assert promise.alarm is not None
+        num_images = len(test.labels)
+        resampled = bootstrap(
+            passing_statistic(calibration, promise, terms),
+            [num_images, promise.alarm.num_judged],
+            seed=0,
+            num_resamples=300,
+        )
+        factor = variance_factor(num_folds, num_images / num_folds, num_images * (num_folds - 2) / num_folds)
+        interval = widened(resampled, factor).interval()
+        answers = Predictions(models[0](new)[np.newaxis].astype(np.float32), np.zeros(len(new), np.int32))
+        held += (
+            interval.low <= np.mean(score_of(promise.alarm.score, answers) <= promise.alarm.threshold) <= interval.high
+        )
+    assert held >= 0.9 * num
 
 
 def gaussian_images(rng: np.random.Generator, means: np.ndarray, num_per_class: int) -> tuple[np.ndarray, np.ndarray]:

@@ -97,13 +97,22 @@ def _num_judged(calibration: Calibration) -> int:
 
 def _statistic(kind: str, calibration: Calibration, promise: Promise, terms: Terms) -> Statistic:
     """Of counts of test images, and of images of no known class behind them where a share is of these."""
+    return (passing_statistic if kind == "passing" else alone_statistic)(calibration, promise, terms)
+
+
+def passing_statistic(calibration: Calibration, promise: Promise, terms: Terms) -> Statistic:
+    """The share of the judging images of no known class that pass the alarm, from counts of test images and of these."""
+    alarm, judging = promise.alarm, calibration.judging
+    assert alarm is not None
+    assert judging is not None
+    known, unknown = calibration.test.scores[alarm.score], judging.scores[alarm.score]
+    return partial(resampled_passing, known, unknown, terms.false_alarm_rate)
+
+
+def alone_statistic(calibration: Calibration, promise: Promise, terms: Terms) -> Statistic:
+    """The share of test images that is answered alone, from counts of these, whatever counts stand behind them."""
     test, alarm = calibration.test, promise.alarm
     num_test = len(test.confidence)
-    if kind == "passing":
-        assert alarm is not None
-        assert calibration.judging is not None
-        known, unknown = test.scores[alarm.score], calibration.judging.scores[alarm.score]
-        return partial(resampled_passing, known, unknown, terms.false_alarm_rate)
     confidence = test.confidence
     if alarm is not None:
         validation = calibration.validation.at(calibration.validation.scores[alarm.score] < alarm.threshold)
