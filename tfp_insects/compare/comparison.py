@@ -5,7 +5,7 @@ seed see the same resamples. Whether seeds are tested on the same images or each
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -45,13 +45,20 @@ class Comparison:
     Args:
         answers: Of runs whose test images are the same for all runs of one seed.
         num_resamples: Of each bootstrap.
+        on_figure: Called for each figure of a model and size that was computed on some of the resamples.
 
     Raises:
         InputError: Two runs of one seed were tested on different images, or two were asked about different images of no
             known class.
     """
 
-    def __init__(self, answers: Iterable[Answers], num_resamples: int = NUM_RESAMPLES) -> None:
+    def __init__(
+        self,
+        answers: Iterable[Answers],
+        num_resamples: int = NUM_RESAMPLES,
+        on_figure: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._on_figure = on_figure
         self._by_key = {one.key: one for one in answers}
         self._num_resamples = num_resamples
         self._by_seeds: dict[Seeds, dict[Key, Resampled]] = {}
@@ -147,7 +154,11 @@ class Comparison:
 
         def values(counts: IntArray) -> FloatArray:
             known = counts[:, :num_known]
-            return np.stack([statistic(counts if is_ood else known) for statistic, is_ood in statistics], axis=1)
+            found = []
+            for statistic, is_ood in statistics:
+                found.append(statistic(counts if is_ood else known))
+                self._on_figure()
+            return np.stack(found, axis=1)
 
         return values
 

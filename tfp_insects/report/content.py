@@ -27,7 +27,9 @@ from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_set import RunSet
 
 DRAWN = "drawn insects, not photographs"
-NUM_PARTS = 10  # That `make_content` tells of.
+# Of the time of `make_content`, that for all metrics on all resamples; and of what is left of it, that for one of them.
+FIGURES_SHARE, FIGURE_STEP = 0.6, 0.02
+NUM_OTHER_PARTS = 9
 T = TypeVar("T")
 
 
@@ -94,6 +96,36 @@ class Content:
         return [picture for section in self.sections for picture in section.pictures]
 
 
+class _Progress:
+    """Tells how much of the page's content is there.
+
+    How often figures are computed depends on how many resamples fit into memory at once, so each takes a part of what is
+    left.
+
+    Args:
+        on_share: See `make_content`.
+    """
+
+    def __init__(self, on_share: Callable[[float], object]) -> None:
+        self._on_share = on_share
+        self._figures_left = FIGURES_SHARE
+
+    def of_figure(self) -> None:
+        """A figure is computed."""
+        self._on_share(FIGURE_STEP * self._figures_left)
+        self._figures_left *= 1.0 - FIGURE_STEP
+
+    def end_of_figures(self) -> None:
+        """All are."""
+        self._on_share(self._figures_left)
+        self._figures_left = 0.0
+
+    def of_part(self, part: T) -> T:
+        """Another part is there, which is given back."""
+        self._on_share((1.0 - FIGURES_SHARE) / NUM_OTHER_PARTS)
+        return part
+
+
 def make_content(study: RunSet, on_share: Callable[[float], object] = lambda share: None) -> Content:
     """Computes all figures and plans all pictures.
 
@@ -104,15 +136,13 @@ def make_content(study: RunSet, on_share: Callable[[float], object] = lambda sha
     Raises:
         InputError: A file of a run is cut off.
     """
-
-    def told(part: T) -> T:
-        on_share(1.0 / NUM_PARTS)
-        return part
-
-    comparison = Comparison([answers_of(run) for run in study.runs])
+    progress = _Progress(on_share)
+    told = progress.of_part
+    comparison = Comparison([answers_of(run) for run in study.runs], on_figure=progress.of_figure)
     pairs = _pairs(study, comparison)
     pair = next((one for one in pairs if (one.reference, one.model) == study.pair), None)
-    figures = told(_quality_section(study, comparison, pair))  # All metrics on all resamples, which the others read.
+    figures = _quality_section(study, comparison, pair)  # All metrics on all resamples, which the others read.
+    progress.end_of_figures()
     answer = told(make_answer(study, comparison, pair))
     run = gallery_run(study)
     sections = [
