@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures.invented_runs import MakeRun
@@ -111,8 +112,17 @@ def test_the_page_tells_of_its_content_and_of_each_picture(make_run: MakeRun, tm
     assert sum(shares) == pytest.approx(1.0)
 
 
-def test_images_that_choose_the_covariance_are_counted(tiny_experiment: Experiment, tmp_path: Path) -> None:
-    fields = {"bnn.head.covariance_scale": 1.5, "bnn.covariance_scale_by": "validation"}
+@pytest.mark.parametrize(
+    ("fields", "num_passes"),
+    [
+        ({"bnn.covariance_scale_by": "validation"}, 1),
+        ({"bnn.covariance_scale_by": "validation", "bnn.fits_logit_temperature": True}, 2),
+    ],
+)
+def test_images_that_choose_the_covariance_are_counted(
+    fields: dict[str, Any], num_passes: int, tiny_experiment: Experiment, tmp_path: Path
+) -> None:
+    fields = {"bnn.head.covariance_scale": 1.5, **fields}
     experiment = dataclasses.replace(tiny_experiment, config=tiny_experiment.config.replaced(fields))
     key, done = RunKey("bnn_head", 4, 0), 0.0
 
@@ -123,4 +133,4 @@ def test_images_that_choose_the_covariance_are_counted(tiny_experiment: Experime
 
     (planned,) = (part for part in work_of_run(key, experiment.split, experiment.config) if part.phase == COVARIANCE)
     OneRun(key, experiment, tmp_path, on_work).run()
-    assert done == planned.units == 16 + 16  # Training and validation images of four classes.
+    assert done == planned.units == 16 + num_passes * 16  # Training and validation images of four classes.

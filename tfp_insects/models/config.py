@@ -141,6 +141,8 @@ class BnnConfig:
         covariance_scale_by: What sets the scale of the last layer's covariance, if it has one: `fixed`, which is
             `head.covariance_scale`, or `validation` or `marginal_likelihood`, which choose another for each run, see
             `bayes.covariance_scale`.
+        fits_logit_temperature: Whether the logits are divided by a temperature that the validation images choose, if the
+            last layer has a covariance; see `bayes.logit_temperature`.
     """
 
     layers: str
@@ -154,6 +156,7 @@ class BnnConfig:
     kl_weight: float = 1.0
     kl_annealing_epochs: float = 0.0
     covariance_scale_by: str = FIXED
+    fits_logit_temperature: bool = False
 
     def __post_init__(self) -> None:
         if self.covariance_scale_by not in CHOICES_OF_SCALE:

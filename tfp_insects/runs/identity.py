@@ -51,6 +51,7 @@ ADDED: Mapping[str, Any] = {
     "temperature": 1.0,
     "covariance_scale": 0.0,
     "covariance_scale_by": "fixed",
+    "fits_logit_temperature": False,
     "num_last_layer_samples": 1,
     "method": "monte_carlo",
     "validation_method": "monte_carlo",

@@ -2,19 +2,16 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tf_keras
 
-from tfp_insects.bayes.covariance_scale import by_held_out, by_marginal_likelihood
-from tfp_insects.bayes.head_covariance import ChooseScale, fit_head_covariance
 from tfp_insects.bayes.swag import WeightPosterior
 from tfp_insects.data.sharding import WHOLE
 from tfp_insects.files import read_json, write_json
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
-from tfp_insects.models.config import BY_MARGINAL_LIKELIHOOD, BY_VALIDATION
 from tfp_insects.models.normalisation import settle_normalisations
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.last_layer_posterior import read_last_layer_posterior, write_last_layer_posterior
@@ -29,6 +26,7 @@ from tfp_insects.runs.layout import (
 )
 from tfp_insects.runs.weight_posterior import collecting_seconds, read_weight_posterior, write_weight_posterior
 from tfp_insects.study.inputs import Inputs
+from tfp_insects.study.last_layer import finish_last_layer
 from tfp_insects.study.predicting import validation_predictor
 from tfp_insects.study.task import Task
 from tfp_insects.study.work import COLLECTING, COVARIANCE, TRAINING, VALIDATING, fits_covariance
@@ -40,8 +38,6 @@ from tfp_insects.training.replicas import READY
 from tfp_insects.training.tensorboard import tensorboard
 
 VALIDATION_SEED = 1
-COVARIANCE_SEED = 4
-NUM_COVARIANCE_DRAWS = 2
 
 
 class Member:
@@ -72,10 +68,10 @@ class Member:
         return read_history(self._directory / HISTORY_NAME)
 
     @property
-    def covariance_scale(self) -> float | None:
-        """Of the last layer's covariance, where it was chosen for this network."""
+    def chosen(self) -> Mapping[str, float]:
+        """What was chosen for the last layer of this network, see `finish_last_layer`."""
         path = self._directory / COVARIANCE_NAME
-        return float(read_json(path)["covariance_scale"]) if path.exists() else None
+        return read_json(path) if path.exists() else {}
 
     @property
     def collecting_seconds(self) -> float:
@@ -165,23 +161,18 @@ class Member:
             run.run(history, checkpoints)
         if fits_covariance(self._task.method, self._config):  # Else no image need be decoded.
             on_images = functools.partial(self._on_work, COVARIANCE)
-            answered, images = self.inputs.answered(model), self.inputs.asked(model, self._task.training)
-            choose = self._scale_chooser(inputs, validation.labels, on_images)
-            scale = fit_head_covariance(
-                answered, images, NUM_COVARIANCE_DRAWS, COVARIANCE_SEED, on_images=on_images, choose_scale=choose
+            chosen = finish_last_layer(
+                model,
+                self._config.methods["bnn"],
+                self.inputs,
+                inputs,
+                self._task.training,
+                validation.labels,
+                on_images,
             )
-            if choose is not None:
-                write_json(self._directory / COVARIANCE_NAME, {"covariance_scale": scale})
+            if chosen:
+                write_json(self._directory / COVARIANCE_NAME, chosen)
         checkpoints.finish()
-
-    def _scale_chooser(
-        self, inputs: Inputs, labels: np.ndarray, on_images: Callable[[float], object]
-    ) -> ChooseScale | None:
-        chosen_by = self._config.methods["bnn"].covariance_scale_by
-        if chosen_by == BY_VALIDATION:
-            nll = functools.partial(negative_log_likelihood, labels=labels)
-            return by_held_out(inputs.model, inputs.validation, nll, NUM_COVARIANCE_DRAWS, VALIDATION_SEED, on_images)
-        return by_marginal_likelihood if chosen_by == BY_MARGINAL_LIKELIHOOD else None
 
     def _validator(self, inputs: Inputs, labels: np.ndarray) -> Validate:
         predict = validation_predictor(inputs.model, self._config)

@@ -179,7 +179,7 @@ class OneRun:
         return {**own, **{phase: seconds for phase, seconds in earlier.items() if phase in TRAINING_PHASES}}
 
     def _record(self, identity: Mapping[str, Any], parts: Mapping[str, Part], predicted: Predicted) -> dict[str, Any]:
-        experiment, ood = self._experiment, None
+        experiment, ood, chosen = self._experiment, None, self._members[0].chosen
         if experiment.ood is not None:
             probabilities = predicted.probabilities[OOD_NAME]
             ood = OutOfDistribution(experiment.ood.name, experiment.ood_fingerprint, probabilities)
@@ -195,11 +195,11 @@ class OneRun:
             prediction_method=predicted.method,
             num_last_layer_samples=predicted.num_last_layer_samples,
             ood=ood,
-            temperature=predicted.temperature,
+            temperature=predicted.temperature or chosen.get("temperature"),
             architecture=architecture_of(experiment.config).label,
             layers=predicted.layers,
             replicas=experiment.replicas,
-            covariance_scale=self._members[0].covariance_scale,
+            covariance_scale=chosen.get("covariance_scale"),
             collecting_seconds=sum(member.collecting_seconds for member in self._members),
         )
 

@@ -81,9 +81,11 @@ def fits_covariance(method: Method, config: RunConfig) -> bool:
 
 
 def _num_choosing(method: Method, config: RunConfig, sizes: Sizes) -> int:
-    """How many images choose the scale of that covariance."""
-    is_chosen = fits_covariance(method, config) and config.methods["bnn"].covariance_scale_by == BY_VALIDATION
-    return sizes.validation if is_chosen else 0
+    """How many images choose the scale of that covariance and a temperature."""
+    if not fits_covariance(method, config):
+        return 0
+    section = config.methods["bnn"]
+    return sizes.validation * ((section.covariance_scale_by == BY_VALIDATION) + section.fits_logit_temperature)
 
 
 def keeps_features(config: RunConfig) -> bool:
