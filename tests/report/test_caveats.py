@@ -36,3 +36,17 @@ def test_runs_that_are_no_better_than_guessing_are_named(nlls: tuple[float, ...]
 
 def test_nothing_is_said_of_runs_that_have_learned() -> None:
     assert not any("guessing" in line for line in caveats(study(0.5, 0.693)))  # type: ignore[arg-type]
+
+
+def test_temperatures_of_logits_are_told_for_each_model() -> None:
+    runs = study(0.5, 0.5, 0.5)
+    for run, model, temperature in zip(runs.runs, ("bnn", "bnn", "cnn_temperature"), (0.712, 0.9, 1.2), strict=True):
+        run.model = model
+        run.record["temperature"] = temperature
+    lines = [line for line in caveats(runs) if "logits" in line]  # type: ignore[arg-type]
+    assert [line.split(", ")[1].split(":")[0] for line in lines] == ["0.71 to 0.90", "1.20"]
+    assert [
+        line.startswith(f"The logits of the {label} are")
+        for line, label in zip(lines, ("BNN", "CNN + temperature"), strict=True)
+    ] == [True, True]
+    assert not any("logits" in line for line in caveats(study(0.5)))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ import math
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.folds import folds_sentence
 from tfp_insects.models.method_table import label_of
-from tfp_insects.report.tempering import tempered_sentences
+from tfp_insects.report.tempering import divided_sentences, tempered_sentences
 from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, percent
 from tfp_insects.runs.guessing import guessing_nll, is_no_better_than_guessing
 from tfp_insects.runs.run_set import RunSet
@@ -62,7 +62,7 @@ def caveats(study: RunSet) -> list[str]:
         )
     if num_folds:
         found.insert(0, folds_sentence(num_folds))
-    return [*found, *tempered_sentences(study), *_useless_runs(study)]
+    return [*found, *tempered_sentences(study), *divided_sentences(study), *_useless_runs(study)]
 
 
 def _useless_runs(study: RunSet) -> list[str]:

@@ -1,5 +1,7 @@
 """In which way a posterior is not the ELBO's own, in words."""
 
+from collections.abc import Sequence
+
 from tfp_insects.models.architecture import SCOPES
 from tfp_insects.models.bnn import Bayesian, make_bayesian
 from tfp_insects.models.method_table import find_method, label_of
@@ -17,6 +19,24 @@ def tempered_sentences(study: RunSet) -> list[str]:
         for way in _ways(run) if run.record["is_tempered"] else ():
             ways.setdefault(way, {})[label_of(run.model)] = None
     return [f"The posterior of the {enumerate_words(list(models))} is tempered: {way}." for way, models in ways.items()]
+
+
+def divided_sentences(study: RunSet) -> list[str]:
+    """By what logits were divided, a sentence for each model of which they were."""
+    found: dict[str, list[float]] = {}
+    for run in study.runs:
+        if "temperature" in run.record:
+            found.setdefault(label_of(run.model), []).append(run.record["temperature"])
+    return [
+        f"The logits of the {model} are divided by a temperature that the validation images chose, "
+        f"{_span(temperatures)}: below 1 it makes answers surer."
+        for model, temperatures in found.items()
+    ]
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def bayesian_of(run: Run) -> Bayesian | None:
