@@ -48,13 +48,15 @@ def nll_of(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("true_temperature", [0.4, 2.0])
-def test_it_is_the_temperature_of_lowest_nll(true_temperature: float) -> None:
+def test_it_is_the_most_probable_temperature(true_temperature: float) -> None:
     model = make_model()
     labels = labels_at(model, true_temperature)
     found = fit_logit_temperature(model, BATCHES, lambda one: nll_of(one, labels), num_samples=2, seed=5)
     logits = MomentsPredictor(model, tf.identity).predict(BATCHES, 2, seed=5, num_last_layer_samples=64)
     values = np.exp(np.linspace(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE), 400))
-    nlls = [nll_of(special.softmax(logits / value, axis=-1), labels) for value in values]
+    nlls = [
+        nll_of(special.softmax(logits / value, axis=-1), labels) + 2.0 * np.log(value) ** 2 / 300 for value in values
+    ]
     assert found == pytest.approx(values[int(np.argmin(nlls))], rel=0.02)
     assert 0.6 < found / true_temperature < 1.6  # Of 300 images.
 
@@ -63,8 +65,18 @@ def test_labels_that_speak_for_any_confidence_leave_it_within_its_bounds() -> No
     model = make_model()
     said = MomentsPredictor(model).predict(BATCHES, 2, seed=5, num_last_layer_samples=64).mean(0).argmax(-1)
     found = fit_logit_temperature(model, BATCHES, lambda one: nll_of(one, said), num_samples=2, seed=5)
-    assert MIN_TEMPERATURE <= found < 1.0
-    assert fit_logit_temperature(model, BATCHES, lambda one: 1.0, num_samples=2, seed=5) == 1.0
+    assert MIN_TEMPERATURE <= found < 0.5
+    indifferent = fit_logit_temperature(model, BATCHES, lambda one: 1.0, num_samples=2, seed=5)
+    assert indifferent == pytest.approx(1.0, abs=2e-3)
+
+
+def test_a_few_images_that_are_all_answered_rightly_do_not_ask_for_boundless_confidence() -> None:
+    model, few = make_model(), [(INPUTS[:6], None)]
+    said = MomentsPredictor(model).predict(few, 2, seed=5, num_last_layer_samples=64).mean(0).argmax(-1)
+    of_few = fit_logit_temperature(model, few, lambda one: nll_of(one, said), num_samples=2, seed=5)
+    everything = MomentsPredictor(model).predict(BATCHES, 2, seed=5, num_last_layer_samples=64).mean(0).argmax(-1)
+    of_all = fit_logit_temperature(model, BATCHES, lambda one: nll_of(one, everything), num_samples=2, seed=5)
+    assert of_all < 0.6 * of_few < of_few < 1.0
 
 
 def test_built_in_it_divides_the_logits_of_each_draw() -> None:
