@@ -34,6 +34,9 @@ SETTINGS: Mapping[str, Any] = types.MappingProxyType(
         "cnn.learning_rate": 64e-4,
         "bnn.learning_rate": 64e-4,
         "bnn.layers": "classifier",  # Those that train.
+        "bnn.hidden.posterior_ratio": 0.03,  # 30 % of each weight.
+        "bnn.head.posterior_ratio": 0.1,
+        "bnn.fits_logit_temperature": True,  # In 16 epochs the logits of few images stay too small.
     }
 )
 
