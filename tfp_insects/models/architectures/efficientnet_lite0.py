@@ -33,6 +33,7 @@ SETTINGS: Mapping[str, Any] = types.MappingProxyType(
         "augmentation.shift": 0.0,
         "cnn.learning_rate": 64e-4,
         "bnn.learning_rate": 64e-4,
+        "swag.learning_rate": 32e-4,
         "bnn.layers": "classifier",  # Those that train.
         "bnn.hidden.posterior_ratio": 0.03,  # 30 % of each weight.
         "bnn.head.posterior_ratio": 0.1,
