@@ -34,6 +34,8 @@ SETTINGS: Mapping[str, Any] = types.MappingProxyType(
         "cnn.learning_rate": 64e-4,
         "bnn.learning_rate": 64e-4,
         "swag.learning_rate": 32e-4,
+        "mc_dropout.dropout": 0.1,
+        "mc_dropout_maps.dropout": 0.1,
         "bnn.layers": "classifier",  # Those that train.
         "bnn.hidden.posterior_ratio": 0.03,  # 30 % of each weight.
         "bnn.head.posterior_ratio": 0.1,
