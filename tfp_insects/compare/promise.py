@@ -15,8 +15,8 @@ from functools import partial
 
 import numpy as np
 
+from tfp_insects.compare.alarm_score import choose_alarm_score
 from tfp_insects.compare.calibration import Calibration, calibration_of_run
-from tfp_insects.compare.score_choice import choose_score
 from tfp_insects.errors import InputError
 from tfp_insects.metrics.alarm import alarm_threshold, false_alarm_interval, fewest_for_alarm
 from tfp_insects.metrics.arrays import FloatArray
@@ -168,7 +168,7 @@ def make_promise(calibration: Calibration, terms: Terms) -> Promise:
         return Promise(_accept(calibration, len(calibration.test.correct), terms), None, obstacle)
     assert calibration.choosing is not None
     known, unknown = calibration.validation.scores, calibration.choosing.scores
-    score = choose_score(known, unknown, calibration.choosing_units, terms.false_alarm_rate)
+    score = choose_alarm_score(known, unknown, calibration.choosing_units, terms.false_alarm_rate)
     threshold = alarm_threshold(calibration.test.scores[score], terms.false_alarm_rate)
     validation, test = (one.at(one.scores[score] < threshold) for one in (calibration.validation, calibration.test))
     called_known = calibration._replace(validation=validation, test=test)

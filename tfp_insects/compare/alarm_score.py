@@ -16,7 +16,7 @@ from tfp_insects.metrics.arrays import FloatArray, IntArray
 LEVEL = 0.05
 
 
-def choose_score(
+def choose_alarm_score(
     known: Mapping[str, FloatArray], unknown: Mapping[str, FloatArray], units: IntArray, false_alarm_rate: float
 ) -> str:
     """Name of the score that an alarm goes by.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfp_insects.compare.score_choice import choose_score
+from tfp_insects.compare.alarm_score import choose_alarm_score
 
 KNOWN = np.linspace(0.0, 1.0, 200)  # At 5 % of false alarms the threshold is near .95.
 HIGH, LOW = 2.0, 0.5
@@ -15,7 +15,7 @@ def caught(num_classes: int) -> np.ndarray:
 
 
 def chosen(usual: np.ndarray, other: np.ndarray, units: np.ndarray = UNITS) -> str:
-    return choose_score({"usual": KNOWN, "other": KNOWN}, {"usual": usual, "other": other}, units, 0.05)
+    return choose_alarm_score({"usual": KNOWN, "other": KNOWN}, {"usual": usual, "other": other}, units, 0.05)
 
 
 @pytest.mark.parametrize("num_classes", range(1, 8))
@@ -41,5 +41,5 @@ def test_many_images_of_one_class_are_one_class() -> None:
 
 def test_of_several_better_ones_the_best_is_taken() -> None:
     unknown = {"usual": caught(0), "good": caught(6), "best": caught(9)}
-    assert choose_score(dict.fromkeys(unknown, KNOWN), unknown, UNITS, 0.05) == "best"
-    assert choose_score({"usual": KNOWN}, {"usual": caught(0)}, UNITS, 0.05) == "usual"
+    assert choose_alarm_score(dict.fromkeys(unknown, KNOWN), unknown, UNITS, 0.05) == "best"
+    assert choose_alarm_score({"usual": KNOWN}, {"usual": caught(0)}, UNITS, 0.05) == "usual"
