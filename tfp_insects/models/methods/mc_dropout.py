@@ -17,7 +17,6 @@ class McDropout(Method):
     label = "MC dropout"
     mark = Mark("pink", "v", ":")
     order = 6
-    runs_all_seeds = False
 
     def build(self, blueprint: Blueprint) -> tf_keras.Model:
         """Builds the network."""

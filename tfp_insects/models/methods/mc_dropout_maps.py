@@ -24,7 +24,6 @@ class McDropoutMaps(Method):
     mark = Mark("pink", "P", "-.")
     section_type: ClassVar[type] = CnnMapDropoutConfig
     order = 7
-    runs_all_seeds = False
 
     def build(self, blueprint: Blueprint) -> tf_keras.Model:
         """Builds the network; layers that are frozen have no masks."""
