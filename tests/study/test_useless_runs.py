@@ -21,7 +21,7 @@ def line_of(experiment: Experiment, workdir: Path) -> str:
 
 
 def test_a_run_that_is_no_better_than_guessing_says_so(tiny_experiment: Experiment, tmp_path: Path) -> None:
-    config = tiny_experiment.config.replaced({"cnn.learning_rate": 1e30, "training.epochs": 1})
+    config = tiny_experiment.config.replaced({"cnn.learning_rate": 10.0, "training.epochs": 1})
     experiment = dataclasses.replace(tiny_experiment, config=config)
     path = KEY.directory(tmp_path) / "record.json"
     said = line_of(experiment, tmp_path)
