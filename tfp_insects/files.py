@@ -140,11 +140,14 @@ def write_arrays(path: Path, **arrays: Any) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Reads arrays of an `.npz` by name; `InputError` names a file that is cut off or lacks one of them."""
+def read_arrays(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, np.ndarray]:
+    """Reads arrays of an `.npz` by name, and of the optional ones those that are there.
+
+    `InputError` names a file that is cut off or lacks one of the others.
+    """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
+            return {name: file[name] for name in (*names, *(name for name in optional if name in file))}
     except Exception as error:  # A zip that is cut off raises whatever its broken place leads to.
         raise InputError(f"{path} cannot be read ({error}): remove its directory and run again") from error
 

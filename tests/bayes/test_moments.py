@@ -222,3 +222,27 @@ def test_a_mirrored_pair_estimates_mean_and_variance_of_what_is_linear_in_the_no
     np.testing.assert_allclose(
         sums.std(0) / sums.mean(0), np.sqrt(2 * (scale**4).sum(-1)) / (scale**2).sum(-1), rtol=0.1
     )
+
+
+@pytest.mark.parametrize("is_random", [False, True], ids=["known inputs", "random inputs"])
+def test_leverage_is_what_the_weights_vary_by_along_the_inputs(is_random: bool) -> None:
+    rng = np.random.default_rng(5)
+    root, mean = rng.normal(size=(HIDDEN, HIDDEN)), rng.normal(size=(BATCH, HIDDEN))
+    mean[1] = 0.0
+    variance = spread(rng, BATCH, HIDDEN) * [[1.0], [0.0], [1.0]] if is_random else np.zeros((BATCH, HIDDEN))
+    head = random_layer(rng, HIDDEN, CLASSES, factor=root)
+    inputs = Moments(float32(mean), float32(variance) if is_random else None)
+    moments = [np.outer(m, m) + np.diag(v) for m, v in zip(mean, variance, strict=True)]
+    expected = [np.trace(root @ root.T @ one) / np.trace(one) if np.any(one) else 0.0 for one in moments]
+    np.testing.assert_allclose(logit_moments(head, inputs).leverage, expected, rtol=1e-4)
+    # The length of the features says nothing.
+    longer = Moments(3.0 * inputs.mean, None if inputs.variance is None else 9.0 * inputs.variance)
+    np.testing.assert_allclose(logit_moments(head, longer).leverage, expected, rtol=1e-4)
+
+
+def test_leverage_of_independent_weights_is_their_mean_over_the_units() -> None:
+    rng = np.random.default_rng(6)
+    variance, mean = spread(rng, HIDDEN, CLASSES), rng.normal(size=(BATCH, HIDDEN))
+    found = logit_moments(random_layer(rng, HIDDEN, CLASSES, variance=variance), Moments(float32(mean)))
+    expected = (mean**2 @ variance).mean(-1) / (mean**2).sum(-1)
+    np.testing.assert_allclose(found.leverage, expected, rtol=1e-4)

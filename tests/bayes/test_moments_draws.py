@@ -13,7 +13,9 @@ def random_moments(batch: int, num_classes: int, rank: int, seed: int = 0) -> Lo
     roots = rng.normal(size=(batch, num_classes, rank))
     covariance = np.einsum("bij,bkj->bik", roots, roots)
     return LogitMoments(
-        tf.constant(rng.normal(size=(batch, num_classes)), tf.float32), tf.constant(covariance, tf.float32)
+        tf.constant(rng.normal(size=(batch, num_classes)), tf.float32),
+        tf.constant(covariance, tf.float32),
+        tf.zeros([batch]),
     )
 
 
@@ -81,11 +83,11 @@ def test_a_singular_covariance_is_drawn_from(num_classes: int, rank: int) -> Non
 
 def test_no_covariance_gives_the_mean() -> None:
     mean = tf.constant(np.random.default_rng(0).normal(size=(2, 10)), tf.float32)
-    draws = draw_logits(LogitMoments(mean, tf.zeros([2, 10, 10])), 32, SEED)
+    draws = draw_logits(LogitMoments(mean, tf.zeros([2, 10, 10]), tf.zeros([2])), 32, SEED)
     np.testing.assert_allclose(draws, np.broadcast_to(mean, (32, 2, 10)), atol=1e-5)
 
 
 def test_numbers_that_are_none_stay_so() -> None:
     """A training that diverged is told by them."""
-    moments = LogitMoments(tf.fill([1, 4], np.nan), tf.fill([1, 4, 4], np.nan))
+    moments = LogitMoments(tf.fill([1, 4], np.nan), tf.fill([1, 4, 4], np.nan), tf.zeros([1]))
     assert np.isnan(draw_logits(moments, 8, SEED)).all()

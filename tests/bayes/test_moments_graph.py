@@ -14,8 +14,10 @@ def test_the_graph_for_export_draws_the_same(num_samples: int) -> None:
     model, inputs = make_twin(covariance_scale=1.0), images()
     graph = PredictiveGraph(model, num_samples, 16)
     found = tf.function(graph)(inputs, tf.constant(7, tf.int64))
-    expected = MomentsPredictor(model).predict(in_batches(inputs, 8), num_samples, 7, 16)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    expected = MomentsPredictor(model).answer(in_batches(inputs, 8), num_samples, 7, 16)
+    np.testing.assert_allclose(found, expected.probabilities, atol=1e-5)
+    leverage = tf.function(lambda: graph.answer(inputs, tf.constant(7, tf.int64)).leverage)()
+    np.testing.assert_allclose(leverage, expected.leverage, rtol=1e-4)
 
 
 def test_the_graph_of_a_deterministic_model_gives_its_answer_once() -> None:
@@ -23,6 +25,7 @@ def test_the_graph_of_a_deterministic_model_gives_its_answer_once() -> None:
     found = PredictiveGraph(model, 2, 16)(inputs, tf.constant(0, tf.int64))
     np.testing.assert_allclose(found[0], tf.nn.softmax(model(inputs)), atol=1e-6)
     assert found.shape[0] == 1
+    assert PredictiveGraph(model, 2, 16).answer(inputs, tf.constant(0, tf.int64)).leverage is None
 
 
 def test_the_graph_has_no_prior_and_no_variances_of_weights() -> None:

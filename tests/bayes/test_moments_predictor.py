@@ -28,7 +28,7 @@ def test_behind_known_features_logits_have_the_mean_and_covariance_of_many_draws
     model = built([layers.Flatten(), dense(40, 1, "relu"), dense(NUM_CLASSES, 2, covariance_scale=covariance_scale)])
     batches, num_pairs = in_batches(images(), 8), 500
     draws = np.float64(MonteCarloPredictor(model, activation=identity).predict(batches, 2 * num_pairs, 0))
-    mean, covariance = MomentsPredictor(model, exact=True).logit_moments(batches, 2, 0)
+    mean, covariance, _ = MomentsPredictor(model, exact=True).logit_moments(batches, 2, 0)
     assert mean.shape == (1, 8, NUM_CLASSES)
     assert covariance.shape == (1, 8, NUM_CLASSES, NUM_CLASSES)
     products = np.einsum("nbi,nbj->nbij", draws - mean, draws - mean)
@@ -53,7 +53,7 @@ def test_what_lies_before_is_drawn_as_by_monte_carlo(num_samples: int) -> None:
     model, inputs = make_twin(), images()
     trunk = tf_keras.Model(model.inputs, model.layers[2].input)
     features = MonteCarloPredictor(trunk, activation=identity).predict(in_batches(inputs, 4), num_samples, 5)
-    mean, covariance = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), num_samples, 5)
+    mean, covariance, _ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), num_samples, 5)
     for place in range(num_samples):
         expected = moments_by_hand(model, features[place])
         np.testing.assert_allclose(mean[place], expected[0], atol=1e-4)
@@ -64,7 +64,7 @@ def test_one_pair_gives_what_lies_before_a_mean_and_a_variance() -> None:
     model, inputs = make_twin(), images()
     trunk = tf_keras.Model(model.inputs, model.layers[2].input)
     first, second = MonteCarloPredictor(trunk, activation=identity).predict(in_batches(inputs, 4), 2, 5)
-    mean, covariance = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 2, 5)
+    mean, covariance, _ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 2, 5)
     expected = moments_by_hand(model, (first + second) / 2, ((first - second) / 2) ** 2)
     assert mean.shape == (1, 8, NUM_CLASSES)
     np.testing.assert_allclose(mean[0], expected[0], atol=1e-4)
@@ -77,7 +77,7 @@ def test_a_pair_behind_layers_that_no_draw_changes() -> None:
     model = built(stack)
     trunk = tf_keras.Model(model.inputs, model.layers[3].input)
     first, second = MonteCarloPredictor(trunk, activation=identity).predict(in_batches(inputs, 4), 2, 5)
-    mean, _ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 2, 5)
+    mean, *_ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 2, 5)
     expected = ((first + second) / 2) @ model.layers[3].loc.numpy() + model.layers[3].bias.numpy()
     np.testing.assert_allclose(mean[0], expected, atol=1e-4)
 
@@ -93,7 +93,7 @@ def moments_by_hand(
 def test_one_sample_stands_at_the_mean_of_what_lies_before() -> None:
     model, inputs = make_twin(), images()
     features = model.layers[1](model.layers[0](inputs, training=False))
-    mean, covariance = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 1, 5)
+    mean, covariance, _ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 1, 5)
     expected = moments_by_hand(model, features.numpy())
     np.testing.assert_allclose(mean[0], expected[0], atol=1e-4)
     np.testing.assert_allclose(covariance[0], expected[1], atol=1e-3)
@@ -183,7 +183,7 @@ def test_dropout_in_training_and_keras_own_layers_are_passed_as_the_network_pass
         layers.Dense(9, "relu"),
     ]
     model, inputs = built([*stack, dense(NUM_CLASSES, 2, posterior_ratio=1e-4)]), images()
-    mean, _ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 1, 0)
+    mean, *_ = MomentsPredictor(model).logit_moments(in_batches(inputs, 4), 1, 0)
     np.testing.assert_allclose(mean[0], model(inputs, training=False), atol=1e-3)
 
 
@@ -195,3 +195,16 @@ def test_what_moments_cannot_pass_is_drawn_if_it_lies_before_them() -> None:
     found = MomentsPredictor(model).predict(batches, 300, 1, 16)
     np.testing.assert_allclose(found.mean(0), drawn.mean(0), atol=0.02)
     np.testing.assert_allclose(found.std(0), drawn.std(0), atol=0.02)
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 4])
+def test_answers_have_the_mean_leverage_where_the_last_layer_has_a_covariance(num_samples: int) -> None:
+    model, batches = make_twin(covariance_scale=1.0), in_batches(images(), 4)
+    predictor = MomentsPredictor(model)
+    found = predictor.answer(batches, num_samples, 7, 16)
+    np.testing.assert_array_equal(found.probabilities, predictor.predict(batches, num_samples, 7, 16))
+    moments = predictor.logit_moments(batches, num_samples, 7)
+    np.testing.assert_allclose(found.leverage, moments.leverage.mean(0), rtol=1e-6)
+    assert found.leverage.std() > 0.0
+    assert MomentsPredictor(model, uses_covariance=False).answer(batches, num_samples, 7, 16).leverage is None
+    assert MomentsPredictor(make_twin()).answer(batches, num_samples, 7, 16).leverage is None

@@ -6,6 +6,7 @@ import pytest
 
 from tfp_insects.compare.answers import Answers, Ood
 from tfp_insects.compare.comparison import Comparison
+from tfp_insects.metrics.draws import Draws
 from tfp_insects.runs.run_key import RunKey
 
 MakeAnswers = Callable[..., Answers]
@@ -39,14 +40,19 @@ def make_answers() -> MakeAnswers:
         draws = softmax(skill * np.eye(NUM_CLASSES)[labels] + noise)
         ood = softmax(rng.normal(size=(2, NUM_OOD, NUM_CLASSES)) / skill)
         images_of = "shared" if is_shared else seed
+        has_leverage = model.startswith("bnn")  # Its last layer has a covariance.
+        leverage, ood_leverage = rng.uniform(0.0, 2.0, NUM_EXAMPLES), rng.uniform(1.0, 3.0, NUM_OOD)
         return Answers(
             key=RunKey(model, size, seed),
             probabilities=draws,
             labels=labels,
             example_ids=tuple(f"{images}{images_of}-{i}" for i in range(NUM_EXAMPLES)),
-            ood=Ood(ood, "f" * 64, np.arange(NUM_OOD) % 2 == 0) if is_test else None,
-            validation=draws[:, ::2] if is_test else None,
+            ood=Ood(ood, "f" * 64, np.arange(NUM_OOD) % 2 == 0, ood_leverage if has_leverage else None)
+            if is_test
+            else None,
+            validation=Draws(draws[:, ::2], leverage[::2] if has_leverage else None) if is_test else None,
             seconds={"seconds_to_best_epoch": seconds, "train_seconds": 2 * seconds + size, "seconds_per_step": 0.1},
+            leverage=leverage if has_leverage else None,
         )
 
     return make

@@ -9,6 +9,7 @@ from tfp_insects.compare.answers import Answers, Ood
 from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.pair import Pair
 from tfp_insects.errors import InputError
+from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.metric_table import all_metrics, labelled_metrics
 from tfp_insects.metrics.out_of_distribution import auroc
 from tfp_insects.metrics.scores import accuracy, brier_score, negative_log_likelihood, predictive_entropy
@@ -211,7 +212,12 @@ def test_seeds_that_share_ood_images_are_no_surer_of_them_than_one(make_answers)
 def test_the_score_is_chosen_on_one_half_of_the_unknown_and_judged_on_the_other(make_answers) -> None:
     one = make_answers("bnn", 5, 0, 1.5)
     known, validation, unknown = (
-        scores_of_unknown(each) for each in (one.probabilities, one.validation, one.ood.probabilities)
+        scores_of_unknown(each)
+        for each in (
+            Draws(one.probabilities, one.leverage),
+            one.validation,
+            Draws(one.ood.probabilities, one.ood.leverage),
+        )
     )
     is_choosing = one.ood.is_choosing
     chosen = max(unknown, key=lambda name: auroc(validation[name], unknown[name][is_choosing]))
@@ -247,6 +253,8 @@ def test_one_draw_says_nothing_about_the_model_s_knowledge(make_answers) -> None
         "mean_mutual_information",
         "auroc_mutual_information",
         "fpr95_mutual_information",
+        "auroc_leverage",
+        "fpr95_leverage",
     }
     assert "auroc_mutual_information" not in Pair(comparison, "bnn", "cnn").differences(5)
 

@@ -23,8 +23,17 @@ def draws(num: int, sharpness: float, disagreement: float) -> Draws:
 )
 def test_the_score_that_tells_them_best_is_chosen(unknown: Draws, expected: str) -> None:
     known = draws(80, 3.0, 0.3)
-    aurocs = {one.name: auroc(one.score(known), one.score(unknown)) for one in ood_scores()}
+    speaking = [one for one in ood_scores() if one.speaks_of(known)]
+    aurocs = {one.name: auroc(one.score(known), one.score(unknown)) for one in speaking}
     assert choose_score(ood_scores(), known, unknown).name == expected == max(aurocs, key=aurocs.__getitem__)
+
+
+def test_leverage_is_chosen_where_it_is_known_of_both_and_tells_them_best() -> None:
+    known, unknown = draws(80, 3.0, 0.3), draws(60, 3.0, 3.0)
+    near, far = Draws(known.probabilities, RNG.uniform(0, 1, 80)), Draws(unknown.probabilities, RNG.uniform(2, 3, 60))
+    assert choose_score(ood_scores(), near, far).name == "leverage"
+    assert choose_score(ood_scores(), near, unknown).name == "mutual_information"
+    assert choose_score(ood_scores(), known, far).name == "mutual_information"
 
 
 def test_it_is_judged_on_the_other_images_alone() -> None:

@@ -62,6 +62,8 @@ def test_metrics_stand_in_their_order() -> None:
         "fpr95_mutual_information",
         "auroc_one_minus_max_probability",
         "fpr95_one_minus_max_probability",
+        "auroc_leverage",
+        "fpr95_leverage",
     ]
     assert [metric.name for metric in all_metrics()][-1] == "auroc_chosen_score"
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -93,6 +94,9 @@ def test_predictions_are_of_one_set_of_images(tmp_path):
     good = Predictions(probabilities, np.zeros(3, np.int32), ("a", "b", "c"))
     write_predictions(path, good, ["ant", "bee"])
     assert read_predictions(path).example_ids == ("a", "b", "c")
+    assert read_predictions(path).leverage is None
+    write_predictions(path, dataclasses.replace(good, leverage=np.float32([0.1, 0.2, 0.3])), ["ant", "bee"])
+    np.testing.assert_array_equal(read_predictions(path).draws.leverage, np.float32([0.1, 0.2, 0.3]))
     with np.load(path) as file:
         assert file["class_names"].tolist() == ["ant", "bee"]
     for bad, message in (
@@ -105,6 +109,8 @@ def test_predictions_are_of_one_set_of_images(tmp_path):
             r"labels has 2 entries; its probabilities are of 3",
         ),
         (Predictions(probabilities, good.labels, ("a",)), r"example_ids has 1 entries"),
+        (dataclasses.replace(good, leverage=np.zeros(2, np.float32)), r"leverage has 2 entries"),
+        (dataclasses.replace(good, leverage=np.array(["a", "b", "c"])), r"leverage is <U1; expected floating-point"),
     ):
         write_predictions(path, bad, ["ant", "bee"])
         with pytest.raises(InputError, match=message):

@@ -96,9 +96,11 @@ def test_images_are_unknown_above_the_threshold_of_each_score_and_accepted_below
     assert score.name in SERVED_SCORES
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.full(3, 0.5), size=(4, 50)).astype(np.float32)
-    expected = score.score(Draws(probabilities))
+    leverage = rng.uniform(size=50).astype(np.float32)
+    expected = score.score(Draws(probabilities, leverage))
     threshold = float(np.sort(expected)[29:31].mean())
-    found = summarise(tf.constant(probabilities), ("ant", "bee", "fly"), 0.4, AlarmRule(score.name, threshold))
+    rule = AlarmRule(score.name, threshold)
+    found = summarise(tf.constant(probabilities), ("ant", "bee", "fly"), 0.4, rule, tf.constant(leverage))
     np.testing.assert_array_equal(found["unknown"], expected > threshold)
     confidence = probabilities.mean(0).max(-1)
     np.testing.assert_array_equal(found["accepted"], (confidence >= 0.4) & (expected < threshold))

@@ -130,6 +130,15 @@ def test_ood_images_add_what_tells_them_apart() -> None:
     assert not any(name.startswith(("ood_", "auroc_", "fpr95_")) for name in record())
 
 
+def test_leverage_tells_them_apart_where_it_is_known() -> None:
+    probabilities = np.float32([[[0.3, 0.3, 0.4]] * 3] * 2)
+    ood = OutOfDistribution("objects", "abc", probabilities, np.float32([0.5, 2.0, 3.0]))
+    found = record(ood=ood, leverage=np.float32([0.1, 0.2, 0.3, 1.0]))
+    assert found["auroc_leverage"] == pytest.approx(11 / 12)
+    assert found["intervals"]["auroc_leverage"][1] == 1.0
+    assert "auroc_leverage" not in record(ood=OutOfDistribution("objects", "abc", probabilities))
+
+
 def test_says_what_was_tempered_and_scaled() -> None:
     assert not record()["is_tempered"]
     assert record(kl_weight=0.5)["is_tempered"]

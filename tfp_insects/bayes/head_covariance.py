@@ -11,6 +11,11 @@ with phi_n the features of training image n: under draws of the layers before, o
 E_q[phi phi'] = m m' + diag(v) with their mean m and variance v in closed form (`moments`), behind draws of what lies before
 them. An image with features unlike those of all training images thus gets a spread of logits that is near the prior's.
 
+How unlike those of all training images an image's features are is told by its *leverage*, phi' covariance phi / phi' phi. It
+is near 0 where training images have been, and scale² where none had any of these features. In a regression phi' covariance
+phi is an observation's leverage (Hoaglin and Welsch 1978, "The hat matrix in regression and ANOVA"); here the length of the
+features is left out, since it says how strongly a network responds to anything.
+
 It is found after training, which has independent weights, and used by predictions alone.
 """
 

@@ -77,10 +77,13 @@ class LogitMoments(NamedTuple):
     Attributes:
         mean: float32 `[batch, units]`.
         covariance: float32 `[batch, units, units]`.
+        leverage: What the noise of the last layer's own weights adds to an output's variance, averaged over units, per square
+            of the length of its inputs: float32 `[batch]`; 0 where the inputs are.
     """
 
     mean: tf.Tensor
     covariance: tf.Tensor
+    leverage: tf.Tensor
 
 
 def rank_one(matrix: tf.Tensor) -> RankOne:
@@ -144,12 +147,19 @@ def logit_moments(layer: DensePosterior, inputs: Moments) -> LogitMoments:
         layer: The layer; its `squared_loc` is not used.
         inputs: `[batch, inputs]`.
     """
-    mean, own = _mean(layer, inputs), _variance_of_weights(layer, inputs)
-    covariance = tf.linalg.diag(tf.zeros_like(mean) if own is None else own)
+    mean, found = _mean(layer, inputs), _variance_of_weights(layer, inputs)
+    own = tf.zeros_like(mean) if found is None else found
+    covariance = tf.linalg.diag(own)
     if inputs.variance is not None:
         loc = tf.cast(layer.loc, tf.float32)
         covariance += tf.einsum("bi,ij,ik->bjk", inputs.variance, loc, loc)
-    return LogitMoments(mean, covariance)
+    leverage = tf.math.divide_no_nan(tf.reduce_mean(own, axis=-1), _squared_length(inputs))
+    return LogitMoments(mean, covariance, leverage)
+
+
+def _squared_length(inputs: Moments) -> tf.Tensor:
+    squares = tf.square(tf.cast(inputs.mean, tf.float32))
+    return tf.reduce_sum(squares if inputs.variance is None else squares + inputs.variance, axis=-1)
 
 
 def moments_of_pair(first: tf.Tensor, second: tf.Tensor) -> Moments:

@@ -5,7 +5,7 @@ that predictions need: nothing of priors and of the training.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras
@@ -21,8 +21,21 @@ from tfp_insects.bayes.variational_kernel import VariationalKernel
 Activation = Callable[[tf.Tensor], tf.Tensor]
 # Maps images and a seed, int64 scalar, to something for each draw.
 Run = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Answer = Callable[[tf.Tensor, tf.Tensor], "Answers"]
 # Maps a seed `[2]` to two mirrored kernels.
 SamplePair = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+class Answers(NamedTuple):
+    """What a graph answers for a batch.
+
+    Attributes:
+        probabilities: float32 `[num_draws, batch, num_classes]`, or what the activation makes of the outputs.
+        leverage: float32 `[batch]`, see `head_covariance`; none where the last layer has no covariance.
+    """
+
+    probabilities: tf.Tensor
+    leverage: tf.Tensor | None = None
 
 
 class PredictiveGraph(tf.Module):
@@ -53,7 +66,7 @@ class PredictiveGraph(tf.Module):
         if _random_layers(model):
             self._run = _random_run(model, num_samples, num_last_layer_samples, activation)
         else:
-            self._run = lambda images, seed: activation(model(images, training=False))[tf.newaxis]
+            self._run = lambda images, seed: Answers(activation(model(images, training=False))[tf.newaxis])
         images = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)
         traced = tf.function(self._run, autograph=False).get_concrete_function(images, tf.TensorSpec([], tf.int64))
         self.used_variables = list(traced.graph.variables)
@@ -64,6 +77,10 @@ class PredictiveGraph(tf.Module):
         Returns:
             float32 `[num_samples * num_last_layer_samples, batch, num_classes]`; one draw of a model without random layers.
         """
+        return self.answer(images, seed).probabilities
+
+    def answer(self, images: tf.Tensor, seed: tf.Tensor) -> Answers:
+        """The same draws, and how unlike training images the images are."""
         return self._run(images, seed)
 
 
@@ -71,7 +88,7 @@ def _random_layers(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
     return [layer for layer in all_layers(model) if hasattr(layer, "sample_pair")]
 
 
-def _random_run(model: tf_keras.Model, num_samples: int, num_last_layer_samples: int, activation: Activation) -> Run:
+def _random_run(model: tf_keras.Model, num_samples: int, num_last_layer_samples: int, activation: Activation) -> Answer:
     tail = find_tail(model)
     trunk = tf_keras.Model(model.inputs, tail.inputs)
     is_pair = num_samples == 2 and bool(_random_layers(trunk))
@@ -79,21 +96,23 @@ def _random_run(model: tf_keras.Model, num_samples: int, num_last_layer_samples:
     moments_of.refresh()
     inputs_of_tail = _trunk_run(trunk, num_samples)
 
-    def run(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def run(images: tf.Tensor, seed: tf.Tensor) -> Answers:
         drawn = inputs_of_tail(images, seed)
         num_normals = 1 if is_pair else drawn.shape[0]
         # As one batch, so that the weights are read once for all.
         inputs = moments_of_pair(*tf.unstack(drawn)) if is_pair else Moments(tf.reshape(drawn, [-1, drawn.shape[-1]]))
-        samples = zip(*(tf.split(one, num_normals) for one in moments_of(inputs)), strict=True)
+        parts = (tf.split(one, num_normals) for one in moments_of(inputs))
+        samples = [LogitMoments(*sample) for sample in zip(*parts, strict=True)]
         draws = [
             draw_logits(
-                LogitMoments(*sample),
+                sample,
                 num_samples * num_last_layer_samples // num_normals,
                 logits_seed(seed, tf.constant(place, tf.int64)),
             )
             for place, sample in enumerate(samples)
         ]
-        return finish(tf.concat(draws, axis=0))
+        leverage = tf.reduce_mean(tf.stack([sample.leverage for sample in samples]), axis=0)
+        return Answers(finish(tf.concat(draws, axis=0)), leverage if moments_of.has_leverage else None)
 
     return run
 

@@ -66,6 +66,11 @@ def _variance(layer: DenseFlipout, loc: tf.Tensor, reduce: Reduce) -> Matrix:
     return reduce(tf.broadcast_to(variance, loc.shape))
 
 
+def has_leverage(tail: Tail) -> bool:
+    """Whether the last layer has a covariance, which is narrow where training images have been."""
+    return getattr(tail.layers[-1].layer, "covariance_factor", None) is not None
+
+
 def dense_posteriors(
     tail: Tail, reduce: Reduce = rank_one, uses_covariance: bool = True, has_random_inputs: bool = False
 ) -> list[DensePosterior]:
@@ -87,11 +92,16 @@ class TailMoments:
         uses_covariance: See `dense_posterior`.
         exact: Whether variances are multiplied by the whole matrices.
         has_random_inputs: Whether the tail's inputs may have a variance.
+
+    Attributes:
+        has_leverage: Whether the leverage of inputs says how unlike those of training images they are: where the last layer
+            has a covariance.
     """
 
     def __init__(
         self, tail: Tail, uses_covariance: bool = True, exact: bool = False, has_random_inputs: bool = False
     ) -> None:
+        self.has_leverage = uses_covariance and has_leverage(tail)
         self._is_rectified = [one.is_rectified for one in tail.layers]
         self._weights = lambda: [_weights(one.layer, uses_covariance) for one in tail.layers]
         self._find = tf.function(

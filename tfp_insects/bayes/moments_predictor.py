@@ -12,7 +12,7 @@ behind it, so that the answers approach those of `MonteCarloPredictor` in all th
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +25,19 @@ from tfp_insects.bayes.moments_tail import find_tail, finisher, moments_obstacle
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 
 Batches = Iterable[tuple[Any, Any]]
+
+
+class Answers(NamedTuple):
+    """What a model answers for some images.
+
+    Attributes:
+        probabilities: float32 `[num_draws, num_examples, num_classes]`, or what the predictor's activation makes of outputs.
+        leverage: How unlike those of training images an image's features are, see `head_covariance`: float32
+            `[num_examples]`; none where the last layer has no covariance.
+    """
+
+    probabilities: np.ndarray
+    leverage: np.ndarray | None = None
 
 
 def make_predictor(
@@ -101,13 +114,25 @@ class MomentsPredictor:
             Probabilities, float32 `[num_samples * num_last_layer_samples, num_examples, num_classes]`, or what `activation`
             makes of the outputs.
         """
+        return self.answer(batches, num_samples, seed, num_last_layer_samples, on_images).probabilities
+
+    def answer(
+        self,
+        batches: Batches,
+        num_samples: int,
+        seed: int,
+        num_last_layer_samples: int = 1,
+        on_images: Callable[[float], object] = lambda number: None,
+    ) -> Answers:
+        """What `predict` returns, and how unlike training images the images are; the arguments are those of `predict`."""
         moments = self.logit_moments(batches, num_samples, seed, on_images)
         num_draws = num_samples * num_last_layer_samples // len(moments.mean)
         draws = [
             self._sample(LogitMoments(*sample), num_draws, tf.constant([seed, place], tf.int64)).numpy()
             for place, sample in enumerate(zip(*moments, strict=True))
         ]
-        return np.concatenate(draws)
+        leverage = np.mean(moments.leverage, axis=0) if self._tail.has_leverage else None
+        return Answers(np.concatenate(draws), leverage)
 
     def logit_moments(
         self,
@@ -121,8 +146,9 @@ class MomentsPredictor:
         The arguments are those of `predict`.
 
         Returns:
-            float32 `[num_samples, num_examples, num_classes]` and `[num_samples, num_examples, num_classes, num_classes]`;
-            one sample with one pair, at the mean, or if nothing before the dense layers is random.
+            float32 `[num_samples, num_examples, num_classes]`, `[num_samples, num_examples, num_classes, num_classes]` and
+            `[num_samples, num_examples]`; one sample with one pair, at the mean, or if nothing before the dense layers is
+            random.
         """
         self._tail.refresh()
         if num_samples == 1:

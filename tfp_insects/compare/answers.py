@@ -13,7 +13,6 @@ from tfp_insects.metrics import chosen_score
 from tfp_insects.metrics.arrays import BoolArray, FloatArray
 from tfp_insects.metrics.bootstrap import Statistic
 from tfp_insects.metrics.draws import Draws, LabelledDraws
-from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import labelled_metrics, ood_metrics, ood_scores
 from tfp_insects.runs.layout import OOD_NAME, VALIDATION_NAME
 from tfp_insects.runs.run import Run
@@ -34,11 +33,17 @@ class Ood(NamedTuple):
         fingerprint: SHA-256 over the images.
         is_choosing: Which of the images choose a score, bool `[num_ood]`, see `calibration.choosing_half`; empty where that
             is not known.
+        leverage: float32 `[num_ood]`, see `Draws`; none where the run has none.
     """
 
     probabilities: np.ndarray
     fingerprint: str
     is_choosing: BoolArray = np.zeros(0, bool)
+    leverage: np.ndarray | None = None
+
+    def at(self, is_chosen: BoolArray) -> Draws:
+        """The predictions for some of the images."""
+        return Draws(self.probabilities[:, is_chosen], None if self.leverage is None else self.leverage[is_chosen])
 
 
 class Entropies(NamedTuple):
@@ -64,9 +69,10 @@ class Answers:
         labels: int `[num_examples]`.
         example_ids: Of the images.
         ood: Predictions for images of no known class; none where they were not asked for.
-        validation: Probabilities for validation images, as those above, if there are any: they choose a score.
+        validation: Predictions for validation images, if there are any: they choose a score.
         seconds: How long it took: those of `TIMES` that are known.
         variance_factor: See `Run.variance_factor`.
+        leverage: float32 `[num_examples]`, see `Draws`; none where the run has none.
     """
 
     key: RunKey
@@ -74,9 +80,10 @@ class Answers:
     labels: np.ndarray
     example_ids: tuple[str, ...]
     ood: Ood | None = None
-    validation: np.ndarray | None = None
+    validation: Draws | None = None
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     variance_factor: float = 1.0
+    leverage: np.ndarray | None = None
 
     @property
     def has_draws(self) -> bool:
@@ -109,28 +116,24 @@ class Answers:
 
     @cached_property
     def _measured(self) -> _Measured:
-        draws = LabelledDraws(self.probabilities, self.labels)
-        found = {one.name: one.statistic(draws) for one in labelled_metrics() if self._speaks_of(one)}
+        draws = LabelledDraws(self.probabilities, self.labels, self.leverage)
+        found = {
+            one.name: one.statistic(draws) for one in labelled_metrics() if draws.has_several or not one.needs_draws
+        }
         if self.ood is None:
             return _Measured(found, draws.correct, None)
-        ood = Draws(self.ood.probabilities)
+        ood = self.ood.at(np.ones(self.ood.probabilities.shape[1], bool))
         for one in ood_metrics():
-            if self._speaks_of(one):
+            if one.score.speaks_of(draws) and one.score.speaks_of(ood):
                 found[one.name] = one.statistic(one.score.score(draws), one.score.score(ood))
-        found |= self._of_chosen_score(draws, self.ood)
+        found |= self._of_chosen_score(draws, ood)
         return _Measured(found, draws.correct, Entropies(draws.predictive_entropy, ood.predictive_entropy))
 
-    def _of_chosen_score(self, draws: Draws, ood: Ood) -> dict[str, Statistic]:
-        if self.validation is None or not ood.is_choosing.any():
+    def _of_chosen_score(self, draws: Draws, ood: Draws) -> dict[str, Statistic]:
+        if self.validation is None or self.ood is None or not self.ood.is_choosing.any():
             return {}
-        scores = [score for score in ood_scores() if self.has_draws or not score.needs_draws]
-        choosing = Draws(ood.probabilities[:, ood.is_choosing])
-        score = chosen_score.choose_score(scores, Draws(self.validation), choosing)
-        statistic = chosen_score.judged_auroc(score, draws, Draws(ood.probabilities), ~ood.is_choosing)
-        return {chosen_score.METRIC.name: statistic}
-
-    def _speaks_of(self, metric: Metric) -> bool:
-        return self.has_draws or not metric.needs_draws
+        score = chosen_score.choose_score(ood_scores(), self.validation, self.ood.at(self.ood.is_choosing))
+        return {chosen_score.METRIC.name: chosen_score.judged_auroc(score, draws, ood, ~self.ood.is_choosing)}
 
 
 def answers_of(run: Run, split: Split = "test") -> Answers:
@@ -151,6 +154,7 @@ def answers_of(run: Run, split: Split = "test") -> Answers:
         validation=_validation(run) if split == "test" else None,
         seconds=_seconds(run),
         variance_factor=run.variance_factor,
+        leverage=found.leverage,
     )
 
 
@@ -169,10 +173,11 @@ def _ood(run: Run) -> Ood | None:
             f"{run.directory / OOD_NAME}: probabilities have shape {predictions.probabilities.shape}; the record says "
             f"{expected}"
         )
-    return Ood(predictions.probabilities, record["ood_fingerprint"], choosing_half(predictions.example_ids))
+    is_choosing = choosing_half(predictions.example_ids)
+    return Ood(predictions.probabilities, record["ood_fingerprint"], is_choosing, predictions.leverage)
 
 
-def _validation(run: Run) -> np.ndarray | None:
+def _validation(run: Run) -> Draws | None:
     """Those of a cross-validation are its test images, by which nothing may be chosen; older runs have kept none."""
     is_known = run.num_folds == 0 and (run.directory / VALIDATION_NAME).exists()
-    return run.validation.probabilities if is_known else None
+    return run.validation.draws if is_known else None

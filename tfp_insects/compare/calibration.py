@@ -7,7 +7,6 @@ import numpy as np
 
 from tfp_insects.data.grouping import seeded_order
 from tfp_insects.metrics.arrays import BoolArray, FloatArray, IntArray
-from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.metric import OodScore
 from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.runs.predictions import Predictions
@@ -60,8 +59,8 @@ def calibration_of(
     validation: Predictions, test: Predictions, unknown: Predictions | None, scores: Sequence[OodScore] | None = None
 ) -> Calibration:
     """Scores predictions for validation, test and unknown images; scores that say nothing of one draw are left out."""
-    has_draws = len(validation.probabilities) > 1
-    used = [score for score in scores or ood_scores() if has_draws or not score.needs_draws]
+    every = [one.draws for one in (validation, test, unknown) if one is not None]
+    used = [score for score in scores or ood_scores() if all(score.speaks_of(draws) for draws in every)]
     known = _scored(validation, used), _scored(test, used)
     if unknown is None:
         return Calibration(*known)
@@ -109,6 +108,6 @@ def _units(example_ids: Sequence[str]) -> tuple[list[str], IntArray]:
 
 
 def _scored(predictions: Predictions, scores: Sequence[OodScore]) -> Scored:
-    draws = Draws(predictions.probabilities)
+    draws = predictions.draws
     correct = draws.mean.argmax(axis=-1) == predictions.labels
     return Scored(draws.confidence, correct, {score.name: score.score(draws) for score in scores})

@@ -24,7 +24,7 @@ from tfp_insects.runs.run_key import RunKey, in_order
 
 METRICS = (
     *("accuracy", "nll", "brier", "ece", "aurc", "thr_size_90", "thr_coverage_90", "aps_size_90", "aps_coverage_90"),
-    *("auroc_predictive_entropy", "auroc_mutual_information", chosen_score.METRIC.name),
+    *("auroc_predictive_entropy", "auroc_mutual_information", "auroc_leverage", chosen_score.METRIC.name),
 )
 TIMES = ("seconds_to_best_epoch", "train_seconds", "predict_seconds", WHOLE_RUN)
 COLUMNS = ("n_per_class", "model", "seed", *METRICS, *TIMES, "settings")

@@ -29,14 +29,15 @@ METRIC = Metric(
 
 
 def choose_score(scores: Sequence[OodScore], validation: Draws, unknown: Draws) -> OodScore:
-    """The score of highest AUROC, the first of equal ones.
+    """Of the scores that say something of these predictions that of highest AUROC, the first of equal ones.
 
     Args:
         scores: To choose from.
         validation: Predictions for images of known classes that test nothing.
         unknown: Predictions for images of no known class that judge nothing.
     """
-    return max(scores, key=lambda one: auroc(one.score(validation), one.score(unknown)))
+    speaking = [one for one in scores if one.speaks_of(validation) and one.speaks_of(unknown)]
+    return max(speaking, key=lambda one: auroc(one.score(validation), one.score(unknown)))
 
 
 def judged_auroc(score: OodScore, known: Draws, unknown: Draws, is_judging: BoolArray) -> Statistic:

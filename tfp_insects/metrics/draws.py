@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfp_insects.metrics import scores
-from tfp_insects.metrics.arrays import BoolArray, FloatArray, IntArray, checked_draws, checked_labels
+from tfp_insects.metrics.arrays import BoolArray, FloatArray, IntArray, checked_draws, checked_labels, checked_scores
 
 
 class Draws:
@@ -15,17 +15,26 @@ class Draws:
 
     Args:
         probabilities: float [num_samples, num_examples, num_classes]; or [num_examples, num_classes], one draw.
+        leverage: float [num_examples], how unlike those of training images the images' features are; none where that is not
+            known.
 
     Attributes:
         probabilities: float [num_samples, num_examples, num_classes].
+        leverage: float64 [num_examples], or none.
 
     Raises:
-        ValueError: a wrong shape, or values that are no probabilities.
+        ValueError: a wrong shape, or values that are no probabilities, or no finite numbers.
     """
 
-    def __init__(self, probabilities: npt.ArrayLike) -> None:
+    def __init__(self, probabilities: npt.ArrayLike, leverage: npt.ArrayLike | None = None) -> None:
         array = checked_draws(probabilities, ndims=(2, 3))
+        self.leverage: FloatArray | None = None if leverage is None else checked_scores(leverage, "leverage")
         self.probabilities: npt.NDArray[np.floating[Any]] = array if array.ndim == 3 else array[np.newaxis]
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there are several draws, so that epistemic uncertainty is defined."""
+        return len(self.probabilities) > 1
 
     @cached_property
     def mean(self) -> FloatArray:
@@ -59,6 +68,7 @@ class LabelledDraws(Draws):
     Args:
         probabilities: as of `Draws`.
         labels: int [num_examples].
+        leverage: as of `Draws`.
 
     Attributes:
         labels: int64 [num_examples].
@@ -67,8 +77,10 @@ class LabelledDraws(Draws):
         ValueError: a wrong shape, or values that are no probabilities or no labels.
     """
 
-    def __init__(self, probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> None:
-        super().__init__(probabilities)
+    def __init__(
+        self, probabilities: npt.ArrayLike, labels: npt.ArrayLike, leverage: npt.ArrayLike | None = None
+    ) -> None:
+        super().__init__(probabilities, leverage)
         self.labels: IntArray = checked_labels(labels, *self.probabilities.shape[1:])
 
     @cached_property

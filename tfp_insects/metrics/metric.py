@@ -105,6 +105,7 @@ class OodScore:
         label: What pages call it.
         score: float64 `[num_examples]` from predictions.
         needs_draws: Whether it says nothing of a model of one draw.
+        needs_leverage: Whether it says nothing where the leverage of images is not known.
         is_in_tables: Whether tables show it.
         order: Its place in lists.
     """
@@ -113,8 +114,13 @@ class OodScore:
     label: str
     score: Callable[[Draws], FloatArray]
     needs_draws: bool = False
+    needs_leverage: bool = False
     is_in_tables: bool = True
     order: int = 100
+
+    def speaks_of(self, draws: Draws) -> bool:
+        """Whether it says something of these predictions."""
+        return (draws.has_several or not self.needs_draws) and (draws.leverage is not None or not self.needs_leverage)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -61,40 +61,46 @@ def metric_intervals(
     return _intervals(metrics, statistics, (np.size(labels),), seed, num_resamples, factor)
 
 
-def scores_of_unknown(probabilities: npt.ArrayLike) -> dict[str, FloatArray]:
+def scores_of_unknown(predictions: npt.ArrayLike | Draws) -> dict[str, FloatArray]:
     """Returns each score of being of no known class, float64 [num_examples], by its name.
 
     Args:
-        probabilities: float [num_samples, num_examples, num_classes]. Of one draw, scores that need several say nothing.
+        predictions: What scores read; or its probabilities alone, float [num_samples, num_examples, num_classes]. Of one
+            draw, scores that need several say nothing; without leverage there is no score by it.
 
     Raises:
         ValueError: a wrong shape, or values that are no probabilities.
     """
-    draws = Draws(probabilities)
-    return {score.name: score.score(draws) for score in ood_scores()}
+    draws = predictions if isinstance(predictions, Draws) else Draws(predictions)
+    scores = [one for one in ood_scores() if draws.leverage is not None or not one.needs_leverage]
+    return {score.name: score.score(draws) for score in scores}
 
 
 def out_of_distribution_statistics(
-    in_probabilities: npt.ArrayLike, out_probabilities: npt.ArrayLike
+    known: npt.ArrayLike | Draws, unknown: npt.ArrayLike | Draws
 ) -> dict[str, Statistic]:
     """Returns `auroc_<score>` and `fpr95_<score>` for each score as statistics to bootstrap.
 
     To bootstrap them, give `num_examples` as (number of known images, number of out-of-distribution images).
 
     Args:
-        in_probabilities: float [num_samples, num_in, num_classes].
-        out_probabilities: float [num_samples, num_out, num_classes].
+        known: Predictions for known images, see `scores_of_unknown`.
+        unknown: Predictions for images of no known class.
 
     Raises:
         ValueError: a wrong shape, or values that are no probabilities.
     """
-    known, ood = scores_of_unknown(in_probabilities), scores_of_unknown(out_probabilities)
-    return {metric.name: metric.statistic(known[metric.score.name], ood[metric.score.name]) for metric in ood_metrics()}
+    inside, outside = scores_of_unknown(known), scores_of_unknown(unknown)
+    return {
+        metric.name: metric.statistic(inside[metric.score.name], outside[metric.score.name])
+        for metric in ood_metrics()
+        if metric.score.name in inside
+    }
 
 
 def out_of_distribution_intervals(
-    in_probabilities: npt.ArrayLike,
-    out_probabilities: npt.ArrayLike,
+    known: npt.ArrayLike | Draws,
+    unknown: npt.ArrayLike | Draws,
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
@@ -105,9 +111,13 @@ def out_of_distribution_intervals(
     The variance is `factor` times that of the resamples, see `cross_validation.variance_factor`.
     """
     metrics = {metric.name: metric for metric in ood_metrics()}
-    statistics = out_of_distribution_statistics(in_probabilities, out_probabilities)
-    sizes = np.shape(in_probabilities)[-2], np.shape(out_probabilities)[-2]
+    statistics = out_of_distribution_statistics(known, unknown)
+    sizes = _num_examples(known), _num_examples(unknown)
     return _intervals(metrics, statistics, sizes, seed, num_resamples, factor)
+
+
+def _num_examples(predictions: npt.ArrayLike | Draws) -> int:
+    return int(np.shape(predictions.probabilities if isinstance(predictions, Draws) else predictions)[-2])
 
 
 def _intervals(

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import read_arrays, write_arrays
+from tfp_insects.metrics.draws import Draws
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,11 +19,18 @@ class Predictions:
         probabilities: float32 `[num_draws, num_examples, num_classes]`.
         labels: int32 `[num_examples]`; -1 for out-of-distribution images.
         example_ids: Of the images.
+        leverage: float32 `[num_examples]`, see `Draws`; none where the run has none.
     """
 
     probabilities: np.ndarray
     labels: np.ndarray
     example_ids: tuple[str, ...] = ()
+    leverage: np.ndarray | None = None
+
+    @property
+    def draws(self) -> Draws:
+        """What scores read."""
+        return Draws(self.probabilities, self.leverage)
 
 
 def write_predictions(path: Path, predictions: Predictions, class_names: Sequence[str]) -> None:
@@ -37,6 +45,7 @@ def write_predictions(path: Path, predictions: Predictions, class_names: Sequenc
         labels=predictions.labels,
         class_names=np.array(class_names),
         example_ids=np.array(predictions.example_ids),
+        **({} if predictions.leverage is None else {"leverage": predictions.leverage}),
     )
 
 
@@ -46,13 +55,15 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         InputError: It cannot be read, or its arrays are not of one set of images; the message names the file.
     """
-    arrays = read_arrays(path, ("probabilities", "labels", "example_ids"))
+    arrays = read_arrays(path, ("probabilities", "labels", "example_ids"), optional=("leverage",))
     probabilities, labels, example_ids = arrays["probabilities"], arrays["labels"], arrays["example_ids"]
     if probabilities.ndim != 3:
         raise InputError(
             f"{path}: probabilities have shape {probabilities.shape}; expected [num_draws, num_examples, num_classes]"
         )
-    for name, array in (("labels", labels), ("example_ids", example_ids)):
+    leverage = arrays.get("leverage")
+    of_images = {"labels": labels, "example_ids": example_ids, **({} if leverage is None else {"leverage": leverage})}
+    for name, array in of_images.items():
         if array.shape != probabilities.shape[1:2]:
             raise InputError(
                 f"{path}: {name} has {len(array)} entries; its probabilities are of {probabilities.shape[1]} images"
@@ -63,7 +74,11 @@ def read_predictions(path: Path) -> Predictions:
             f"{path}: probabilities are {probabilities.dtype} and labels {labels.dtype}; expected floating-point numbers "
             f"and whole ones below {probabilities.shape[2]}: remove its directory and run again"
         )
-    return Predictions(probabilities, labels, tuple(str(name) for name in example_ids))
+    if leverage is not None and not np.issubdtype(leverage.dtype, np.floating):
+        raise InputError(
+            f"{path}: leverage is {leverage.dtype}; expected floating-point numbers: remove its directory and run again"
+        )
+    return Predictions(probabilities, labels, tuple(str(name) for name in example_ids), leverage)
 
 
 def num_passes(num_draws: int, num_networks: int, num_last_layer_samples: int) -> int:

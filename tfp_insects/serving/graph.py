@@ -15,11 +15,35 @@ from tfp_insects.data.pipeline import Preprocessing
 # Resizing on the client's side may leave [0, 1] by rounding; images in [0, 255] leave it by far.
 RANGE_TOLERANCE = 1e-3
 LARGEST_SEED = 2**63 - 1
-# Scores of `metrics.unknown` in TensorFlow, from mean probabilities `[batch, num_classes]`, their entropy and the expected.
-SERVED_SCORES: Mapping[str, Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]] = {
-    "predictive_entropy": lambda mean, predictive, aleatoric: predictive,
-    "mutual_information": lambda mean, predictive, aleatoric: tf.maximum(predictive - aleatoric, 0.0),
-    "one_minus_max_probability": lambda mean, predictive, aleatoric: 1.0 - tf.reduce_max(mean, axis=-1),
+
+
+class Scored(NamedTuple):
+    """What scores of being of no known class are made of.
+
+    Attributes:
+        mean: Mean probabilities, float32 `[batch, num_classes]`.
+        predictive: Their entropy, float32 `[batch]`.
+        aleatoric: Mean entropy of the draws, float32 `[batch]`.
+        leverage: float32 `[batch]`, see `bayes.head_covariance`; none where the last layer has no covariance.
+    """
+
+    mean: tf.Tensor
+    predictive: tf.Tensor
+    aleatoric: tf.Tensor
+    leverage: tf.Tensor | None = None
+
+    @property
+    def epistemic(self) -> tf.Tensor:
+        """Mutual information, float32 `[batch]`."""
+        return tf.maximum(self.predictive - self.aleatoric, 0.0)
+
+
+# Scores of `metrics.unknown` in TensorFlow.
+SERVED_SCORES: Mapping[str, Callable[[Scored], tf.Tensor]] = {
+    "predictive_entropy": lambda scored: scored.predictive,
+    "mutual_information": lambda scored: scored.epistemic,
+    "one_minus_max_probability": lambda scored: 1.0 - tf.reduce_max(scored.mean, axis=-1),
+    "leverage": lambda scored: scored.leverage,
 }
 
 
@@ -156,8 +180,10 @@ class ServedModel(tf.Module):
         # Convolutions on CPU refuse an empty batch: it gets an image that is cut off again.
         num_missing = tf.maximum(1 - batch_size, 0)
         padded = tf.pad(prepared, [[0, num_missing], [0, 0], [0, 0], [0, 0]])
-        probabilities = self.predictive(padded, seed)[:, :batch_size]
-        return summarise(probabilities, self._options.class_names, self._options.threshold, self._options.alarm)
+        answers, options = self.predictive.answer(padded, seed), self._options
+        leverage = None if answers.leverage is None else answers.leverage[:batch_size]
+        probabilities = answers.probabilities[:, :batch_size]
+        return summarise(probabilities, options.class_names, options.threshold, options.alarm, leverage)
 
 
 def _common_seed(seed: tf.Tensor, num_images: tf.Tensor) -> tf.Tensor:
@@ -175,7 +201,11 @@ def _fresh_seed() -> tf.Tensor:
 
 
 def summarise(
-    probabilities: tf.Tensor, class_names: tuple[str, ...], threshold: float, alarm: AlarmRule | None = None
+    probabilities: tf.Tensor,
+    class_names: tuple[str, ...],
+    threshold: float,
+    alarm: AlarmRule | None = None,
+    leverage: tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
     """Turns draws into answers, each with the batch first.
 
@@ -186,34 +216,33 @@ def summarise(
         class_names: Names in that order.
         threshold: Least highest probability of an accepted answer.
         alarm: Which images are called unknown.
+        leverage: float32 `[batch]`, see `Scored`; an alarm by it needs it.
 
     Returns:
         The signatures' outputs by name.
     """
     mean = tf.reduce_mean(probabilities, axis=0)
     names = tf.constant(class_names)
-    predictive, aleatoric = _entropy(mean), tf.reduce_mean(_entropy(probabilities), axis=0)
-    is_known, is_unknown = _apart(mean, predictive, aleatoric, alarm)
+    scored = Scored(mean, _entropy(mean), tf.reduce_mean(_entropy(probabilities), axis=0), leverage)
+    is_known, is_unknown = _apart(scored, alarm)
     return {
         "probabilities": mean,
         "class_names": tf.tile(names[tf.newaxis], [tf.shape(mean)[0], 1]),
         "predicted_class": tf.gather(names, tf.argmax(mean, axis=-1)),
-        "predictive_entropy": predictive,
-        "aleatoric": aleatoric,
-        "epistemic": tf.maximum(predictive - aleatoric, 0.0),
+        "predictive_entropy": scored.predictive,
+        "aleatoric": scored.aleatoric,
+        "epistemic": scored.epistemic,
         "probability_std": tf.math.reduce_std(probabilities, axis=0),
         "accepted": is_known & (tf.reduce_max(mean, axis=-1) >= tf.constant(threshold, tf.float32)),
         "unknown": is_unknown,
     }
 
 
-def _apart(
-    mean: tf.Tensor, predictive: tf.Tensor, aleatoric: tf.Tensor, alarm: AlarmRule | None
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _apart(scored: Scored, alarm: AlarmRule | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Whether the score is below and whether it is above the alarm's threshold, bool `[batch]` each."""
     if alarm is None:
-        return tf.ones_like(predictive, tf.bool), tf.zeros_like(predictive, tf.bool)
-    score, threshold = SERVED_SCORES[alarm.score](mean, predictive, aleatoric), tf.constant(alarm.threshold, tf.float32)
+        return tf.ones_like(scored.predictive, tf.bool), tf.zeros_like(scored.predictive, tf.bool)
+    score, threshold = SERVED_SCORES[alarm.score](scored), tf.constant(alarm.threshold, tf.float32)
     return score < threshold, score > threshold
 
 

@@ -67,7 +67,7 @@ def _share(count: int, total: int) -> dict[str, float]:
 
 def _confusion_below(alarm: Alarm, test: Predictions) -> list[list[int]]:
     """The confusion matrix of the test images that are not called unknown; of a class that always is, of all its images."""
-    draws = LabelledDraws(test.probabilities, test.labels)
+    draws = LabelledDraws(test.probabilities, test.labels, test.leverage)
     predicted, num_classes = draws.mean.argmax(axis=-1), test.probabilities.shape[-1]
 
     def confusion(is_counted: BoolArray) -> np.ndarray:

@@ -183,15 +183,25 @@ def _joined(parts: Sequence[Predictions], order: Sequence[str]) -> Predictions:
     indices = [places[name] for name in order]
     probabilities = np.concatenate([part.probabilities for part in parts], axis=1)
     labels = np.concatenate([part.labels for part in parts])
-    return Predictions(probabilities[:, indices], labels[indices], tuple(order))
+    leverage = _leverage(parts)
+    own = None if leverage is None else np.concatenate(leverage)[indices]
+    return Predictions(probabilities[:, indices], labels[indices], tuple(order), own)
+
+
+def _leverage(parts: Sequence[Predictions]) -> list[np.ndarray] | None:
+    """That of each fold's images; none unless all folds have one."""
+    found = [part.leverage for part in parts if part.leverage is not None]
+    return found if len(found) == len(parts) else None
 
 
 def _in_turn(parts: Sequence[Predictions]) -> Predictions:
     """The predictions of all folds for the same images: image i is answered by fold i mod K, as by one network in use."""
-    probabilities = parts[0].probabilities.copy()
+    probabilities, leverage = parts[0].probabilities.copy(), _leverage(parts)
     for start, part in enumerate(parts):
         probabilities[:, start :: len(parts)] = part.probabilities[:, start :: len(parts)]
-    return dataclasses.replace(parts[0], probabilities=probabilities)
+    images = np.arange(probabilities.shape[1])
+    own = None if leverage is None else np.stack(leverage)[images % len(parts), images]
+    return dataclasses.replace(parts[0], probabilities=probabilities, leverage=own)
 
 
 def _take_network(directory: Path, first: Run) -> None:
@@ -218,7 +228,10 @@ def _record(
     records, first = [fold.record for fold in folds], folds[0]
     test, validation, ood = parts[TEST_NAME], parts[VALIDATION_NAME], None
     if OOD_NAME in parts:
-        ood = OutOfDistribution(records[0]["ood_data"], records[0]["ood_fingerprint"], parts[OOD_NAME].probabilities)
+        unknown = parts[OOD_NAME]
+        ood = OutOfDistribution(
+            records[0]["ood_data"], records[0]["ood_fingerprint"], unknown.probabilities, unknown.leverage
+        )
     sums = {name: sum(one[name] for one in records) for name in SUMMED}
     record = make_record(
         identity,
@@ -236,6 +249,7 @@ def _record(
         num_last_layer_samples=first.num_last_layer_samples,
         ood=ood,
         num_folds=len(folds),
+        leverage=test.leverage,
     )
     own = {name: first.record[name] for name in (*OF_NETWORK, *OF_MACHINE) if name in first.record}
     phases = dict.fromkeys(phase for one in records for phase in one["seconds_by_phase"])

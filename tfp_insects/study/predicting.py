@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tf_keras
 
-from tfp_insects.bayes.moments_predictor import MomentsPredictor
+from tfp_insects.bayes.moments_predictor import Answers, MomentsPredictor
 from tfp_insects.bayes.moments_tail import moments_obstacle
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.swag import WeightPosterior
@@ -24,6 +24,13 @@ class Chosen(NamedTuple):
     predictor: MomentsPredictor | MonteCarloPredictor | SwagPredictor
     method: str
     draws: Draws
+
+    def answer(self, batches: Iterable[tuple[Any, Any]], seed: int, on_images: OnImages) -> Answers:
+        """Its answers, with so many draws; arguments as of `MomentsPredictor.predict`."""
+        numbers = self.draws.num_samples, seed, self.draws.num_last_layer_samples
+        if isinstance(self.predictor, MomentsPredictor):
+            return self.predictor.answer(batches, *numbers, on_images)
+        return Answers(self.predictor.predict(batches, *numbers, on_images))
 
 
 def choose_predictor(

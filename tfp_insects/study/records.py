@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_insects.metrics.cross_validation import variance_factor
+from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.scores import per_class_accuracy
 from tfp_insects.metrics.summary import metric_intervals, out_of_distribution_intervals
 from tfp_insects.models.architecture import SCOPES
@@ -38,11 +39,13 @@ class OutOfDistribution:
         name: What records call the images.
         fingerprint: SHA-256 over them.
         probabilities: `[num_draws, num_examples, num_classes]`.
+        leverage: `[num_examples]`, see `Draws`; none where the run has none.
     """
 
     name: str
     fingerprint: str
     probabilities: np.ndarray
+    leverage: np.ndarray | None = None
 
 
 def make_record(
@@ -65,6 +68,7 @@ def make_record(
     replicas: Replicas | None = None,
     covariance_scale: float | None = None,
     collecting_seconds: float = 0.0,
+    leverage: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -87,6 +91,7 @@ def make_record(
         replicas: The devices that trained; none for one alone.
         covariance_scale: Of the last layer's covariance; none where it was not chosen for this run.
         collecting_seconds: Time that snapshots of trained weights took, which is training too.
+        leverage: Of the test images, see `Draws`; none where the run has none.
     """
     factor = variance_factor(num_folds, len(labels) / num_folds, identity["num_train_examples"]) if num_folds else 1.0
     record = {
@@ -114,7 +119,7 @@ def make_record(
         record["temperature"] = temperature
     if covariance_scale is not None:
         record["covariance_scale"] = covariance_scale
-    return record if ood is None else _with_ood(record, probabilities, ood, factor)
+    return record if ood is None else _with_ood(record, Draws(probabilities, leverage), ood, factor)
 
 
 def _training(
@@ -178,11 +183,10 @@ def _quality(
     }
 
 
-def _with_ood(
-    record: Mapping[str, Any], probabilities: np.ndarray, ood: OutOfDistribution, factor: float
-) -> dict[str, Any]:
+def _with_ood(record: Mapping[str, Any], known: Draws, ood: OutOfDistribution, factor: float) -> dict[str, Any]:
     """Adds how well out-of-distribution images are told from test images, with intervals over both."""
-    found = out_of_distribution_intervals(probabilities, ood.probabilities, seed=INTERVAL_SEED, factor=factor)
+    unknown = Draws(ood.probabilities, ood.leverage)
+    found = out_of_distribution_intervals(known, unknown, seed=INTERVAL_SEED, factor=factor)
     return {
         **record,
         "ood_data": ood.name,

@@ -156,7 +156,7 @@ class OneRun:
             write_history(self._directory / HISTORY_NAME, rows)
         with replaced_together(self._directory) as new:
             write_json(new / CONFIG_NAME, identity)
-            write_parts(new, parts, predicted.probabilities, self._experiment.class_names)
+            write_parts(new, parts, predicted, self._experiment.class_names)
             if TEST_NAME in parts:
                 write_thumbnails(new / THUMBNAILS_NAME, parts[TEST_NAME].examples)
                 record = self._record(identity, parts, predicted)
@@ -181,8 +181,12 @@ class OneRun:
     def _record(self, identity: Mapping[str, Any], parts: Mapping[str, Part], predicted: Predicted) -> dict[str, Any]:
         experiment, ood, chosen = self._experiment, None, self._members[0].chosen
         if experiment.ood is not None:
-            probabilities = predicted.probabilities[OOD_NAME]
-            ood = OutOfDistribution(experiment.ood.name, experiment.ood_fingerprint, probabilities)
+            ood = OutOfDistribution(
+                experiment.ood.name,
+                experiment.ood_fingerprint,
+                predicted.probabilities[OOD_NAME],
+                predicted.leverage.get(OOD_NAME),
+            )
         return make_record(
             identity,
             histories=[member.history for member in self._members],
@@ -201,6 +205,7 @@ class OneRun:
             replicas=experiment.replicas,
             covariance_scale=chosen.get("covariance_scale"),
             collecting_seconds=sum(member.collecting_seconds for member in self._members),
+            leverage=predicted.leverage.get(TEST_NAME),
         )
 
 

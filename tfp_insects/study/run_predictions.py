@@ -2,12 +2,14 @@
 
 import functools
 import time
+import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfp_insects.bayes.moments_predictor import Answers
 from tfp_insects.data.pipeline import Examples
 from tfp_insects.metrics.temperature import fit_to_predictions, scale_predictions
 from tfp_insects.progress.work import OnWork
@@ -44,6 +46,7 @@ class Predicted(NamedTuple):
         method: What predicted, see `PredictionConfig`.
         num_last_layer_samples: See `Draws`.
         layers: See `count_layers`; of one network.
+        leverage: float32 `[num_examples]` by the name of the part, see `Draws`; of a run of one network that has one.
     """
 
     probabilities: Mapping[str, np.ndarray]
@@ -53,6 +56,7 @@ class Predicted(NamedTuple):
     method: str
     num_last_layer_samples: int
     layers: Mapping[str, Any]
+    leverage: Mapping[str, np.ndarray] = types.MappingProxyType({})
 
 
 def parts_of(task: Task) -> dict[str, Part]:
@@ -75,6 +79,7 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
         on_work: Told of images that are answered.
     """
     draws: dict[str, list[np.ndarray]] = {name: [] for name in parts}
+    leverage: dict[str, np.ndarray] = {}
     seconds = dict.fromkeys(parts, 0.0)
     num_parameters = 0
     for member in members:
@@ -83,47 +88,42 @@ def train_and_predict(task: Task, members: Sequence[Member], parts: Mapping[str,
             method, num_last = chosen.method, chosen.draws.num_last_layer_samples
             del chosen  # It holds the network.
         num_parameters += member_parameters
-        for name, (probabilities, own_seconds) in answers.items():
-            draws[name].append(probabilities)
+        for name, (answer, own_seconds) in answers.items():
+            draws[name].append(answer.probabilities)
             seconds[name] += own_seconds
+            if answer.leverage is not None and len(members) == 1:
+                leverage[name] = answer.leverage
     joint = {name: np.concatenate(arrays) for name, arrays in draws.items()}
     if not task.method.fits_temperature:
-        return Predicted(joint, seconds, None, num_parameters, method, num_last, layers)
+        return Predicted(joint, seconds, None, num_parameters, method, num_last, layers, leverage)
     temperature = fit_to_predictions(joint[VALIDATION_NAME], parts[VALIDATION_NAME].examples.labels)
     scaled = {name: scale_predictions(array, temperature).astype(np.float32) for name, array in joint.items()}
-    return Predicted(scaled, seconds, temperature, num_parameters, method, num_last, layers)
+    return Predicted(scaled, seconds, temperature, num_parameters, method, num_last, layers, leverage)
 
 
-def write_parts(
-    directory: Path, parts: Mapping[str, Part], probabilities: Mapping[str, np.ndarray], class_names: Sequence[str]
-) -> None:
+def write_parts(directory: Path, parts: Mapping[str, Part], predicted: Predicted, class_names: Sequence[str]) -> None:
     """Writes a file of predictions for each part."""
     for name, part in parts.items():
         examples = part.examples
         ids = tuple(examples.source.example_ids[i] for i in examples.indices)
-        write_predictions(directory / name, Predictions(probabilities[name], examples.labels, ids), class_names)
+        found = Predictions(predicted.probabilities[name], examples.labels, ids, predicted.leverage.get(name))
+        write_predictions(directory / name, found, class_names)
 
 
 def _answers_of(
     member: Member, parts: Mapping[str, Part], task: Task, on_work: OnWork
-) -> tuple[dict[str, tuple[np.ndarray, float]], int, Chosen, dict[str, Any]]:
-    """One network's draws for each part with their time, the number of its parameters, what predicted, and its layers."""
+) -> tuple[dict[str, tuple[Answers, float]], int, Chosen, dict[str, Any]]:
+    """One network's answers for each part with their time, the number of its parameters, what predicted, and its layers."""
     model = member.trained()
     posterior = member.weight_posterior(model)
     chosen = choose_predictor(member.inputs.answered(model), task.experiment.config.prediction, posterior)
     num_parameters = count_parameters(model)
     if posterior is not None:  # Its mean stands in the trained weights' stead.
         num_parameters += posterior.num_numbers - posterior.mean.size
-    numbers = chosen.draws.num_samples, chosen.draws.num_last_layer_samples
     answers = {}
     for name, part in parts.items():
         started = time.perf_counter()
-        probabilities = chosen.predictor.predict(
-            member.inputs.asked(model, part.examples),
-            numbers[0],
-            part.seed,
-            numbers[1],
-            functools.partial(on_work, part.phase),
-        )
-        answers[name] = probabilities, time.perf_counter() - started
+        images = member.inputs.asked(model, part.examples)
+        answer = chosen.answer(images, part.seed, functools.partial(on_work, part.phase))
+        answers[name] = answer, time.perf_counter() - started
     return answers, num_parameters, chosen, count_layers(model)
