@@ -121,6 +121,7 @@ def bnn() -> ml_collections.ConfigDict:
     section.head = variational("scaled_normal", scale=16.0, posterior_ratio=0.03, covariance_scale=1.5)
     section.covariance_scale_by = "fixed"  # Or "validation", "marginal_likelihood": another scale for each run.
     section.fits_logit_temperature = False  # Or True: logits divided by a temperature that validation images choose.
+    section.dropout = 0.0  # In training alone.
     return section
 
 

@@ -10,7 +10,7 @@ from fixtures.models import ALEXNET_SCOPES
 from tfp_insects.bayes.divergence import bayesian_layers, kl_divergence, set_kl_weight
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.bayes.noise import NoiseTable
-from tfp_insects.bayes.priors import Variational
+from tfp_insects.bayes.priors import Prior, Variational
 from tfp_insects.models.architecture import SCOPES, NetworkSpec
 from tfp_insects.models.architectures.alexnet import ARCHITECTURE as ALEXNET
 from tfp_insects.models.bnn import Bayesian, build_bnn
@@ -76,6 +76,20 @@ def test_with_noise_the_twin_is_another(scope: str) -> None:
     images, _ = random_batch()
     assert np.abs(bnn(images, training=True) - cnn(images)).max() > 0.01
     np.testing.assert_allclose(bnn(images, training=False), cnn(images), rtol=0, atol=1e-5)
+
+
+@scopes
+def test_dropout_acts_in_training_alone_as_the_cnns_does(scope: str) -> None:
+    bayesian = Variational(prior=Prior("scaled_normal"), noise_multiplier=0.0)
+    cnn = build_cnn(NARROW, seed=0, dropout=0.5)
+    bnn = build_bnn(NARROW, Bayesian(scope, bayesian, bayesian, dropout=0.5), NUM_TRAIN_EXAMPLES, seed=0)
+    start(cnn)
+    start(bnn)
+    images, _ = random_batch()
+    trained = cnn(images, training=True)
+    np.testing.assert_allclose(bnn(images, training=True), trained, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(bnn(images, training=False), cnn(images), rtol=0, atol=1e-5)
+    assert np.abs(trained - cnn(images)).max() > 0.01
 
 
 @scopes

@@ -22,12 +22,14 @@ class Bayesian:
         hidden: Posterior and prior of all Bayesian layers but the last.
         head: Those of the last layer, which is new and has no pretrained weights.
         features: Those of the features, where they differ from the hidden layers.
+        dropout: Rate at the design's places of dropout, in training alone.
     """
 
     layers: str
     hidden: Variational
     head: Variational
     features: Variational | None = None
+    dropout: float = 0.0
 
     def of_group(self, group: Group) -> Variational:
         """Posterior and prior of the layers of a group."""
@@ -38,14 +40,15 @@ class Bayesian:
 
 def make_bayesian(section: BnnConfig, layers: str, is_pretrained: bool) -> Bayesian:
     """Reads the section `bnn` of a configuration for a scope, with and without pretrained weights."""
+    head, dropout = section.head.variational(), section.dropout
     if not is_pretrained:
-        return Bayesian(layers, section.hidden_from_scratch.variational(), section.head.variational())
+        return Bayesian(layers, section.hidden_from_scratch.variational(), head, dropout=dropout)
     features = section.features.variational() if section.features else None
-    return Bayesian(layers, section.hidden.variational(), section.head.variational(), features)
+    return Bayesian(layers, section.hidden.variational(), head, features, dropout)
 
 
 def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, seed: int) -> tf_keras.Model:
-    """The CNN's Bayesian twin, without dropout; layers outside the scope are the CNN's.
+    """The CNN's Bayesian twin, with a rate of dropout of its own; layers outside the scope are the CNN's.
 
     Args:
         spec: The design, its widths, input and precision.
@@ -69,7 +72,7 @@ def build_bnn(spec: NetworkSpec, bayesian: Bayesian, num_train_examples: int, se
                 "(bnn.head.covariance_scale); leave it at 0 here",
                 field=f"bnn.{section}.covariance_scale",
             )
-    cnn, architecture = build_cnn(spec, seed, dropout=0.0), spec.architecture
+    cnn, architecture = build_cnn(spec, seed, dropout=bayesian.dropout), spec.architecture
     groups = {
         id(layer): architecture.group_of(path) for path, layer in bayesian_entries(cnn, architecture, bayesian.layers)
     }

@@ -143,6 +143,8 @@ class BnnConfig:
             `bayes.covariance_scale`.
         fits_logit_temperature: Whether the logits are divided by a temperature that the validation images choose, if the
             last layer has a covariance; see `bayes.logit_temperature`.
+        dropout: Rate at the network's places of dropout, in training alone. The expectation of the ELBO is then one over its
+            masks too, as over augmented images; predictions have none.
     """
 
     layers: str
@@ -157,6 +159,7 @@ class BnnConfig:
     kl_annealing_epochs: float = 0.0
     covariance_scale_by: str = FIXED
     fits_logit_temperature: bool = False
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if self.covariance_scale_by not in CHOICES_OF_SCALE:

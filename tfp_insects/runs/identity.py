@@ -52,6 +52,7 @@ ADDED: Mapping[str, Any] = {
     "covariance_scale": 0.0,
     "covariance_scale_by": "fixed",
     "fits_logit_temperature": False,
+    "dropout": 0.0,
     "num_last_layer_samples": 1,
     "method": "monte_carlo",
     "validation_method": "monte_carlo",

@@ -16,4 +16,4 @@ def leverage(draws: Draws) -> FloatArray:
     return draws.leverage
 
 
-SCORE = OodScore(name="leverage", label="leverage", score=leverage, needs_leverage=True, order=40)
+SCORE = OodScore(name="leverage", label="leverage of features", score=leverage, needs_leverage=True, order=40)
