@@ -31,15 +31,17 @@ SETTINGS: Mapping[str, Any] = types.MappingProxyType(
         "model.freeze_features": True,
         "augmentation.flip": False,
         "augmentation.shift": 0.0,
+        "training.epochs": 24,
         "cnn.learning_rate": 64e-4,
         "bnn.learning_rate": 64e-4,
         "swag.learning_rate": 32e-4,
         "mc_dropout.dropout": 0.1,
         "mc_dropout_maps.dropout": 0.1,
         "bnn.layers": "classifier",  # Those that train.
-        "bnn.hidden.posterior_ratio": 0.03,  # 30 % of each weight.
+        "bnn.hidden.posterior_ratio": 0.01,  # 10 % of each weight.
         "bnn.head.posterior_ratio": 0.1,
-        "bnn.fits_logit_temperature": True,  # In 16 epochs the logits of few images stay too small.
+        "bnn.dropout": 0.5,
+        "bnn.fits_logit_temperature": True,  # The logits of few images stay too small.
     }
 )
 
