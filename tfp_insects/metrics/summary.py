@@ -94,7 +94,7 @@ def out_of_distribution_statistics(
     return {
         metric.name: metric.statistic(inside[metric.score.name], outside[metric.score.name])
         for metric in ood_metrics()
-        if metric.score.name in inside
+        if metric.score.name in inside and metric.score.name in outside
     }
 
 
