@@ -1,5 +1,6 @@
 """The verdict, recomputed from the files of the runs."""
 
+import dataclasses
 import io
 import json
 import re
@@ -10,15 +11,18 @@ import pytest
 from fixtures.page_text import read
 from rich.console import Console
 
+from tfp_insects.compare.answers import answers_of
 from tfp_insects.compare.calibration import calibration_of
+from tfp_insects.compare.comparison import Comparison
 from tfp_insects.compare.decision_shares import Shares
-from tfp_insects.compare.pair import TimeRatio
+from tfp_insects.compare.pair import Pair, TimeRatio
 from tfp_insects.compare.promise import Terms, make_promise
 from tfp_insects.compare.verdict import Measured, decide
 from tfp_insects.metrics.bootstrap import Interval, Resampled
 from tfp_insects.metrics.cross_validation import widened
+from tfp_insects.metrics.out_of_distribution import auroc
 from tfp_insects.report.page import write_report
-from tfp_insects.report.verdict_words import alone_sentence, headline_words
+from tfp_insects.report.verdict_words import alone_sentence, headline_words, strangers_sentence
 from tfp_insects.runs.reading import load_runs
 
 MINUS = "\N{MINUS SIGN}"
@@ -72,7 +76,13 @@ def test_images_answered_alone_are_those_of_the_promise(words, calibrations):
     assert ("% errors (95 % confidence), of 100" in words) == (risk == 0.05)
 
 
-def test_strangers_are_those_that_pass_the_alarms(words, calibrations, records):
+def judged_auroc_of(one):
+    """By the score that tells one half of the strangers best from validation images, on the other half and test images."""
+    name = max(one.validation.scores, key=lambda name: auroc(one.validation.scores[name], one.choosing.scores[name]))
+    return auroc(one.test.scores[name], one.judging.scores[name])
+
+
+def test_strangers_are_those_that_pass_the_alarms(words, calibrations):
     found = re.search(
         r"Of 100 images of no known class (\d+) \(\d+ to \d+\) pass the CNN and (\d+) \(\d+ to \d+\) pass", words
     )
@@ -81,12 +91,21 @@ def test_strangers_are_those_that_pass_the_alarms(words, calibrations, records):
         assert int(shown) == pytest.approx(
             100 * np.mean([one.num_passed / one.num_judged for one in alarms]), abs=0.5001
         )
-    auroc = re.search(
-        r"AUROC by predictive entropy: ([\d.]+) \(.*?\) for the CNN and ([\d.]+) \(.*?\) for the BNN", words
-    )
-    for model, shown in zip(("cnn", "bnn"), auroc.groups(), strict=True):
-        mean = np.mean([records[model, seed]["auroc_predictive_entropy"] for seed in SEEDS])
+    found = re.search(r"AUROC by the score that suits each, .*?: ([\d.]+) \(.*?\) for the CNN and ([\d.]+) \(", words)
+    for model, shown in zip(("cnn", "bnn"), found.groups(), strict=True):
+        mean = np.mean([judged_auroc_of(calibrations[model, seed]) for seed in SEEDS])
         assert float(shown) == pytest.approx(mean, abs=5.1e-4)
+
+
+def test_without_validation_images_to_choose_by_strangers_are_told_by_entropy(grid_workdir):
+    answers = [answers_of(run) for run in load_runs(grid_workdir, None).runs if run.n_per_class == 40]
+    unchosen = Comparison([dataclasses.replace(one, validation=None) for one in answers])
+    found = strangers_sentence(None, unchosen, Pair(unchosen, "bnn", "cnn"), 40)
+    means = [unchosen.figure(name, 40, "auroc_predictive_entropy").interval.estimate for name in ("cnn", "bnn")]
+    assert re.findall(r"([\d.]+) \(", found) == [f"{mean:.3f}" for mean in means]
+    assert found.startswith("AUROC by predictive entropy: ")
+    nobody = Comparison([dataclasses.replace(one, ood=None) for one in answers])
+    assert strangers_sentence(None, nobody, Pair(nobody, "bnn", "cnn"), 40) == ""
 
 
 def test_the_whole_run_is_timed(words, records):

@@ -9,6 +9,7 @@ from tfp_insects.compare.decision_shares import Shares, shares_of
 from tfp_insects.compare.learning_curve import ACCURACY, images_needed
 from tfp_insects.compare.pair import Difference, Pair, TimeRatio
 from tfp_insects.compare.verdict import Decision, Measured, Side, decide
+from tfp_insects.metrics import chosen_score
 from tfp_insects.metrics.bootstrap import Resampled
 from tfp_insects.metrics.metric import Metric
 from tfp_insects.metrics.metric_table import compared_metrics
@@ -17,7 +18,11 @@ from tfp_insects.report.sentences import images_sentence
 from tfp_insects.report.wording import enumerate_words, images_a_class, interval_words, number, seconds, times_as
 from tfp_insects.runs.run_set import RunSet
 
-AUROC = "auroc_predictive_entropy"
+# AUROCs that say how well strangers are told, the better one first: in words, what images are scored by.
+AUROCS = {
+    chosen_score.METRIC.name: "the score that suits each, chosen on other strangers",
+    "auroc_predictive_entropy": "predictive entropy",
+}
 TIME_NOISE = 0.1  # A difference in time that a shared machine makes.
 
 
@@ -138,21 +143,29 @@ def alone_sentence(shares: Shares | None, comparison: Comparison, models: Sequen
 
 def strangers_sentence(shares: Shares | None, comparison: Comparison, pair: Pair, size: int) -> str:
     """How many images of no known class slip through, and the AUROC; empty where none were given."""
-    models = (pair.reference, pair.model)
-    found = [
-        f"{number(one.estimate, 3)} ({interval_words(one.low, one.high, 1.0, 3)}) for the {label_of(model)}"
-        for model in models
-        if comparison.seeds(model, size, AUROC)
-        for one in [comparison.figure(model, size, AUROC).interval]
-    ]
-    if not found:
+    auroc = _auroc_sentence(comparison, (pair.reference, pair.model), size)
+    if not auroc:
         return ""
-    auroc = f"AUROC by predictive entropy: {enumerate_words(found)}."
     if shares is None or not shares.passing:
         return auroc
     rate = number(100 * shares.false_alarm_rate, 0)
     parts = [f"{_hundredths(one)} pass the {label_of(model)}" for model, one in shares.passing.items()]
     return f"Of 100 images of no known class {enumerate_words(parts)}, at {rate} % false alarms. {auroc}"
+
+
+def _auroc_sentence(comparison: Comparison, models: Sequence[str], size: int) -> str:
+    """The AUROC of each model, by the first score of which all that were asked have one; empty where none was asked."""
+    known = {name: [one for one in models if comparison.seeds(one, size, name)] for name in AUROCS}
+    most = max(map(len, known.values()))
+    if most == 0:
+        return ""
+    name = next(name for name, having in known.items() if len(having) == most)
+    intervals = {label_of(one): comparison.figure(one, size, name).interval for one in known[name]}
+    parts = [
+        f"{number(one.estimate, 3)} ({interval_words(one.low, one.high, 1.0, 3)}) for the {label}"
+        for label, one in intervals.items()
+    ]
+    return f"AUROC by {AUROCS[name]}: {enumerate_words(parts)}."
 
 
 def whole_time_sentence(pair: Pair, size: int) -> str:
