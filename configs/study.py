@@ -165,6 +165,7 @@ def variational(
     learn_scale: bool = True,
     temperature: float = 1.0,
     covariance_scale: float = 0.0,
+    leverage_scale: float = 0.0,
 ) -> ml_collections.ConfigDict:
     """Prior and posterior of the kernels; see `tfp_insects.bayes.priors`.
 
@@ -178,5 +179,6 @@ def variational(
             "learn_scale": learn_scale,
             "temperature": temperature,
             "covariance_scale": covariance_scale,
+            "leverage_scale": leverage_scale,
         }
     )

@@ -94,6 +94,23 @@ def test_the_features_second_moments_are_those_of_many_draws() -> None:
     np.testing.assert_allclose(found, second, rtol=0.02, atol=0.005 * np.abs(second).max())
 
 
+def test_the_covariance_of_the_leverage_has_a_scale_of_its_own() -> None:
+    model, plain = (make_bnn("head", covariance_scale=8.0, leverage_scale=scale) for scale in (20.0, 0.0))
+    for one in (model, plain):
+        fit_head_covariance(one, batches(30), num_samples=1, seed=0)
+    head, without = (one.get_layer("classifier_6") for one in (model, plain))
+    np.testing.assert_allclose(head.covariance_factor, without.covariance_factor, rtol=1e-6)
+    assert without.leverage_factor is None
+    # Both have the same curvature, and other priors.
+    num_inputs = head.loc.shape[0]
+    curvatures = [
+        np.linalg.inv(np.float64(factor) @ np.float64(factor).T) - np.eye(num_inputs) * num_inputs / scale**2
+        for factor, scale in ((head.covariance_factor, 8.0), (head.leverage_factor, 20.0))
+    ]
+    np.testing.assert_allclose(*curvatures, atol=1e-3 * np.abs(curvatures[0]).max())
+    assert make_bnn("head", leverage_scale=20.0).get_layer("classifier_6").leverage_factor is None
+
+
 def test_layers_without_a_covariance_are_left_as_they_are() -> None:
     model = make_bnn()
     before = [weight.numpy() for weight in model.weights]

@@ -224,25 +224,27 @@ def test_a_mirrored_pair_estimates_mean_and_variance_of_what_is_linear_in_the_no
     )
 
 
+@pytest.mark.parametrize("has_own", [False, True], ids=["of predictions", "its own"])
 @pytest.mark.parametrize("is_random", [False, True], ids=["known inputs", "random inputs"])
-def test_leverage_is_what_the_weights_vary_by_along_the_inputs(is_random: bool) -> None:
+def test_leverage_is_what_the_weights_vary_by_along_the_inputs(is_random: bool, has_own: bool) -> None:
     rng = np.random.default_rng(5)
-    root, mean = rng.normal(size=(HIDDEN, HIDDEN)), rng.normal(size=(BATCH, HIDDEN))
+    root, other, mean = (rng.normal(size=(rows, HIDDEN)) for rows in (HIDDEN, HIDDEN, BATCH))
     mean[1] = 0.0
-    variance = spread(rng, BATCH, HIDDEN) * [[1.0], [0.0], [1.0]] if is_random else np.zeros((BATCH, HIDDEN))
-    head = random_layer(rng, HIDDEN, CLASSES, factor=root)
-    inputs = Moments(float32(mean), float32(variance) if is_random else None)
-    moments = [np.outer(m, m) + np.diag(v) for m, v in zip(mean, variance, strict=True)]
-    expected = [np.trace(root @ root.T @ one) / np.trace(one) if np.any(one) else 0.0 for one in moments]
-    np.testing.assert_allclose(logit_moments(head, inputs).leverage, expected, rtol=1e-4)
-    # The length of the features says nothing.
-    longer = Moments(3.0 * inputs.mean, None if inputs.variance is None else 9.0 * inputs.variance)
-    np.testing.assert_allclose(logit_moments(head, longer).leverage, expected, rtol=1e-4)
-
-
-def test_leverage_of_independent_weights_is_their_mean_over_the_units() -> None:
-    rng = np.random.default_rng(6)
-    variance, mean = spread(rng, HIDDEN, CLASSES), rng.normal(size=(BATCH, HIDDEN))
-    found = logit_moments(random_layer(rng, HIDDEN, CLASSES, variance=variance), Moments(float32(mean)))
-    expected = (mean**2 @ variance).mean(-1) / (mean**2).sum(-1)
+    head = random_layer(rng, HIDDEN, CLASSES, factor=root)._replace(leverage_factor=float32(other) if has_own else None)
+    inputs = Moments(float32(mean), float32(spread(rng, BATCH, HIDDEN)) if is_random else None)
+    covariance = other @ other.T if has_own else root @ root.T
+    expected = [m @ covariance @ m / (m @ m) if m.any() else 0.0 for m in mean]
+    found = logit_moments(head, inputs)
     np.testing.assert_allclose(found.leverage, expected, rtol=1e-4)
+    # The length of the features says nothing, and the logits are those of the other covariance.
+    longer = logit_moments(head, inputs._replace(mean=3.0 * inputs.mean))
+    np.testing.assert_allclose(longer.leverage, expected, rtol=1e-4)
+    np.testing.assert_array_equal(
+        found.covariance, logit_moments(head._replace(leverage_factor=None), inputs).covariance
+    )
+
+
+def test_independent_weights_have_no_leverage() -> None:
+    rng = np.random.default_rng(6)
+    layer = random_layer(rng, HIDDEN, CLASSES, variance=spread(rng, HIDDEN, CLASSES))
+    assert not logit_moments(layer, Moments(float32(rng.normal(size=(BATCH, HIDDEN))))).leverage.numpy().any()

@@ -14,7 +14,8 @@ them. An image with features unlike those of all training images thus gets a spr
 How unlike those of all training images an image's features are is told by its *leverage*, phi' covariance phi / phi' phi. It
 is near 0 where training images have been, and scale² where none had any of these features. In a regression phi' covariance
 phi is an observation's leverage (Hoaglin and Welsch 1978, "The hat matrix in regression and ANOVA"); here the length of the
-features is left out, since it says how strongly a network responds to anything.
+features is left out, since it says how strongly a network responds to anything. The scale of this covariance need not be that
+of the predictions (`leverage_scale`).
 
 It is found after training, which has independent weights, and used by predictions alone.
 """
@@ -113,6 +114,8 @@ def fit_head_covariance(
     curvature = curvature_of(features.mean, features.variance)
     scale = head.variational.covariance_scale / root if choose_scale is None else choose_scale(head, curvature)
     head.covariance_factor.assign(factor_of(curvature, scale))
+    if head.leverage_factor is not None:
+        head.leverage_factor.assign(factor_of(curvature, head.variational.leverage_scale / root))
     return scale * root
 
 

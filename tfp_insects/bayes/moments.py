@@ -49,6 +49,7 @@ class DensePosterior(NamedTuple):
         squared_loc: `loc²`, `[inputs, units]`; for inputs with a variance alone, and not for the last layer.
         factor: A square root A of the covariance A A' of a unit's weights, float32 `[inputs, inputs]`; none otherwise.
         factor_variance: The diagonal of A A', float32 `[inputs]`; none without a factor.
+        leverage_factor: That of the covariance by which leverage is told, where it is another than A.
     """
 
     loc: tf.Tensor
@@ -57,6 +58,7 @@ class DensePosterior(NamedTuple):
     squared_loc: Matrix | None = None
     factor: tf.Tensor | None = None
     factor_variance: tf.Tensor | None = None
+    leverage_factor: tf.Tensor | None = None
 
 
 class Moments(NamedTuple):
@@ -77,8 +79,8 @@ class LogitMoments(NamedTuple):
     Attributes:
         mean: float32 `[batch, units]`.
         covariance: float32 `[batch, units, units]`.
-        leverage: What the noise of the last layer's own weights adds to an output's variance, averaged over units, per square
-            of the length of its inputs: float32 `[batch]`; 0 where the inputs are.
+        leverage: Variance of the last layer's weights along the direction of its inputs' mean, float32 `[batch]`; 0 where
+            that is 0, or weights are independent.
     """
 
     mean: tf.Tensor
@@ -147,19 +149,21 @@ def logit_moments(layer: DensePosterior, inputs: Moments) -> LogitMoments:
         layer: The layer; its `squared_loc` is not used.
         inputs: `[batch, inputs]`.
     """
-    mean, found = _mean(layer, inputs), _variance_of_weights(layer, inputs)
-    own = tf.zeros_like(mean) if found is None else found
-    covariance = tf.linalg.diag(own)
+    mean, own = _mean(layer, inputs), _variance_of_weights(layer, inputs)
+    covariance = tf.linalg.diag(tf.zeros_like(mean) if own is None else own)
     if inputs.variance is not None:
         loc = tf.cast(layer.loc, tf.float32)
         covariance += tf.einsum("bi,ij,ik->bjk", inputs.variance, loc, loc)
-    leverage = tf.math.divide_no_nan(tf.reduce_mean(own, axis=-1), _squared_length(inputs))
-    return LogitMoments(mean, covariance, leverage)
+    return LogitMoments(mean, covariance, _leverage(layer, tf.cast(inputs.mean, tf.float32)))
 
 
-def _squared_length(inputs: Moments) -> tf.Tensor:
-    squares = tf.square(tf.cast(inputs.mean, tf.float32))
-    return tf.reduce_sum(squares if inputs.variance is None else squares + inputs.variance, axis=-1)
+def _leverage(layer: DensePosterior, inputs: tf.Tensor) -> tf.Tensor:
+    """Leverage of known inputs, float32 `[batch, inputs]`; see `head_covariance`."""
+    factor = layer.factor if layer.leverage_factor is None else layer.leverage_factor
+    if factor is None:
+        return tf.zeros(tf.shape(inputs)[:1])
+    along = tf.reduce_sum(tf.square(_product(inputs, factor)), axis=-1)
+    return tf.math.divide_no_nan(along, tf.reduce_sum(tf.square(inputs), axis=-1))
 
 
 def moments_of_pair(first: tf.Tensor, second: tf.Tensor) -> Moments:

@@ -46,8 +46,11 @@ def _weights(layer: tf_keras.layers.Layer, uses_covariance: bool) -> DensePoster
     """The fields that are weights as they are."""
     loc = tf.cast(_loc(layer), layer.compute_dtype)
     bias = None if layer.bias is None else tf.cast(layer.bias, tf.float32)
-    has_factor = isinstance(layer, DenseFlipout) and uses_covariance
-    return DensePosterior(loc, bias, factor=layer.predictive_covariance_factor() if has_factor else None)
+    if not isinstance(layer, DenseFlipout) or not uses_covariance:
+        return DensePosterior(loc, bias)
+    own = layer.leverage_factor
+    leverage_factor = None if own is None else tf.convert_to_tensor(own)
+    return DensePosterior(loc, bias, factor=layer.predictive_covariance_factor(), leverage_factor=leverage_factor)
 
 
 def _loc(layer: tf_keras.layers.Layer) -> tf.Tensor:
@@ -106,7 +109,7 @@ class TailMoments:
         self._weights = lambda: [_weights(one.layer, uses_covariance) for one in tail.layers]
         self._find = tf.function(
             lambda: [
-                posterior._replace(loc=None, bias=None, factor=None)
+                posterior._replace(loc=None, bias=None, factor=None, leverage_factor=None)
                 for posterior in dense_posteriors(
                     tail, tf.identity if exact else rank_one, uses_covariance, has_random_inputs
                 )
@@ -133,7 +136,7 @@ class TailMoments:
 
     def _posteriors(self) -> list[DensePosterior]:
         return [
-            kept._replace(loc=weights.loc, bias=weights.bias, factor=weights.factor)
+            kept._replace(**{name: getattr(weights, name) for name in ("loc", "bias", "factor", "leverage_factor")})
             for kept, weights in zip(map_given(tf.convert_to_tensor, self._kept), self._weights(), strict=True)
         ]
 

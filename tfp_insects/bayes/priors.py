@@ -84,6 +84,8 @@ class Variational:
             than it is (a cold posterior: Wenzel et al. 2020). Training is the same with all.
         covariance_scale: Of a dense layer's prior in the unit of `scaled_normal`, if its predictions come from a posterior in
             which the weights of a unit depend on one another, see `head_covariance`; 0 for independent weights.
+        leverage_scale: The same of the covariance by which the leverage of inputs is told, which need not be that of the
+            predictions; 0 for the same one, and without meaning where there is none.
         noise_multiplier: Factor of the noise; 0 gives the deterministic twin (for tests).
         starts_at_zero: Whether `to_bayesian` has the kernel's mean start at zero, as befits a new last layer, and not at the
             model's weights; without meaning elsewhere.
@@ -96,6 +98,7 @@ class Variational:
     learn_scale: bool = True
     temperature: float = 1.0
     covariance_scale: float = 0.0
+    leverage_scale: float = 0.0
     noise_multiplier: float = 1.0
     starts_at_zero: bool = False
 
@@ -106,11 +109,10 @@ class Variational:
             raise InputError(f"posterior_ratio must be positive; got {self.posterior_ratio}")
         if self.num_train_examples < 1:
             raise InputError(f"num_train_examples must be at least 1; got {self.num_train_examples}")
-        if not self.temperature >= 0.0 or not self.covariance_scale >= 0.0:
-            raise InputError(
-                "a posterior's temperature and covariance_scale must be at least 0; got "
-                f"temperature={self.temperature}, covariance_scale={self.covariance_scale}"
-            )
+        scales = {name: getattr(self, name) for name in ("temperature", "covariance_scale", "leverage_scale")}
+        if not all(value >= 0.0 for value in scales.values()):
+            got = ", ".join(f"{name}={value}" for name, value in scales.items())
+            raise InputError(f"a posterior's temperature and scales must be at least 0; got {got}")
 
     def to_config(self) -> dict[str, Any]:
         """Plain configuration, from which `from_config` makes the same again."""

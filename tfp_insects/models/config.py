@@ -117,6 +117,7 @@ class VariationalConfig:
     learn_scale: bool = True
     temperature: float = 1.0
     covariance_scale: float = 0.0
+    leverage_scale: float = 0.0
 
     def variational(self) -> Variational:
         """The same for a layer."""

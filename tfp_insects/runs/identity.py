@@ -50,6 +50,7 @@ NOT_TRAINED_WITH: Mapping[str, Sequence[str]] = {
 ADDED: Mapping[str, Any] = {
     "temperature": 1.0,
     "covariance_scale": 0.0,
+    "leverage_scale": 0.0,
     "covariance_scale_by": "fixed",
     "fits_logit_temperature": False,
     "dropout": 0.0,

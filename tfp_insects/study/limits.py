@@ -55,6 +55,7 @@ LIMITS: Mapping[str, Limit] = {
     "posterior_ratio": POSITIVE,
     "temperature": AT_LEAST_0,
     "covariance_scale": AT_LEAST_0,
+    "leverage_scale": AT_LEAST_0,
     "num_members": AT_LEAST_1,
     "num_snapshots": AT_LEAST_2,
     "rank": AT_LEAST_2,

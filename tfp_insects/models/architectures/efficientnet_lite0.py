@@ -40,6 +40,7 @@ SETTINGS: Mapping[str, Any] = types.MappingProxyType(
         "bnn.layers": "classifier",  # Those that train.
         "bnn.hidden.posterior_ratio": 0.01,  # 10 % of each weight.
         "bnn.head.posterior_ratio": 0.1,
+        "bnn.head.leverage_scale": 6.0,
         "bnn.dropout": 0.5,
         "bnn.fits_logit_temperature": True,  # The logits of few images stay too small.
     }
