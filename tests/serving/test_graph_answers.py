@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_insects.bayes.moments_predictor import make_predictor
+from tfp_insects.bayes.divergence import bayesian_layers
+from tfp_insects.bayes.moments_predictor import MomentsPredictor, make_predictor
 from tfp_insects.bayes.monte_carlo import MonteCarloPredictor
 from tfp_insects.metrics import scores as metrics
 from tfp_insects.metrics.draws import Draws
 from tfp_insects.metrics.metric import OodScore
 from tfp_insects.metrics.metric_table import ood_scores
 from tfp_insects.runs.reading import open_run
-from tfp_insects.serving.graph import SERVED_SCORES, AlarmRule, summarise
+from tfp_insects.serving.graph import SERVED_SCORES, AlarmRule, ServedModel, ServingOptions, summarise
 
 Get = Callable[[str], Path]
 
@@ -106,3 +107,20 @@ def test_images_are_unknown_above_the_threshold_of_each_score_and_accepted_below
     np.testing.assert_array_equal(found["accepted"], (confidence >= 0.4) & (expected < threshold))
     assert 0 < found["accepted"].numpy().sum() <= 30
     assert not summarise(tf.constant(probabilities), ("ant", "bee", "fly"), 0.4)["unknown"].numpy().any()
+
+
+def test_an_alarm_by_leverage_goes_by_the_models_own(run_of: Get, runs: Any, tmp_path: Path) -> None:
+    run, encoded = open_run(run_of("all")), runs.images(12, seed=3)
+    model, names = run.build_model(), tmp_path / "names.txt"
+    head = bayesian_layers(model)[-1]
+    head.covariance_factor.assign(np.random.default_rng(0).normal(0, 0.1, head.covariance_factor.shape))
+    numbers = runs.num_samples, runs.num_last_layer_samples
+    expected = MomentsPredictor(model).answer([(runs.prepare(encoded), None)], numbers[0], 5, numbers[1]).leverage
+    assert expected is not None
+    threshold = float(np.sort(expected)[5:7].mean())
+    names.write_text("")
+    rule = AlarmRule("leverage", threshold)
+    served = ServedModel(model, ServingOptions(run.preprocessing, run.class_names, *numbers, 0.0, rule), names)
+    found = served.predict_seeded(runs.in_unit_range(encoded), tf.fill([12], tf.constant(5, tf.int64)))
+    np.testing.assert_array_equal(found["unknown"], expected > threshold)
+    np.testing.assert_array_equal(found["accepted"], expected < threshold)
