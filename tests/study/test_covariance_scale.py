@@ -25,7 +25,7 @@ def test_an_unknown_way_is_refused_by_its_field(tiny_config: RunConfig) -> None:
         tiny_config.replaced({"bnn.covariance_scale_by": "guess"})
 
 
-@pytest.mark.parametrize("way", ["validation", "marginal_likelihood"])
+@pytest.mark.parametrize("way", ["validation", pytest.param("marginal_likelihood", marks=pytest.mark.long)])
 def test_the_record_says_which_scale_was_chosen(tiny_experiment: Experiment, tmp_path: Path, way: str) -> None:
     fields = {"bnn.head.covariance_scale": 1.5, "bnn.covariance_scale_by": way}
     experiment = dataclasses.replace(tiny_experiment, config=tiny_experiment.config.replaced(fields))
@@ -44,7 +44,7 @@ def test_a_scale_that_is_fixed_is_not_in_the_record(tiny_experiment: Experiment,
     assert "covariance_scale" not in OneRun(KEY, experiment, tmp_path).run()
 
 
-@pytest.mark.parametrize("way", ["fixed", "validation"])
+@pytest.mark.parametrize("way", ["fixed", pytest.param("validation", marks=pytest.mark.long)])
 def test_a_temperature_makes_validation_images_more_probable_and_is_in_the_record(
     tiny_experiment: Experiment, tmp_path: Path, way: str
 ) -> None:

@@ -40,7 +40,9 @@ class Reads:
         return self._source.read(index)
 
 
-@pytest.mark.parametrize("model", ["cnn", "bnn", "mc_dropout"])
+@pytest.mark.parametrize(
+    "model", ["bnn", *(pytest.param(name, marks=pytest.mark.long) for name in ("cnn", "mc_dropout"))]
+)
 def test_answers_are_those_of_a_run_alone(model: str, experiment: Experiment, tmp_path: Path) -> None:
     key = RunKey(model, 4, 0)
     shared = dataclasses.replace(experiment, kept_features=KeptFeatures())

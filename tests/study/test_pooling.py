@@ -22,7 +22,6 @@ from tfp_insects.metrics.summary import metric_intervals
 from tfp_insects.report.answer import make_answer
 from tfp_insects.report.tables import differences_table
 from tfp_insects.runs.config import RunConfig
-from tfp_insects.runs.predictions import read_predictions, write_predictions
 from tfp_insects.runs.reading import load_run, load_runs, open_run
 from tfp_insects.runs.run import Run
 from tfp_insects.runs.run_key import RunKey, make_run_keys
@@ -228,38 +227,6 @@ def test_a_posterior_of_the_last_layer_is_pooled_with_its_network(
     assert outcome.record is not None
     assert outcome.record["num_draws"] == 6
     assert open_run(workdir / "laplace-n4-seed0").build_model() is not None
-
-
-@pytest.mark.parametrize("has_all", [True, False], ids=["all folds", "one fold not"])
-def test_leverage_is_pooled_as_probabilities_are(
-    has_all: bool, finished: tuple[Path, list[Outcome]], experiment: Experiment, tmp_path: Path
-) -> None:
-    workdir = tmp_path / "folds"
-    shutil.copytree(finished[0], workdir)
-    rng, expected, unknown = np.random.default_rng(0), {}, []
-    for number, fold in enumerate(folds_of(workdir, "bnn")):
-        for name in ("predictions.npz", "validation_predictions.npz", "ood_predictions.npz"):
-            found = read_predictions(fold.directory / name)
-            own = rng.uniform(size=len(found.labels)).astype(np.float32)
-            if name == "predictions.npz":
-                expected |= dict(zip(found.example_ids, own, strict=True))
-            if name == "ood_predictions.npz":
-                unknown.append(own)
-            if has_all or number > 0:
-                found = dataclasses.replace(found, leverage=own)
-            write_predictions(fold.directory / name, found, fold.class_names)
-    (workdir / "bnn-n4-seed0" / "record.json").unlink()
-    cross_validate(experiment, workdir, ("bnn",))
-    pooled = pooled_of(workdir, "bnn")
-    if not has_all:
-        assert pooled.test.leverage is None
-        return
-    np.testing.assert_array_equal(pooled.test.leverage, [expected[name] for name in pooled.example_ids])
-    assert pooled.ood is not None
-    np.testing.assert_array_equal(
-        pooled.ood.leverage, [unknown[i % NUM_FOLDS][i] for i in range(len(pooled.ood.labels))]
-    )
-    assert "auroc_leverage" in pooled.record
 
 
 @pytest.mark.long

@@ -101,19 +101,16 @@ class VariationalKernel(tf_keras.layers.Layer):
         )
         add_constant = functools.partial(self._add_float32, trainable=False)
         self.prior_weights = add_prior(self.variational.prior, shape, add_constant)
-        covariance_scale, leverage_scale = self.variational.covariance_scale, self.variational.leverage_scale
-        self.covariance_factor = self._add_factor("covariance_factor", covariance_scale, shape)
-        self.leverage_factor = self._add_factor("leverage_factor", leverage_scale if covariance_scale else 0.0, shape)
+        scale, leverage_scale = self.variational.covariance_scale, self.variational.leverage_scale
+        self.covariance_factor = self._add_factor("covariance_factor", scale, shape)
+        self.leverage_factor = self._add_factor("leverage_factor", leverage_scale if scale else 0.0, shape)
         self.kl_weight = self._add_float32("kl_weight", [], "ones", trainable=False)
         self.noise_step = add_step(self, "noise_step")
 
     def _add_factor(self, name: str, scale: float, shape: list[int]) -> tf.Variable | None:
         """A square root of a covariance of a unit's weights; as long as no images are known, the prior's."""
-        if not scale:
-            return None
-        (num_inputs, _) = shape
-        prior = tf_keras.initializers.Identity(scale / np.sqrt(num_inputs))
-        return self._add_float32(name, [num_inputs, num_inputs], prior, trainable=False)
+        prior = tf_keras.initializers.Identity(scale / np.sqrt(shape[0]))
+        return self._add_float32(name, [shape[0], shape[0]], prior, trainable=False) if scale else None
 
     def _add_float32(self, name: str, shape: list[int], initializer: Any, trainable: bool = True) -> tf.Variable:
         return self.add_weight(name, shape, tf.float32, initializer, trainable=trainable, experimental_autocast=False)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from tfp_insects.errors import InputError
@@ -40,6 +39,7 @@ from tfp_insects.runs.run_key import RunKey
 from tfp_insects.runs.thumbnails import write_thumbnails
 from tfp_insects.study.experiment import Experiment
 from tfp_insects.study.grid import Outcome, tell_outcome, written_at
+from tfp_insects.study.pooled_predictions import in_turn, joined
 from tfp_insects.study.records import OutOfDistribution, make_record
 from tfp_insects.study.work import WRITING
 from tfp_insects.training.fit import Validation
@@ -158,11 +158,11 @@ def _write(
     """Puts all files in place, the record last."""
     order = [experiment.source.example_ids[index] for index in experiment.split.test]
     parts = {
-        VALIDATION_NAME: _joined([fold.validation for fold in folds], order),
-        TEST_NAME: _joined([fold.test for fold in folds], order),
+        VALIDATION_NAME: joined([fold.validation for fold in folds], order),
+        TEST_NAME: joined([fold.test for fold in folds], order),
     }
     if all(fold.ood is not None for fold in folds):
-        parts[OOD_NAME] = _in_turn([fold.ood for fold in folds if fold.ood is not None])
+        parts[OOD_NAME] = in_turn([fold.ood for fold in folds if fold.ood is not None])
     histories = [joint_history(same_member) for same_member in zip(*(fold.histories for fold in folds), strict=True)]
     write_history(directory / HISTORY_NAME, joint_history(histories))
     _take_network(directory, folds[0])
@@ -174,34 +174,6 @@ def _write(
         write_json(new / RECORD_NAME, {**_record(identity, folds, parts, histories), "folds": list(made_from)})
     if OOD_NAME not in parts:  # Of before, of which the new record knows nothing.
         (directory / OOD_NAME).unlink(missing_ok=True)
-
-
-def _joined(parts: Sequence[Predictions], order: Sequence[str]) -> Predictions:
-    """The predictions of all folds for images of which each is in one, in an order of their ids."""
-    ids = [name for part in parts for name in part.example_ids]
-    places = {name: place for place, name in enumerate(ids)}
-    indices = [places[name] for name in order]
-    probabilities = np.concatenate([part.probabilities for part in parts], axis=1)
-    labels = np.concatenate([part.labels for part in parts])
-    leverage = _leverage(parts)
-    own = None if leverage is None else np.concatenate(leverage)[indices]
-    return Predictions(probabilities[:, indices], labels[indices], tuple(order), own)
-
-
-def _leverage(parts: Sequence[Predictions]) -> list[np.ndarray] | None:
-    """That of each fold's images; none unless all folds have one."""
-    found = [part.leverage for part in parts if part.leverage is not None]
-    return found if len(found) == len(parts) else None
-
-
-def _in_turn(parts: Sequence[Predictions]) -> Predictions:
-    """The predictions of all folds for the same images: image i is answered by fold i mod K, as by one network in use."""
-    probabilities, leverage = parts[0].probabilities.copy(), _leverage(parts)
-    for start, part in enumerate(parts):
-        probabilities[:, start :: len(parts)] = part.probabilities[:, start :: len(parts)]
-    images = np.arange(probabilities.shape[1])
-    own = None if leverage is None else np.stack(leverage)[images % len(parts), images]
-    return dataclasses.replace(parts[0], probabilities=probabilities, leverage=own)
 
 
 def _take_network(directory: Path, first: Run) -> None:
