@@ -201,10 +201,10 @@ def test_what_moments_cannot_pass_is_drawn_if_it_lies_before_them() -> None:
 def test_answers_have_the_mean_leverage_where_the_last_layer_has_a_covariance(num_samples: int) -> None:
     model, batches = make_twin(covariance_scale=1.0), in_batches(images(), 4)
     predictor = MomentsPredictor(model)
-    found = predictor.answer(batches, num_samples, 7, 16)
-    np.testing.assert_array_equal(found.probabilities, predictor.predict(batches, num_samples, 7, 16))
     moments = predictor.logit_moments(batches, num_samples, 7)
+    found = predictor.answer(moments, 16 * num_samples, 7)
+    np.testing.assert_array_equal(found.probabilities, predictor.predict(batches, num_samples, 7, 16))
     np.testing.assert_allclose(found.leverage, moments.leverage.mean(0), rtol=1e-6)
     assert found.leverage.std() > 0.0
-    assert MomentsPredictor(model, uses_covariance=False).answer(batches, num_samples, 7, 16).leverage is None
-    assert MomentsPredictor(make_twin()).answer(batches, num_samples, 7, 16).leverage is None
+    for other in (MomentsPredictor(model, uses_covariance=False), MomentsPredictor(make_twin())):
+        assert other.answer(other.logit_moments(batches, num_samples, 7), 16 * num_samples, 7).leverage is None

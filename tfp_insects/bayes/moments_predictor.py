@@ -114,21 +114,20 @@ class MomentsPredictor:
             Probabilities, float32 `[num_samples * num_last_layer_samples, num_examples, num_classes]`, or what `activation`
             makes of the outputs.
         """
-        return self.answer(batches, num_samples, seed, num_last_layer_samples, on_images).probabilities
-
-    def answer(
-        self,
-        batches: Batches,
-        num_samples: int,
-        seed: int,
-        num_last_layer_samples: int = 1,
-        on_images: Callable[[float], object] = lambda number: None,
-    ) -> Answers:
-        """What `predict` returns, and how unlike training images the images are; the arguments are those of `predict`."""
         moments = self.logit_moments(batches, num_samples, seed, on_images)
-        num_draws = num_samples * num_last_layer_samples // len(moments.mean)
+        return self.answer(moments, num_samples * num_last_layer_samples, seed).probabilities
+
+    def answer(self, moments: LogitMoments, num_draws: int, seed: int) -> Answers:
+        """What `predict` makes of the moments of the logits, and how unlike training images the images are.
+
+        Args:
+            moments: As `logit_moments` returns them.
+            num_draws: In all, shared by the samples of the moments.
+            seed: Integer; equal seeds give equal draws.
+        """
+        own = num_draws // len(moments.mean)
         draws = [
-            self._sample(LogitMoments(*sample), num_draws, tf.constant([seed, place], tf.int64)).numpy()
+            self._sample(LogitMoments(*sample), own, tf.constant([seed, place], tf.int64)).numpy()
             for place, sample in enumerate(zip(*moments, strict=True))
         ]
         leverage = np.mean(moments.leverage, axis=0) if self._tail.has_leverage else None

@@ -27,10 +27,11 @@ class Chosen(NamedTuple):
 
     def answer(self, batches: Iterable[tuple[Any, Any]], seed: int, on_images: OnImages) -> Answers:
         """Its answers, with so many draws; arguments as of `MomentsPredictor.predict`."""
-        numbers = self.draws.num_samples, seed, self.draws.num_last_layer_samples
+        num_samples, num_last = self.draws.num_samples, self.draws.num_last_layer_samples
         if isinstance(self.predictor, MomentsPredictor):
-            return self.predictor.answer(batches, *numbers, on_images)
-        return Answers(self.predictor.predict(batches, *numbers, on_images))
+            moments = self.predictor.logit_moments(batches, num_samples, seed, on_images)
+            return self.predictor.answer(moments, num_samples * num_last, seed)
+        return Answers(self.predictor.predict(batches, num_samples, seed, num_last, on_images))
 
 
 def choose_predictor(
