@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.summary import summarize
 from tfp_insects.study.records import OutOfDistribution, make_record, with_training_of
 from tfp_insects.training.fit import Validation
@@ -50,15 +51,13 @@ def record(
     temperatures: Mapping[str, float] = MappingProxyType({}),
     **more: Any,
 ) -> dict[str, Any]:
-    fields = {"histories": [HISTORY], **more}
+    fields = {"histories": [HISTORY], "test": LabelledDraws(PROBABILITIES, LABELS), **more}
     of_run = identity(model, kl_weight, kl_annealing_epochs)
     for part, temperature in temperatures.items():
         of_run["config"]["bnn"][part]["temperature"] = temperature
     return make_record(
         of_run,
         validation=Validation(0.65, 0.7),
-        probabilities=PROBABILITIES,
-        labels=LABELS,
         num_parameters=7,
         steps_per_epoch=4,
         predict_seconds=1.5,
@@ -117,7 +116,7 @@ def test_every_metric_has_an_interval() -> None:
 
 
 def test_ood_images_add_what_tells_them_apart() -> None:
-    ood = OutOfDistribution("objects", "abc", np.float32([[[0.3, 0.3, 0.4]] * 3] * 2))
+    ood = OutOfDistribution("objects", "abc", Draws(np.float32([[[0.3, 0.3, 0.4]] * 3] * 2)))
     found = record(ood=ood)
     assert (found["ood_data"], found["ood_fingerprint"], found["num_ood_examples"]) == ("objects", "abc", 3)
     # Out-of-distribution images are the least sure of all, and draws do not differ on them.
@@ -132,11 +131,12 @@ def test_ood_images_add_what_tells_them_apart() -> None:
 
 def test_leverage_tells_them_apart_where_it_is_known() -> None:
     probabilities = np.float32([[[0.3, 0.3, 0.4]] * 3] * 2)
-    ood = OutOfDistribution("objects", "abc", probabilities, np.float32([0.5, 2.0, 3.0]))
-    found = record(ood=ood, leverage=np.float32([0.1, 0.2, 0.3, 1.0]))
+    ood = OutOfDistribution("objects", "abc", Draws(probabilities, np.float32([0.5, 2.0, 3.0])))
+    known = LabelledDraws(PROBABILITIES, LABELS, np.float32([0.1, 0.2, 0.3, 1.0]))
+    found = record(ood=ood, test=known)
     assert found["auroc_leverage"] == pytest.approx(11 / 12)
     assert found["intervals"]["auroc_leverage"][1] == 1.0
-    assert "auroc_leverage" not in record(ood=OutOfDistribution("objects", "abc", probabilities))
+    assert "auroc_leverage" not in record(ood=OutOfDistribution("objects", "abc", Draws(probabilities)), test=known)
 
 
 def test_says_what_was_tempered_and_scaled() -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import told_if_not_written, write_json, written_whole
+from tfp_insects.metrics.draws import LabelledDraws
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.progress.work import OnWork, ignore_work
 from tfp_insects.runs.claim import claimed_directory, holds_work
@@ -200,10 +201,7 @@ def _record(
     records, first = [fold.record for fold in folds], folds[0]
     test, validation, ood = parts[TEST_NAME], parts[VALIDATION_NAME], None
     if OOD_NAME in parts:
-        unknown = parts[OOD_NAME]
-        ood = OutOfDistribution(
-            records[0]["ood_data"], records[0]["ood_fingerprint"], unknown.probabilities, unknown.leverage
-        )
+        ood = OutOfDistribution(records[0]["ood_data"], records[0]["ood_fingerprint"], parts[OOD_NAME].draws)
     sums = {name: sum(one[name] for one in records) for name in SUMMED}
     record = make_record(
         identity,
@@ -212,8 +210,7 @@ def _record(
             negative_log_likelihood(validation.probabilities, validation.labels),
             accuracy(validation.probabilities, validation.labels),
         ),
-        probabilities=test.probabilities,
-        labels=test.labels,
+        test=LabelledDraws(test.probabilities, test.labels, test.leverage),
         num_parameters=first.record["num_parameters"],
         steps_per_epoch=sum(map(_steps_per_epoch, folds)),
         predict_seconds=sums["predict_seconds"],
@@ -221,7 +218,6 @@ def _record(
         num_last_layer_samples=first.num_last_layer_samples,
         ood=ood,
         num_folds=len(folds),
-        leverage=test.leverage,
     )
     own = {name: first.record[name] for name in (*OF_NETWORK, *OF_MACHINE) if name in first.record}
     phases = dict.fromkeys(phase for one in records for phase in one["seconds_by_phase"])

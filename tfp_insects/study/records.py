@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_insects.metrics.cross_validation import variance_factor
-from tfp_insects.metrics.draws import Draws
+from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.scores import per_class_accuracy
 from tfp_insects.metrics.summary import metric_intervals, out_of_distribution_intervals
 from tfp_insects.models.architecture import SCOPES
@@ -38,14 +38,12 @@ class OutOfDistribution:
     Attributes:
         name: What records call the images.
         fingerprint: SHA-256 over them.
-        probabilities: `[num_draws, num_examples, num_classes]`.
-        leverage: `[num_examples]`, see `Draws`; none where the run has none.
+        draws: The predictions.
     """
 
     name: str
     fingerprint: str
-    probabilities: np.ndarray
-    leverage: np.ndarray | None = None
+    draws: Draws
 
 
 def make_record(
@@ -53,8 +51,7 @@ def make_record(
     *,
     histories: Sequence[list[EpochRow]],
     validation: Validation,
-    probabilities: np.ndarray,
-    labels: np.ndarray,
+    test: LabelledDraws,
     num_parameters: int,
     steps_per_epoch: int,
     predict_seconds: float,
@@ -68,7 +65,6 @@ def make_record(
     replicas: Replicas | None = None,
     covariance_scale: float | None = None,
     collecting_seconds: float = 0.0,
-    leverage: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Collects a finished run's figures in plain values.
 
@@ -76,8 +72,7 @@ def make_record(
         identity: What the run was made of, as in its `config.json`.
         histories: For each network of the run, one row an epoch; each network was left at its own best epoch.
         validation: Quality of the run's predictions for the validation images.
-        probabilities: Test predictions `[num_draws, num_examples, num_classes]`.
-        labels: int32 `[num_examples]`.
+        test: Predictions for the test images.
         num_parameters: Numbers that the networks predict with.
         steps_per_epoch: Training steps of one epoch of all networks.
         prediction_method: What predicted, see `PredictionConfig`.
@@ -91,18 +86,18 @@ def make_record(
         replicas: The devices that trained; none for one alone.
         covariance_scale: Of the last layer's covariance; none where it was not chosen for this run.
         collecting_seconds: Time that snapshots of trained weights took, which is training too.
-        leverage: Of the test images, see `Draws`; none where the run has none.
     """
-    factor = variance_factor(num_folds, len(labels) / num_folds, identity["num_train_examples"]) if num_folds else 1.0
+    num_draws, num_test, _ = test.probabilities.shape
+    factor = variance_factor(num_folds, num_test / num_folds, identity["num_train_examples"]) if num_folds else 1.0
     record = {
         **{key: value for key, value in identity.items() if key not in ("config", "preprocessing")},
         "num_classes": len(identity["class_names"]),
-        "num_test_examples": len(labels),
-        "num_samples": num_passes(len(probabilities), len(histories), num_last_layer_samples),
-        "num_draws": len(probabilities),
+        "num_test_examples": num_test,
+        "num_samples": num_passes(num_draws, len(histories), num_last_layer_samples),
+        "num_draws": num_draws,
         "prediction_method": prediction_method,
         **({"num_folds": num_folds} if num_folds else {}),
-        **_quality(probabilities, labels, identity["class_names"], factor),
+        **_quality(test, identity["class_names"], factor),
         **_training(identity, histories, validation, steps_per_epoch),
         "predict_seconds": predict_seconds,
         "architecture": architecture,
@@ -119,7 +114,7 @@ def make_record(
         record["temperature"] = temperature
     if covariance_scale is not None:
         record["covariance_scale"] = covariance_scale
-    return record if ood is None else _with_ood(record, Draws(probabilities, leverage), ood, factor)
+    return record if ood is None else _with_ood(record, test, ood, factor)
 
 
 def _training(
@@ -168,12 +163,10 @@ def _is_tempered(identity: Mapping[str, Any], best_epoch: int) -> bool:
     return annealed_kl_weight(section.kl_weight, best_epoch - 1, section.kl_annealing_epochs) != 1.0
 
 
-def _quality(
-    probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str], factor: float
-) -> dict[str, Any]:
+def _quality(test: LabelledDraws, class_names: Sequence[str], factor: float) -> dict[str, Any]:
     """Every metric, the accuracy in each class (none where it has no test image), and 95 % intervals over test images."""
-    per_class = per_class_accuracy(probabilities, labels).tolist()
-    intervals = metric_intervals(probabilities, labels, seed=INTERVAL_SEED, factor=factor)
+    per_class = per_class_accuracy(test.probabilities, test.labels).tolist()
+    intervals = metric_intervals(test.probabilities, test.labels, seed=INTERVAL_SEED, factor=factor)
     return {
         **{name: interval.estimate for name, interval in intervals.items()},
         "per_class_accuracy": {
@@ -185,13 +178,12 @@ def _quality(
 
 def _with_ood(record: Mapping[str, Any], known: Draws, ood: OutOfDistribution, factor: float) -> dict[str, Any]:
     """Adds how well out-of-distribution images are told from test images, with intervals over both."""
-    unknown = Draws(ood.probabilities, ood.leverage)
-    found = out_of_distribution_intervals(known, unknown, seed=INTERVAL_SEED, factor=factor)
+    found = out_of_distribution_intervals(known, ood.draws, seed=INTERVAL_SEED, factor=factor)
     return {
         **record,
         "ood_data": ood.name,
         "ood_fingerprint": ood.fingerprint,
-        "num_ood_examples": ood.probabilities.shape[1],
+        "num_ood_examples": ood.draws.probabilities.shape[1],
         **{name: interval.estimate for name, interval in found.items()},
         "intervals": record["intervals"] | {name: [interval.low, interval.high] for name, interval in found.items()},
     }

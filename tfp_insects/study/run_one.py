@@ -9,6 +9,7 @@ import numpy as np
 
 from tfp_insects.errors import InputError
 from tfp_insects.files import write_json
+from tfp_insects.metrics.draws import Draws, LabelledDraws
 from tfp_insects.metrics.scores import accuracy, negative_log_likelihood
 from tfp_insects.models.architecture_table import architecture_of
 from tfp_insects.progress.stopwatch import Stopwatch
@@ -181,18 +182,14 @@ class OneRun:
     def _record(self, identity: Mapping[str, Any], parts: Mapping[str, Part], predicted: Predicted) -> dict[str, Any]:
         experiment, ood, chosen = self._experiment, None, self._members[0].chosen
         if experiment.ood is not None:
-            ood = OutOfDistribution(
-                experiment.ood.name,
-                experiment.ood_fingerprint,
-                predicted.probabilities[OOD_NAME],
-                predicted.leverage.get(OOD_NAME),
-            )
+            draws = Draws(predicted.probabilities[OOD_NAME], predicted.leverage.get(OOD_NAME))
+            ood = OutOfDistribution(experiment.ood.name, experiment.ood_fingerprint, draws)
+        labels, leverage = parts[TEST_NAME].examples.labels, predicted.leverage.get(TEST_NAME)
         return make_record(
             identity,
             histories=[member.history for member in self._members],
             validation=_validation(parts[VALIDATION_NAME], predicted.probabilities[VALIDATION_NAME]),
-            probabilities=predicted.probabilities[TEST_NAME],
-            labels=parts[TEST_NAME].examples.labels,
+            test=LabelledDraws(predicted.probabilities[TEST_NAME], labels, leverage),
             num_parameters=predicted.num_parameters,
             steps_per_epoch=self._task.steps.per_epoch * len(self._members),
             predict_seconds=predicted.seconds[TEST_NAME],
@@ -205,7 +202,6 @@ class OneRun:
             replicas=experiment.replicas,
             covariance_scale=chosen.get("covariance_scale"),
             collecting_seconds=sum(member.collecting_seconds for member in self._members),
-            leverage=predicted.leverage.get(TEST_NAME),
         )
 
 
