@@ -45,14 +45,13 @@ def test_a_seeded_answer_is_the_models_own_prediction(
 
 
 @pytest.mark.parametrize("name", ["all", "head"])
-def test_fresh_answers_agree_with_draws_of_all_weights(
-    name: str, loaded: Callable[[str], Any], run_of: Get, runs: Any
-) -> None:
+def test_answers_agree_with_draws_of_all_weights(name: str, seeded: Callable, run_of: Get, runs: Any) -> None:
     encoded, num_answers, num_draws = runs.images(3, seed=3), 30, 150
     model = open_run(run_of(name)).build_model()
     draws = np.float64(MonteCarloPredictor(model).predict([(runs.prepare(encoded), None)], num_draws, seed=1))
-    default = loaded(name).signatures["serving_default"]
-    answers = [default(image_bytes=tf.constant(encoded)) for _ in range(num_answers)]
+    images = runs.in_unit_range(encoded)
+    # Under seeds: what is fresh breaks any bound some day.
+    answers = [seeded(name, images, seed) for seed in range(num_answers)]
     found = np.array([answer["probabilities"] for answer in answers], np.float64)
     error = np.sqrt(draws.var(0) / num_draws + found.var(0) / num_answers)
     assert np.all(np.abs(found.mean(0) - draws.mean(0)) < 5 * error + 1e-6)
@@ -80,7 +79,7 @@ def test_an_answer_repeats_under_its_seed_and_not_without(
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.01
     fresh = [loaded("all").signatures["predict_images"](images=images)["probabilities"].numpy() for _ in range(2)]
-    assert np.abs(fresh[0] - fresh[1]).max() > 0.01
+    assert np.abs(fresh[0] - fresh[1]).max() > 1e-4
 
 
 def test_answers_are_accepted_from_the_threshold_on() -> None:

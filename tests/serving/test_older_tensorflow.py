@@ -104,8 +104,10 @@ def test_seeded_answers_are_those_of_the_version_that_made_the_export(name: str,
 def test_encoded_images_have_the_same_answers_but_for_their_noise(name: str, answers: Any) -> None:
     ours, theirs = answers[name]
     np.testing.assert_array_equal(theirs["class_names"], ours["class_names"])
-    difference = np.abs(theirs["fresh"].mean(0) - ours["fresh"].mean(0))
-    print(f"{name} image bytes: largest difference of means {difference.max():.1e}", file=sys.stderr)
+    # Probabilities of a rare class are skewed, their logarithms hardly.
+    first, second = np.log(ours["fresh"]), np.log(theirs["fresh"])
+    difference = np.abs(first.mean(0) - second.mean(0))
+    print(f"{name} image bytes: largest difference of mean logarithms {difference.max():.1e}", file=sys.stderr)
     # Of the difference of two means; the CNN has no noise.
-    standard_error = np.sqrt((ours["fresh"].var(0) + theirs["fresh"].var(0)) / (NUM_CALLS - 1))
-    assert np.all(difference <= 1e-5 + 5.0 * standard_error)
+    standard_error = np.sqrt((first.var(0) + second.var(0)) / (NUM_CALLS - 1))
+    assert np.all(difference <= 1e-5 + 7.0 * standard_error)
