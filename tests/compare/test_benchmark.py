@@ -100,6 +100,7 @@ def test_noted_runs_are_not_run_again_elsewhere(make_benchmark, tmp_path: Path) 
     console = Console(file=io.StringIO(), width=100)
     first = dataclasses.replace(make_benchmark("test", ("cnn",), [0, 1]), table=tmp_path / "runs.csv")
     assert "cnn" in run_benchmark(first, console)["models"]
+    assert "Comparing 2 runs on 2,000 resamples of their images.\n" in console.file.getvalue()
     written = first.table.read_text()
     elsewhere = dataclasses.replace(first, workdir=tmp_path / "elsewhere")
     assert run_benchmark(elsewhere, console) == {}

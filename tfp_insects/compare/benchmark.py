@@ -19,6 +19,7 @@ from tfp_insects.data.config import DataConfig
 from tfp_insects.data.spared import without_validation_images
 from tfp_insects.errors import InputError
 from tfp_insects.files import require_writable, write_json
+from tfp_insects.metrics.bootstrap import NUM_RESAMPLES
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress.display import Display
 from tfp_insects.progress.memory import kept_costs
@@ -107,7 +108,9 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> dict[str, Any]:
         print_noted(NotedRuns(benchmark.table).rows, console)
         if not any(is_finished(key.directory(benchmark.workdir)) for key in benchmark.keys):
             return {}  # All were run elsewhere, and their predictions are not here.
-    figures = plain_figures(read_comparison(benchmark))
+    comparison = read_comparison(benchmark)
+    _say(console, f"Comparing {len(comparison.runs)} runs on {NUM_RESAMPLES:,} resamples of their images.")
+    figures = plain_figures(comparison)
     criteria = judge(figures)
     result = {**_provenance(benchmark, experiment), **figures, "criteria": [one._asdict() for one in criteria]}
     path = benchmark.workdir / f"quality-{benchmark.split}.json"

@@ -65,6 +65,11 @@ class Comparison:
         _require_same_images(list(self._by_key.values()))
 
     @property
+    def runs(self) -> list[RunKey]:
+        """The runs that are compared."""
+        return list(self._by_key)
+
+    @property
     def models(self) -> list[str]:
         """Names of the models, in the order of the answers."""
         return list(dict.fromkeys(key.model for key in self._by_key))
