@@ -10,7 +10,7 @@ from tfp_insects.progress.costs import Costs
 from tfp_insects.progress.countdown import Countdown, clock_words
 from tfp_insects.progress.memory import NAME, kept_costs, read_costs, write_costs
 from tfp_insects.progress.meter import Meter
-from tfp_insects.progress.work import Part
+from tfp_insects.progress.work import NETWORK, SECONDS, Part
 
 # Seconds of a unit, and before the first: what the machine of these tests really takes.
 TRUE = {"train": 0.5, "predict": 0.03, "compile train": 12.0, "compile predict": 8.0}
@@ -101,12 +101,33 @@ def test_the_share_that_is_done_never_falls_and_is_whole_at_the_end_alone() -> N
     assert meter.share() == 1.0
 
 
+def test_work_of_another_pace_is_not_guessed_from_what_was_measured() -> None:
+    clock = Clock()
+    meter = Meter(Costs(), clock=clock)
+    features = Part("features", 100, "features", 0.001)
+    steps = Part("training", 400, "step", 0.3, "compile", 2.0, "behind frozen layers")
+    validating = Part("validating", 1000, "validate", 0.001, pace="behind frozen layers")
+    meter.plan("a", [features, steps, validating, Part("predicting", 100, "predict", 0.001)])
+    meter.start("a")
+    clock.now += 1.5
+    meter.tell("a", "features", 50)  # 30 times the guess; guessed at that pace, the steps alone would take an hour.
+    assert meter.seconds_left() is None
+    clock.now += 1.5
+    meter.tell("a", "features", 50)
+    for _ in range(4):
+        clock.now += 0.03  # A tenth of the guess.
+        meter.tell("a", "training", 1)
+    left = 396 * 0.03 + 1000 * 0.0001 + 100 * 0.03
+    assert meter.seconds_left() == pytest.approx(left, rel=0.2)
+    assert set(meter.costs.scales([features, steps])) == {NETWORK, SECONDS, "behind frozen layers"}
+
+
 def test_runs_at_the_same_time_share_the_clock() -> None:
     meter = Meter(Costs(TRUE), num_jobs=2, clock=Clock())
     for name in ("a", "b", "c"):
         meter.plan(name, [TRAIN, PREDICT], is_alone=False)
     assert meter.seconds_left() == pytest.approx(2 * whole())  # Two at once, then the third.
-    meter.plan("report", [Part("report", 1, "page", 7.0, is_guess_absolute=True)])
+    meter.plan("report", [Part("report", 1, "page", 7.0, pace=SECONDS)])
     assert meter.seconds_left() == pytest.approx(2 * whole() + 7.0)
 
 
@@ -211,7 +232,7 @@ def test_until_all_is_planned_nobody_says_how_much_of_the_whole_is_done() -> Non
     clock = Clock()
     meter = Meter(Costs(), clock=clock)
     meter.is_planned = False
-    meter.plan("images", [Part("verifying", 10, "verify", 1.0, is_guess_absolute=True)])
+    meter.plan("images", [Part("verifying", 10, "verify", 1.0, pace=SECONDS)])
     meter.start("images")
     clock.now += 5.0
     meter.tell("images", "verifying", 9)

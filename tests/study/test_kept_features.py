@@ -15,6 +15,7 @@ from tfp_insects.study.kept_features import KeptFeatures
 from tfp_insects.study.pretraining import Pretrained
 from tfp_insects.study.probing import any_weights
 from tfp_insects.study.run_one import OneRun
+from tfp_insects.study.work import FEATURES
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +58,25 @@ def test_answers_are_those_of_a_run_alone(model: str, experiment: Experiment, tm
             np.testing.assert_allclose(own, expected, atol=2e-5)
 
 
-def test_each_image_passes_the_frozen_layers_once(experiment: Experiment, tmp_path: Path) -> None:
-    reads = Reads(experiment.source)
+def test_each_image_passes_the_frozen_layers_once(
+    experiment: Experiment, other_insects: ImageSource, tmp_path: Path
+) -> None:
+    reads, told = Reads(experiment.source), {"cnn": 0.0, "bnn": 0.0}
     shared = dataclasses.replace(experiment, source=reads.source, kept_features=KeptFeatures())
-    OneRun(RunKey("cnn", 4, 0), shared, tmp_path).run()
-    first = dict(reads.counts)
-    OneRun(RunKey("bnn", 4, 0), shared, tmp_path).run()
+
+    def tell(phase: str, units: float = 1.0, *, of: float = 0.0) -> None:
+        told[model] += units if phase == FEATURES else 0.0
+
+    for model in told:
+        first = dict(reads.counts)
+        OneRun(RunKey(model, 4, 0), shared, tmp_path, tell).run()
     asked = [int(index) for index in (*experiment.split.validation, *experiment.split.test)]
     # Each is read for its digest in both runs, and a test image for its thumbnail.
     assert {first[index] - (reads.counts[index] - first[index]) for index in asked} == {1}
     assert {first[int(index)] for index in experiment.split.validation} == {2}
+    num_read = 4 * 4 + len(experiment.split.validation)  # Of which each run tells, however long they take it.
+    assert told["bnn"] == num_read
+    assert told["cnn"] == num_read + len(experiment.split.test) + len(other_insects.example_ids)
 
 
 def test_other_weights_have_other_features(experiment: Experiment, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tfp_insects.progress.costs import Costs
 from tfp_insects.progress.display import Display
 from tfp_insects.progress.memory import kept_costs
 from tfp_insects.progress.meter import Meter
-from tfp_insects.progress.work import Part
+from tfp_insects.progress.work import SECONDS, Part
 from tfp_insects.ray_cluster import connected
 from tfp_insects.report.accuracy_curves import plot_accuracy_curves
 from tfp_insects.report.page import write_report
@@ -183,7 +183,7 @@ def _run(
     plan_runs(display, keys, split, config, command.workdir, _count(unknown), _num_opened(command, images))
     if split.folds:
         display.meter.plan(POOLING, [_pooling_work(keys, split)])
-    display.meter.plan(REPORT, [Part(REPORT, len(keys), REPORT, REPORT_SECONDS, is_guess_absolute=True)])
+    display.meter.plan(REPORT, [Part(REPORT, len(keys), REPORT, REPORT_SECONDS, pace=SECONDS)])
     display.meter.is_planned = True
     with display.working(WEIGHTS) as on_work:
         experiment = make_experiment(source, command.weights, sizes, config, command.cache_dir, say, ood, on_work)
@@ -237,7 +237,7 @@ def _tell_plan(
 def _pooling_work(keys: Sequence[RunKey], split: Split) -> Part:
     """What is written once the folds are done."""
     num_pooled = len({key.pooled for key in keys})
-    return Part(WRITING, num_pooled * len(split.test), WRITING, WRITE_SECONDS, is_guess_absolute=True)
+    return Part(WRITING, num_pooled * len(split.test), WRITING, WRITE_SECONDS, pace=SECONDS)
 
 
 def _num_opened(command: Command, images: Images) -> int:

@@ -1,8 +1,9 @@
 """What a unit of work costs on this machine: remembered, measured as it is done, or guessed from what was measured."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from tfp_insects.progress.work import Part
+from tfp_insects.progress.work import SECONDS, Part
 
 # Seconds of measurement that a remembered cost, and a guess, weigh as much as.
 REMEMBERED_SECONDS = 10.0
@@ -37,7 +38,7 @@ class Costs:
         Args:
             key: Of the work.
             guess: See `Part`.
-            scale: From guesses to seconds; none where nothing says.
+            scale: From guesses of its pace to seconds; none where nothing says.
         """
         weight, prior = REMEMBERED_SECONDS, self._remembered.get(key)
         if prior is not None:
@@ -49,14 +50,14 @@ class Costs:
             return measured / units if units else prior
         return (weight + measured) / (weight / prior + units)
 
-    def scale(self, parts: Iterable[Part]) -> float | None:
-        """Seconds for each second of the guesses, over all of the parts that more is known of; none where that is none."""
-        seconds = guesses = 0.0
+    def scales(self, parts: Iterable[Part]) -> dict[str, float]:
+        """By pace, seconds for each second of the guesses, over all of the parts that more is known of; no pace of none."""
+        seconds, guesses = defaultdict[str, float](float), defaultdict[str, float](float)
         for part in parts:
-            if not part.is_guess_absolute and self.is_known(part.key):
-                guesses += part.units * part.guess
-                seconds += part.units * (self.seconds(part.key, part.guess, None) or 0.0)
-        return seconds / guesses if guesses else None
+            if part.guess and self.is_known(part.key):
+                guesses[part.pace] += part.units * part.guess
+                seconds[part.pace] += part.units * (self.seconds(part.key, part.guess, None) or 0.0)
+        return {**{pace: seconds[pace] / guess for pace, guess in guesses.items() if guess}, SECONDS: 1.0}
 
     def to_remember(self) -> dict[str, float]:
         """What the next command should start from."""

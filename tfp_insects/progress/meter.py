@@ -3,10 +3,11 @@
 import heapq
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from tfp_insects.progress.costs import Costs
-from tfp_insects.progress.work import Part
+from tfp_insects.progress.work import SECONDS, Part
 
 NEVER_FULL = 0.99  # Before all is done: what is left rounds to nothing at times.
 
@@ -60,7 +61,7 @@ class Group:
 
     def tell(self, phase: str, units: float, of: float) -> _Progress:
         """Moves a phase on, and adds one that nobody planned."""
-        unplanned = Part(phase, max(units, of), phase, 0.0, is_guess_absolute=True)
+        unplanned = Part(phase, max(units, of), phase, 0.0, pace=SECONDS)
         one = self.parts.setdefault(phase, _Progress(unplanned))
         if of and one.left <= 0:  # The same again, with other images.
             one.part = one.part._replace(units=one.part.units + of)
@@ -148,10 +149,10 @@ class Meter:
                 return 0.0
             if all(group.is_ended for group in groups):
                 return 1.0
-            scale = self.costs.scale(self._parts()) or 1.0
+            scales = defaultdict(lambda: 1.0, self.costs.scales(self._parts()))
             parts = [one for group in groups for one in group.parts.values()]
-            whole = sum(self._cost(one, one.part.units, scale, False) or 0.0 for one in parts)
-            left = sum(self._cost(one, one.left, scale, one.is_started) or 0.0 for one in parts)
+            whole = sum(self._cost(one, one.part.units, scales[one.part.pace], False) or 0.0 for one in parts)
+            left = sum(self._cost(one, one.left, scales[one.part.pace], one.is_started) or 0.0 for one in parts)
             now = min(NEVER_FULL, 1.0 - left / whole) if whole else 0.0
             self._shares[name] = max(now, self._shares.get(name, 0.0))
             return self._shares[name]
@@ -161,10 +162,10 @@ class Meter:
         with self._lock:
             if name is None and not self.is_planned:
                 return None
-            scale = self.costs.scale(self._parts())
+            scales = self.costs.scales(self._parts())
             ends = [0.0] * self._num_jobs
             for group in self._chosen(name):
-                left = self._seconds_left(group, scale)
+                left = self._seconds_left(group, scales)
                 if left is None:
                     return None
                 if group.is_alone:
@@ -188,36 +189,35 @@ class Meter:
             one.is_started = True
             return 0.0
         one.is_started = True
-        scale = self.costs.scale(self._parts())
+        scale = self.costs.scales(self._parts()).get(one.part.pace)
         unit = self.costs.seconds(one.part.key, one.part.guess, scale) or 0.0
         start = max(0.0, seconds - units * unit)
         self.costs.learn(one.part.start_key, start, 1.0)
         return start
 
-    def _seconds_left(self, group: Group, scale: float | None) -> float | None:
+    def _seconds_left(self, group: Group, scales: Mapping[str, float]) -> float | None:
         total = 0.0
         for one in group.parts.values():
-            seconds = self._cost(one, one.left, scale, one.is_started)
+            seconds = self._cost(one, one.left, scales.get(one.part.pace), one.is_started)
             if seconds is None:
                 return None
             total += seconds
         if not group.is_running or not total:
             return total
-        return total - min(self._clock() - (group.last or 0.0), self._next_start(group, scale))
+        return total - min(self._clock() - (group.last or 0.0), self._next_start(group, scales))
 
-    def _next_start(self, group: Group, scale: float | None) -> float:
+    def _next_start(self, group: Group, scales: Mapping[str, float]) -> float:
         """Seconds before the first unit of what comes next, which pass without a word."""
         one = group.parts.get(group.phase)
         if one is None or one.is_started or not one.part.start_key:
             return 0.0
-        return self.costs.seconds(one.part.start_key, one.part.start_guess, scale) or 0.0
+        return self.costs.seconds(one.part.start_key, one.part.start_guess, scales.get(one.part.pace)) or 0.0
 
     def _cost(self, one: _Progress, units: float, scale: float | None, is_started: bool) -> float | None:
         """Seconds of some units of a part, with what comes before the first."""
         if units <= 0:
             return 0.0
         part = one.part
-        scale = 1.0 if part.is_guess_absolute else scale
         unit = self.costs.seconds(part.key, part.guess, scale)
         start = 0.0 if is_started or not part.start_key else self.costs.seconds(part.start_key, part.start_guess, scale)
         return None if unit is None or start is None else start + units * unit

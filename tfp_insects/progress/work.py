@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 Item = TypeVar("Item")
 UNITS_AT_ONCE = 64
+# Paces of guesses, see `Part`.
+SECONDS, NETWORK = "seconds", "network"
 
 
 class Part(NamedTuple):
@@ -14,10 +16,11 @@ class Part(NamedTuple):
         phase: What the user reads while it is done, such as `training`.
         units: How much it is: images, steps, files.
         key: Under which the seconds of a unit are learned and remembered; equal keys cost alike.
-        guess: Seconds of a unit where nothing is known, right at least in relation to the guesses of other keys.
+        guess: Seconds of a unit where nothing is known, right at least in relation to the other guesses of its pace.
         start_key: Under which what comes before the first unit is learned, such as compiling; empty where nothing does.
         start_guess: Its seconds, in the same relation.
-        is_guess_absolute: Whether the guess is of seconds, where others wait for a first measurement.
+        pace: What measurement scales the guesses: that of known work of the same pace, until which nothing is known;
+            those of `SECONDS` are not scaled.
     """
 
     phase: str
@@ -26,7 +29,7 @@ class Part(NamedTuple):
     guess: float
     start_key: str = ""
     start_guess: float = 0.0
-    is_guess_absolute: bool = False
+    pace: str = NETWORK
 
 
 class OnWork(Protocol):

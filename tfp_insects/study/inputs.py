@@ -1,6 +1,7 @@
 """What a model trains on: images, or the features that its frozen layers make of them."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,7 +118,7 @@ class InputMaker:
         """Batches of images in order, or of their features where these are kept."""
         if self._kept is None or not self._has_features(model):
             return self.evaluation(examples)
-        features = self._kept.of(model, examples, self.evaluation)
+        features = self._kept.of(model, examples, self.evaluation, partial(self._on_work, FEATURES))
         return batches_of(features, examples.labels, self._evaluation_batch_size)
 
     def _has_features(self, model: tf_keras.Model) -> bool:

@@ -30,6 +30,7 @@ class KeptFeatures:
         model: tf_keras.Model,
         examples: Examples,
         read: Callable[[Examples], Iterable[tuple[tf.Tensor, tf.Tensor]]],
+        on_computed: Callable[[int], None] = lambda count: None,
     ) -> list[np.ndarray]:
         """The features of some images, one array each, in their order; those that are not known yet are computed.
 
@@ -37,14 +38,17 @@ class KeptFeatures:
             model: A model with frozen layers.
             examples: The images.
             read: Gives batches of the images that are not known.
+            on_computed: Told of each batch of features that was computed: how many.
         """
         rows = self._rows.setdefault((_digest(model), self._number(examples.source)), {})
         is_missing = np.array([int(index) not in rows for index in examples.indices], bool)
         if is_missing.any():
             missing = Examples(examples.source, examples.indices[is_missing], examples.labels[is_missing])
-            computed = (row for batch in frozen_features(model, read(missing)) for row in batch)
-            for index, row in zip(missing.indices, computed, strict=True):
-                rows[int(index)] = row.copy()  # Not a view that would hold its whole batch.
+            indices = iter(missing.indices)
+            for batch in frozen_features(model, read(missing)):
+                for row in batch:
+                    rows[int(next(indices))] = row.copy()  # Not a view that would hold its whole batch.
+                on_computed(len(batch))
         return [rows[int(index)] for index in examples.indices]
 
     def _number(self, source: ImageSource) -> int:

@@ -13,7 +13,7 @@ from tfp_insects.data.split import Split
 from tfp_insects.errors import InputError
 from tfp_insects.models.method_table import find_method
 from tfp_insects.progress.costs import Costs
-from tfp_insects.progress.work import Part
+from tfp_insects.progress.work import SECONDS, Part
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.identity import first_difference, predicted_with
 from tfp_insects.runs.layout import CONFIG_NAME, HISTORY_NAME, MEMBER_NAME, WEIGHT_POSTERIOR_NAME, WEIGHTS_PATH
@@ -117,7 +117,7 @@ def _minutes(parts: Sequence[Part], costs: Costs) -> float | None:
     for part in parts:
         for key, units, guess in ((part.key, part.units, part.guess), (part.start_key, 1.0, part.start_guess)):
             if key and part.units:
-                seconds = costs.seconds(key, guess, 1.0 if part.is_guess_absolute else None)
+                seconds = costs.seconds(key, guess, 1.0 if part.pace == SECONDS else None)
                 if seconds is None:
                     return None
                 total += units * seconds

@@ -11,7 +11,7 @@ from tfp_insects.models.config import BY_VALIDATION
 from tfp_insects.models.method import Method
 from tfp_insects.models.method_table import find_method
 from tfp_insects.plain import to_plain
-from tfp_insects.progress.work import Part
+from tfp_insects.progress.work import NETWORK, SECONDS, Part
 from tfp_insects.runs.config import MONTE_CARLO, RunConfig
 from tfp_insects.runs.run_key import RunKey
 from tfp_insects.study.records import hardware
@@ -26,6 +26,9 @@ PREDICTING_TEST = "predicting test images"
 PREDICTING_UNKNOWN = "predicting unknown images"
 # What is not answering; the rest of a run is.
 TRAINING_PHASES = frozenset({READING, FEATURES, TRAINING, VALIDATING, COVARIANCE, COLLECTING})
+
+# The pace of what passes the layers behind frozen ones alone: what share of a network these are differs between networks.
+BEHIND_FROZEN = "behind frozen layers"
 
 # Guesses in seconds, from full AlexNet on two cores. A step has a part that no smaller batch makes smaller: reading and
 # changing the weights, which takes as long as so many images.
@@ -71,7 +74,7 @@ def work_of_run(key: RunKey, split: Split, config: RunConfig, num_unknown: int =
     num_training, sizes = len(training_subset(split, key.n_per_class, key.seed)), sizes_of(split, num_unknown)
     parts = _training_parts(method, config, steps, num_training, sizes)
     if num_opened:
-        parts.insert(0, Part(VERIFYING, num_opened, VERIFYING, VERIFY_SECONDS, "process", PROCESS_SECONDS, True))
+        parts.insert(0, Part(VERIFYING, num_opened, VERIFYING, VERIFY_SECONDS, "process", PROCESS_SECONDS, SECONDS))
     return [part for part in [*parts, *_answering_parts(method, config, sizes)] if part.units]
 
 
@@ -103,6 +106,7 @@ def _training_parts(method: Method, config: RunConfig, steps: Steps, num_trainin
     num_collecting = 0 if snapshots is None else num_training
     num_read = num_training + sizes.validation + num_covariance + num_collecting + sum(sizes)
     num_kept = num_training + sizes.validation + num_collecting if keeps_features(config) else 0
+    pace = BEHIND_FROZEN if num_kept else NETWORK
     validated = num_networks * epochs * sizes.validation
     step_key = f"step of {steps.batch_size} {network}"
     num_snapshots = 0 if snapshots is None else snapshots.num_snapshots
@@ -116,8 +120,17 @@ def _training_parts(method: Method, config: RunConfig, steps: Steps, num_trainin
             step_guess(steps.batch_size) * factor,
             f"first step {network}",
             FIRST_STEP_SECONDS * factor,
+            pace,
         ),
-        Part(VALIDATING, validated, f"validate {network}", PASS_SECONDS * factor, f"first validation {network}", 2.0),
+        Part(
+            VALIDATING,
+            validated,
+            f"validate {network}",
+            PASS_SECONDS * factor,
+            f"first validation {network}",
+            2.0,
+            pace,
+        ),
         Part(COVARIANCE, num_networks * num_covariance, f"covariance {network}", 2 * PASS_SECONDS, "covariance", 2.0),
         Part(
             COLLECTING,
@@ -126,6 +139,7 @@ def _training_parts(method: Method, config: RunConfig, steps: Steps, num_trainin
             step_guess(steps.batch_size),
             "snapshots",
             FIRST_STEP_SECONDS,
+            pace,
         ),
     ]
 
@@ -141,7 +155,7 @@ def _answering_parts(method: Method, config: RunConfig, sizes: Sizes) -> list[Pa
     parts = zip((PREDICTING_VALIDATION, PREDICTING_TEST, PREDICTING_UNKNOWN), sizes, strict=True)
     found = [Part(phase, num_networks * count, key, passes * PASS_SECONDS) for phase, count in parts]
     found[0] = found[0]._replace(start_key=f"first {key}", start_guess=3.0 * passes)
-    return [*found, Part(WRITING, sizes.test + sizes.unknown, WRITING, WRITE_SECONDS, is_guess_absolute=True)]
+    return [*found, Part(WRITING, sizes.test + sizes.unknown, WRITING, WRITE_SECONDS, pace=SECONDS)]
 
 
 def step_guess(batch_size: int) -> float:
