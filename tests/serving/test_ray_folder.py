@@ -59,6 +59,7 @@ def numbers(rows: Any) -> dict[str, list[float]]:
     return {name: [one.probability, one.entropy, one.aleatoric, one.epistemic or 0.0] for name, one in rows}
 
 
+@pytest.mark.long  # Four workers load TensorFlow, one after another's death.
 def test_every_image_is_answered_once_as_by_the_local_engine_though_a_worker_is_killed(
     address: str, images: Path, version_of: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_full_disk(tiny_experiment: Experiment, expected: np.ndarray, tmp_path
     }
 
 
+@pytest.mark.long
 def test_a_directory_that_goes_in_the_middle(tiny_experiment: Experiment, expected: np.ndarray, tmp_path: Path) -> None:
     directory = KEY.directory(tmp_path)
     failed = run_safely(KEY, lambda: tiny_experiment, tmp_path, at_step(3, lambda: shutil.rmtree(directory)))
@@ -130,6 +131,7 @@ def test_a_defect_keeps_its_traceback(tmp_path: Path) -> None:
     assert "KeyError: 'a defect'" in failure
 
 
+@pytest.mark.long
 def test_an_error_that_a_library_makes_of_a_signal_is_no_failure_of_the_run(
     tiny_experiment: Experiment, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def assert_same_losses(rows: list[EpochRow], expected: list[EpochRow]) -> None:
         assert one.train_accuracy == other.train_accuracy
 
 
+@pytest.mark.long  # Four commands, two at a time.
 def test_a_killed_worker_ends_the_others_and_all_go_on_from_the_checkpoint(
     images: Path, alone: list[EpochRow], tmp_path: Path
 ) -> None:

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tf_keras
 
+from tfp_insects.data.pipeline import Examples
 from tfp_insects.data.source import ImageSource
 from tfp_insects.runs.config import RunConfig
 from tfp_insects.runs.run import Run
@@ -79,15 +82,27 @@ def test_each_image_passes_the_frozen_layers_once(
     assert told["cnn"] == num_read + len(experiment.split.test) + len(other_insects.example_ids)
 
 
-def test_other_weights_have_other_features(experiment: Experiment, tmp_path: Path) -> None:
-    """A run whose frozen layers are others does not get those of the run before."""
-    kept = KeptFeatures()
-    other = {name: 0.5 * value for name, value in experiment.pretrained.weights.items()}
-    changed = dataclasses.replace(experiment, pretrained=Pretrained("others", other))
-    answers = []
-    for name, one in (("some", experiment), ("others", changed), ("alone", changed)):
-        shared = one if name == "alone" else dataclasses.replace(one, kept_features=kept)
-        OneRun(RunKey("cnn", 4, 0), shared, tmp_path / name).run()
-        answers.append(Run(RunKey("cnn", 4, 0).directory(tmp_path / name)).test.probabilities)
-    np.testing.assert_allclose(answers[1], answers[2], atol=2e-5)
-    assert np.abs(answers[0] - answers[1]).max() > 1e-3
+def multiplying(factor: float) -> tf_keras.Model:
+    """Multiplies by a factor in a frozen layer, before one that is trained."""
+    frozen = tf_keras.layers.Dense(1, use_bias=False, name="frozen", trainable=False)
+    model = tf_keras.Sequential([tf_keras.Input([1]), frozen, tf_keras.layers.Dense(2, name="trained")])
+    frozen.set_weights([np.array([[factor]], np.float32)])
+    return model
+
+
+def test_other_weights_have_other_features() -> None:
+    kept, sides = KeptFeatures(), np.arange(6, dtype=np.float32)
+    source = ImageSource(
+        "numbers", tuple(f"{side:.0f}" for side in sides), ("one",), np.zeros(6, np.int32), None, lambda i: b""
+    )
+    examples = Examples(source, np.array([4, 1, 3]), np.zeros(3, np.int32))
+
+    def read(missing: Examples) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        images = tf.constant(sides[missing.indices][:, None])
+        return [(images[i : i + 2], missing.labels[i : i + 2]) for i in range(0, len(images), 2)]
+
+    models = [multiplying(factor) for factor in (2.0, 5.0, 2.0)]
+    counts: list[int] = []
+    found = [np.concatenate(kept.of(model, examples, read, counts.append)) for model in models]
+    np.testing.assert_array_equal(found, np.outer([2.0, 5.0, 2.0], [4.0, 1.0, 3.0]))
+    assert counts == [2, 1, 2, 1]  # The third model's weights are the first's.

@@ -76,6 +76,7 @@ class Killer:
         return self._engine(keys, call, start, hear)
 
 
+@pytest.mark.long  # Three workers load TensorFlow.
 def test_a_run_whose_worker_dies_is_made_anew_and_all_are_as_of_this_process(
     cluster: Cluster, images: Path, tiny_config: RunConfig, tmp_path: Path
 ) -> None:

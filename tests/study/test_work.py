@@ -59,7 +59,9 @@ def experiment(
     return dataclasses.replace(found, pretrained=Pretrained("some", any_weights(config, num_classes=4)))
 
 
-@pytest.mark.parametrize("model", ["cnn", "bnn", "laplace", "swag", pytest.param("ensemble", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "model", ["cnn", "bnn", "swag", *(pytest.param(name, marks=pytest.mark.long) for name in ("laplace", "ensemble"))]
+)
 def test_a_run_tells_of_all_that_was_planned_and_of_nothing_else(
     model: str, experiment: Experiment, tmp_path: Path
 ) -> None:
