@@ -45,7 +45,7 @@ class Reads:
 
 
 @pytest.mark.parametrize(
-    "model", ["bnn", *(pytest.param(name, marks=pytest.mark.long) for name in ("cnn", "mc_dropout"))]
+    "model", ["bnn", *(pytest.param(name, marks=pytest.mark.long) for name in ("cnn", "laplace", "mc_dropout"))]
 )
 def test_answers_are_those_of_a_run_alone(model: str, experiment: Experiment, tmp_path: Path) -> None:
     key = RunKey(model, 4, 0)

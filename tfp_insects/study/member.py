@@ -97,8 +97,8 @@ class Member:
     def _with_posterior(self, model: tf_keras.Model) -> tf_keras.Model:
         path = self._directory / POSTERIOR_NAME
         if not path.exists():
-            images = self.inputs.evaluation(self._task.training)
-            write_last_layer_posterior(model, images, path, functools.partial(self._on_work, COVARIANCE))
+            answered, images = self.inputs.answered(model), self.inputs.asked(model, self._task.training)
+            write_last_layer_posterior(answered, images, path, functools.partial(self._on_work, COVARIANCE))
         return read_last_layer_posterior(model, path)
 
     def weight_posterior(self, model: tf_keras.Model) -> WeightPosterior | None:
