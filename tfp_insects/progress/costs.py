@@ -51,13 +51,17 @@ class Costs:
         return (weight + measured) / (weight / prior + units)
 
     def scales(self, parts: Iterable[Part]) -> dict[str, float]:
-        """By pace, seconds for each second of the guesses, over all of the parts that more is known of; no pace of none."""
+        """By pace, seconds for each second of the guesses, over all of the parts that more is known of.
+
+        A pace is missing as long as none of its parts is known to have taken time: all of it may have been that of a start.
+        """
         seconds, guesses = defaultdict[str, float](float), defaultdict[str, float](float)
         for part in parts:
             if part.guess and self.is_known(part.key):
                 guesses[part.pace] += part.units * part.guess
                 seconds[part.pace] += part.units * (self.seconds(part.key, part.guess, None) or 0.0)
-        return {**{pace: seconds[pace] / guess for pace, guess in guesses.items() if guess}, SECONDS: 1.0}
+        found = {pace: seconds[pace] / guess for pace, guess in guesses.items() if guess and seconds[pace]}
+        return {**found, SECONDS: 1.0}
 
     def to_remember(self) -> dict[str, float]:
         """What the next command should start from."""
