@@ -53,13 +53,13 @@ def test_a_large_weight_that_hardly_moves_keeps_its_variance() -> None:
 
 def test_draws_have_the_mean_and_the_covariance_of_the_posterior() -> None:
     posterior = collected(way(num_snapshots=6, num_weights=4), rank=3)
-    draws = np.stack([draw_weights(posterior, seed=5, number=number) for number in range(5_000)])
+    draws = np.stack([draw_weights(posterior, seed=5, number=number) for number in range(20_000)])
     low_rank = posterior.deviations.T @ posterior.deviations / (3 - 1)
     covariance = 0.5 * (np.diag(posterior.variance) + low_rank)
     scale = np.sqrt(np.diag(covariance))
-    # Standard errors are .014 of a scale for means, and at most .02 of a product of scales for covariances.
-    np.testing.assert_allclose((draws.mean(axis=0) - posterior.mean) / scale, 0.0, atol=0.06)
-    np.testing.assert_allclose((np.cov(draws.T) - covariance) / np.outer(scale, scale), 0.0, atol=0.1)
+    # Standard errors are .007 of a scale for means, and at most .01 of a product of scales for covariances.
+    np.testing.assert_allclose((draws.mean(axis=0) - posterior.mean) / scale, 0.0, atol=0.03)
+    np.testing.assert_allclose((np.cov(draws.T) - covariance) / np.outer(scale, scale), 0.0, atol=0.05)
     assert (
         np.abs(covariance - np.diag(np.diag(covariance))).max() / scale.max() ** 2 > 0.2
     )  # Else a diagonal would pass.

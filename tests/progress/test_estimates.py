@@ -70,6 +70,7 @@ def test_without_any_the_estimate_converges_and_is_right_once_each_phase_was_see
             errors.append(math.inf if left is None else abs(left + meter.elapsed() - whole(3)) / whole(3))
     num_events = len(errors) // 3
     assert errors[0] == math.inf  # Nobody knows how much of its time was that before the first unit.
+    assert all(map(math.isfinite, errors[1:]))
     assert max(errors[5:]) < 0.5  # A guess that is half wrong.
     assert max(errors[num_events:]) < 0.05
     assert max(errors[2 * num_events :]) < 0.03

@@ -90,7 +90,7 @@ def multiplying(factor: float) -> tf_keras.Model:
     return model
 
 
-def test_other_weights_have_other_features() -> None:
+def test_features_belong_to_the_weights_that_made_them() -> None:
     kept, sides = KeptFeatures(), np.arange(6, dtype=np.float32)
     source = ImageSource(
         "numbers", tuple(f"{side:.0f}" for side in sides), ("one",), np.zeros(6, np.int32), None, lambda i: b""
@@ -106,3 +106,18 @@ def test_other_weights_have_other_features() -> None:
     found = [np.concatenate(kept.of(model, examples, read, counts.append)) for model in models]
     np.testing.assert_array_equal(found, np.outer([2.0, 5.0, 2.0], [4.0, 1.0, 3.0]))
     assert counts == [2, 1, 2, 1]  # The third model's weights are the first's.
+
+
+@pytest.mark.long
+def test_other_weights_have_other_features(experiment: Experiment, tmp_path: Path) -> None:
+    """A run whose frozen layers are others does not get those of the run before."""
+    kept = KeptFeatures()
+    other = {name: 0.5 * value for name, value in experiment.pretrained.weights.items()}
+    changed = dataclasses.replace(experiment, pretrained=Pretrained("others", other))
+    answers = []
+    for name, one in (("some", experiment), ("others", changed), ("alone", changed)):
+        shared = one if name == "alone" else dataclasses.replace(one, kept_features=kept)
+        OneRun(RunKey("cnn", 4, 0), shared, tmp_path / name).run()
+        answers.append(Run(RunKey("cnn", 4, 0).directory(tmp_path / name)).test.probabilities)
+    np.testing.assert_allclose(answers[1], answers[2], atol=2e-5)
+    assert np.abs(answers[0] - answers[1]).max() > 1e-3

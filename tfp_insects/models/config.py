@@ -34,6 +34,11 @@ class ModelConfig:
     max_feature_cache_megabytes: float = 1024.0
     architecture: str = DEFAULT_ARCHITECTURE
 
+    @property
+    def freezes_layers(self) -> bool:
+        """Whether any pretrained layers stay as they are."""
+        return self.freeze_features or self.freeze_classifier
+
 
 @dataclasses.dataclass(frozen=True)
 class LearningRateMultipliers:

@@ -93,12 +93,7 @@ def _num_choosing(method: Method, config: RunConfig, sizes: Sizes) -> int:
 
 def keeps_features(config: RunConfig) -> bool:
     """Whether frozen layers answer each image once for the whole training, if they are pretrained."""
-    return freezes_layers(config) and config.augmentation.is_identity
-
-
-def freezes_layers(config: RunConfig) -> bool:
-    """Whether pretrained layers are kept as they are."""
-    return config.model.freeze_features or config.model.freeze_classifier
+    return config.model.freezes_layers and config.augmentation.is_identity
 
 
 def _training_parts(method: Method, config: RunConfig, steps: Steps, num_training: int, sizes: Sizes) -> list[Part]:
@@ -155,7 +150,7 @@ def _answering_parts(method: Method, config: RunConfig, sizes: Sizes) -> list[Pa
     passes = draws.num_samples * BAYESIAN_FACTOR if method.is_bayesian else 1.0
     if method.snapshots(config) is not None:
         passes = float(draws.num_samples)
-    if freezes_layers(config):
+    if config.model.freezes_layers:
         passes = 1.0  # Of the frozen layers, which all draws share.
     key = f"predict {prediction.method} {draws.num_samples}x{draws.num_last_layer_samples} {network}"
     parts = zip((PREDICTING_VALIDATION, PREDICTING_TEST, PREDICTING_UNKNOWN), sizes, strict=True)

@@ -31,7 +31,7 @@ class McDropoutMaps(Method):
 
         section, model = self.section(blueprint.config), blueprint.config.model
         rates: dict[Group, float] = {
-            "features": 0.0 if model.freeze_features or model.freeze_classifier else section.map_dropout,
+            "features": 0.0 if model.freezes_layers else section.map_dropout,
             "hidden": 0.0 if model.freeze_classifier else section.dropout,
             "head": section.dropout,
         }
